@@ -1,0 +1,2 @@
+//! binnaclectl.
+fn main() {}

@@ -1,0 +1,1 @@
+//! SQLite: the audit of edits, and what else must outlive the process.

@@ -1,0 +1,1 @@
+//! One folder a system: reads it, maps its answers to observations, and edits it with a guard.

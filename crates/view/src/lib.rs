@@ -1,0 +1,1 @@
+//! Plain data per screen: the contract with the window, layout, and the public JSON.

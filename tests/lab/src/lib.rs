@@ -1,0 +1,1 @@
+//! The lab: real servers for tests, each owned by the process that started it.
