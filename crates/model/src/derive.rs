@@ -1,0 +1,147 @@
+//! Facts → picture. Everything here is a function of the store, plus the picture before (for "since when") and the time.
+//!
+//! The order of the steps: [`services`] builds registries' services with their instances and checks, [`parties`] finds
+//! out whom a call or a breaker speaks of and makes places for externals and channels, [`edges`] and [`breakers`] join
+//! what is said about the same pair, and the signals of the edges are summed up at the callee.
+
+mod breakers;
+mod edges;
+mod parties;
+mod services;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::fact::{Fact, Observation};
+use crate::id::{BreakerId, ConfigId, EdgeId, ServiceId, SourceId};
+use crate::snapshot::{Breaker, ConfigItem, Edge, Evidence, MeshRule, Service, Since, Snapshot, Source};
+use crate::store::{SourceFacts, Store};
+
+/// The derived part of a snapshot: all but config keys, which are kept up to date one by one.
+pub struct Picture {
+    /// All sources.
+    pub sources: BTreeMap<SourceId, Arc<Source>>,
+    /// All services, externals and channels.
+    pub services: BTreeMap<ServiceId, Arc<Service>>,
+    /// All edges.
+    pub edges: BTreeMap<EdgeId, Arc<Edge>>,
+    /// All breakers.
+    pub breakers: BTreeMap<BreakerId, Arc<Breaker>>,
+    /// Mesh rules by `source/rule/name`.
+    pub mesh_rules: BTreeMap<Arc<str>, Arc<MeshRule>>,
+    /// Lock sessions by id.
+    pub sessions: BTreeMap<Arc<str>, Evidence>,
+}
+
+/// Derives the whole picture.
+pub fn picture(store: &Store, before: &Snapshot, now: Timestamp) -> Picture {
+    let mut services = services::of_registries(store, before, now);
+    let mut parties = parties::Directory::of(&services);
+    let edges = edges::of(store, &mut services, &mut parties, before, now);
+    let breakers = breakers::of(store, &mut services, &mut parties, before, now);
+    services::add_signals(&mut services, &edges);
+    Picture {
+        sources: sources(store),
+        services: share(services, &before.services),
+        edges: share(edges, &before.edges),
+        breakers: share(breakers, &before.breakers),
+        mesh_rules: share(mesh_rules(store), &before.mesh_rules),
+        sessions: sessions(store),
+    }
+}
+
+/// The sources with their states and the number of facts that they state.
+pub fn sources(store: &Store) -> BTreeMap<SourceId, Arc<Source>> {
+    let known = store.sources().iter().filter_map(|(id, facts)| {
+        let status = facts.status.clone()?;
+        Some((id.clone(), Arc::new(Source { id: id.clone(), status, facts: facts.len() })))
+    });
+    known.collect()
+}
+
+/// The config key that an observation states.
+pub fn config_item(source: &SourceId, observation: &Observation) -> Option<ConfigItem> {
+    let Fact::Config(fact) = &observation.fact else { return None };
+    Some(ConfigItem {
+        id: config_id(source, &fact.path),
+        source: source.clone(),
+        store: fact.store,
+        path: fact.path.clone(),
+        version: observation.version.unwrap_or_default(),
+        size_bytes: fact.size_bytes,
+        flags: fact.flags,
+        lock_session: fact.lock_session.clone(),
+        seen: observation.seen,
+    })
+}
+
+/// The id of a key of Consul's KV: `consul:dc1/kv/app/x`.
+pub fn config_id(source: &SourceId, path: &str) -> ConfigId {
+    ConfigId::from(format!("{source}/kv/{path}"))
+}
+
+/// Keeps the old `Arc` where nothing changed, so that "did it change?" is a pointer comparison downstream.
+fn share<K: Ord, V: PartialEq>(fresh: BTreeMap<K, V>, before: &BTreeMap<K, Arc<V>>) -> BTreeMap<K, Arc<V>> {
+    let keep = |key: &K, value: V| match before.get(key) {
+        Some(old) if **old == value => old.clone(),
+        _ => Arc::new(value),
+    };
+    fresh
+        .into_iter()
+        .map(|(key, value)| {
+            let shared = keep(&key, value);
+            (key, shared)
+        })
+        .collect()
+}
+
+/// Since when a state holds: as before while it is the same, from now when it is another, and "at least since now" when
+/// there was nothing before.
+fn since<S: PartialEq>(before: Option<(S, Since)>, state: &S, now: Timestamp) -> Since {
+    match before {
+        Some((old, since)) if old == *state => since,
+        Some(_) => Since { at: now, seen_changing: true },
+        None => Since { at: now, seen_changing: false },
+    }
+}
+
+fn evidence(source: &SourceId, observation: &Arc<Observation>) -> Evidence {
+    Evidence { source: source.clone(), observation: observation.clone() }
+}
+
+/// Whether what this source states may be shown as current.
+fn is_stale(facts: &SourceFacts) -> bool {
+    facts.status.as_ref().is_some_and(|status| !status.state.is_current())
+}
+
+fn mesh_rules(store: &Store) -> BTreeMap<Arc<str>, MeshRule> {
+    let mut rules = BTreeMap::new();
+    for (source, facts) in store.sources() {
+        for observation in facts.observations() {
+            if let Fact::MeshRule(fact) = &observation.fact {
+                let rule = MeshRule {
+                    rule: fact.rule.clone(),
+                    name: fact.name.clone(),
+                    summary: fact.summary.clone(),
+                    evidence: evidence(source, observation),
+                };
+                rules.insert(Arc::from(format!("{source}/{}/{}", fact.rule, fact.name)), rule);
+            }
+        }
+    }
+    rules
+}
+
+fn sessions(store: &Store) -> BTreeMap<Arc<str>, Evidence> {
+    let mut sessions = BTreeMap::new();
+    for (source, facts) in store.sources() {
+        for observation in facts.observations() {
+            if let Fact::Session(fact) = &observation.fact {
+                sessions.insert(fact.id.clone(), evidence(source, observation));
+            }
+        }
+    }
+    sessions
+}

@@ -1,0 +1,138 @@
+//! Breakers: what the instances of one caller say about the same breaker, as "open n of m".
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::{evidence, is_stale, parties, since};
+use crate::fact::{BreakerFact, BreakerKind, BreakerState, Fact, Observation, Party};
+use crate::id::{BreakerId, ServiceId, SourceId};
+use crate::snapshot::{Breaker, Evidence, Service, Snapshot};
+use crate::store::Store;
+
+/// One instance's statement.
+struct Report {
+    /// Which process says it: two sources may speak of the same process.
+    process: Arc<str>,
+    state: BreakerState,
+    rejected_per_s: Option<f64>,
+    stale: bool,
+    evidence: Evidence,
+}
+
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    caller: ServiceId,
+    /// The callee where it is known, else the breaker's own name.
+    toward: String,
+    kind: BreakerKind,
+}
+
+struct Group {
+    callee: Option<ServiceId>,
+    name: Arc<str>,
+    reports: Vec<Report>,
+}
+
+/// Builds all breakers.
+pub(super) fn of(
+    store: &Store,
+    known: &mut BTreeMap<ServiceId, Service>,
+    directory: &mut parties::Directory,
+    before: &Snapshot,
+    now: Timestamp,
+) -> BTreeMap<BreakerId, Breaker> {
+    let mut groups: BTreeMap<Key, Group> = BTreeMap::new();
+    for (source, facts) in store.sources() {
+        let stale = is_stale(facts);
+        for observation in facts.observations() {
+            let Fact::Breaker(fact) = &observation.fact else { continue };
+            let Some(caller) = directory.find(&fact.caller, None) else { continue };
+            parties::settle(known, &caller, source, before, now);
+            let near = known.get(&caller.id);
+            let callee = fact.callee.as_ref().and_then(|party| directory.find(party, near));
+            if let Some(callee) = &callee {
+                parties::settle(known, callee, source, before, now);
+            }
+            let callee = callee.map(|found| found.id);
+            let toward = callee.as_ref().map_or_else(|| fact.name.to_string(), ToString::to_string);
+            let key = Key { caller: caller.id, toward, kind: fact.kind };
+            let group =
+                groups.entry(key).or_insert_with(|| Group { callee, name: fact.name.clone(), reports: Vec::new() });
+            group.reports.push(report(fact, source, observation, stale));
+        }
+    }
+    groups.into_iter().map(|(key, group)| breaker(key, group, before, now)).collect()
+}
+
+fn report(fact: &BreakerFact, source: &SourceId, observation: &Arc<Observation>, stale: bool) -> Report {
+    let process = match &fact.caller {
+        Party::Address { host, port } => Arc::from(format!("{host}:{port}")),
+        _ => observation.object.key.clone(),
+    };
+    Report {
+        process,
+        state: fact.state,
+        rejected_per_s: fact.rejected_per_s,
+        stale,
+        evidence: evidence(source, observation),
+    }
+}
+
+/// The statement to believe about one process when several sources speak of it: a current one, then the later one.
+fn believed(reports: &[Report]) -> BTreeMap<&str, &Report> {
+    let mut by_process: BTreeMap<&str, &Report> = BTreeMap::new();
+    for report in reports {
+        let rank = |one: &Report| (!one.stale, one.evidence.observation.seen);
+        by_process
+            .entry(&report.process)
+            .and_modify(|held| {
+                if rank(report) > rank(held) {
+                    *held = report;
+                }
+            })
+            .or_insert(report);
+    }
+    by_process
+}
+
+fn breaker(key: Key, group: Group, before: &Snapshot, now: Timestamp) -> (BreakerId, Breaker) {
+    let id = BreakerId::from(format!("{} -> {} ({})", key.caller, key.toward, kind_word(key.kind)));
+    let (state, open, of, rejected_per_s) = {
+        let processes = believed(&group.reports);
+        let state = processes.values().map(|report| report.state).max().unwrap_or(BreakerState::Unknown);
+        let refusing =
+            processes.values().filter(|one| matches!(one.state, BreakerState::Open | BreakerState::ForcedOpen));
+        let rejected = processes.values().filter_map(|report| report.rejected_per_s).reduce(|a, b| a + b);
+        (state, count(refusing.count()), count(processes.len()), rejected)
+    };
+    let past = before.breakers.get(&id).map(|old| (old.state, old.since));
+    let breaker = Breaker {
+        id: id.clone(),
+        caller: key.caller,
+        callee: group.callee,
+        name: group.name,
+        kind: key.kind,
+        state,
+        since: since(past, &state, now),
+        open,
+        of,
+        rejected_per_s,
+        stale: group.reports.iter().all(|report| report.stale),
+        evidence: group.reports.into_iter().map(|report| report.evidence).collect(),
+    };
+    (id, breaker)
+}
+
+fn count(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+fn kind_word(kind: BreakerKind) -> &'static str {
+    match kind {
+        BreakerKind::Failure => "failure",
+        BreakerKind::Capacity => "capacity",
+        BreakerKind::Endpoint => "endpoint",
+    }
+}

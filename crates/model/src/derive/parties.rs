@@ -1,0 +1,142 @@
+//! Whom a call or a breaker speaks of. A party is found by network address first, then by a catalog's own name, and by
+//! a bare name last; what cannot be found becomes an external service, drawn as what it is.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::services::service_id;
+use crate::fact::{Party, Signals};
+use crate::id::{ServiceId, SourceId};
+use crate::snapshot::{Facet, Health, JoinReason, Service, ServiceRole, Since, Snapshot};
+
+/// An index of the registries' services.
+pub(super) struct Directory {
+    by_address: BTreeMap<(Arc<str>, u16), Option<ServiceId>>,
+    by_name: BTreeMap<Arc<str>, Vec<ServiceId>>,
+}
+
+/// A party that was found, and why it is believed to be this service.
+pub(super) struct Found {
+    pub(super) id: ServiceId,
+    pub(super) reason: Option<JoinReason>,
+}
+
+impl Directory {
+    /// Indexes the services. An address that two services claim identifies neither.
+    pub(super) fn of(services: &BTreeMap<ServiceId, Service>) -> Self {
+        let mut by_address: BTreeMap<(Arc<str>, u16), Option<ServiceId>> = BTreeMap::new();
+        let mut by_name: BTreeMap<Arc<str>, Vec<ServiceId>> = BTreeMap::new();
+        for service in services.values() {
+            by_name.entry(service.name.clone()).or_default().push(service.id.clone());
+            for instance in service.instances.iter().filter(|instance| instance.port != 0) {
+                by_address
+                    .entry((instance.address.clone(), instance.port))
+                    .and_modify(|owner| {
+                        if owner.as_ref() != Some(&service.id) {
+                            *owner = None;
+                        }
+                    })
+                    .or_insert_with(|| Some(service.id.clone()));
+            }
+        }
+        Self { by_address, by_name }
+    }
+
+    /// Finds the service that a party is; `near` prefers a service of the same place when a bare name fits several.
+    pub(super) fn find(&self, party: &Party, near: Option<&Service>) -> Option<Found> {
+        match party {
+            Party::Service { source, service } => Some(Found { id: service_id(source, service), reason: None }),
+            Party::Address { host, port } => {
+                let id = self.by_address.get(&(host.clone(), *port)).cloned().flatten();
+                match id {
+                    Some(id) => Some(Found { id, reason: Some(JoinReason::Instances) }),
+                    None => Some(Found { id: external_id(&format!("{host}:{port}")), reason: None }),
+                }
+            }
+            Party::Named(name) => Some(self.named(name, near)),
+            Party::Channel(name) => Some(Found { id: ServiceId::from(format!("channel:{name}")), reason: None }),
+            Party::Any => None,
+        }
+    }
+
+    fn named(&self, name: &Arc<str>, near: Option<&Service>) -> Found {
+        let known = self.by_name.get(name).map_or(&[][..], Vec::as_slice);
+        let single = match known {
+            [only] => Some(only),
+            several => {
+                let place = near.map(|service| &service.place);
+                let mut local = several.iter().filter(|id| place.is_some_and(|place| place_of(id) == &**place));
+                match (local.next(), local.next()) {
+                    (Some(one), None) => Some(one),
+                    _ => None,
+                }
+            }
+        };
+        match single {
+            Some(id) => Found { id: id.clone(), reason: Some(JoinReason::Name) },
+            None => Found { id: external_id(name), reason: None },
+        }
+    }
+}
+
+/// The place in a registry service's id: `dc1` of `consul:dc1/payments`.
+fn place_of(id: &ServiceId) -> &str {
+    let text = id.as_str();
+    let behind_kind = text.split_once(':').map_or(text, |(_, rest)| rest);
+    behind_kind.split_once('/').map_or(behind_kind, |(place, _)| place)
+}
+
+fn external_id(name: &str) -> ServiceId {
+    ServiceId::from(format!("external:{name}"))
+}
+
+/// Makes sure that a found party has a place in the picture, and notes that `source` speaks of it.
+pub(super) fn settle(
+    services: &mut BTreeMap<ServiceId, Service>,
+    found: &Found,
+    source: &SourceId,
+    before: &Snapshot,
+    now: Timestamp,
+) {
+    let service = services.entry(found.id.clone()).or_insert_with(|| placeholder(&found.id, source, before, now));
+    let facet = Facet { source: source.clone(), joined_by: found.reason };
+    let known = service.facets.iter_mut().find(|known| known.source == *source);
+    match known {
+        // An address is better evidence than a name: once both are there, the address is the reason to show.
+        Some(known) if known.joined_by == Some(JoinReason::Name) && found.reason == Some(JoinReason::Instances) => {
+            known.joined_by = found.reason;
+        }
+        Some(_) => {}
+        None => {
+            service.facets.push(facet);
+            service.facets.sort();
+        }
+    }
+}
+
+fn placeholder(id: &ServiceId, source: &SourceId, before: &Snapshot, now: Timestamp) -> Service {
+    let (role, name) = match id.as_str().split_once(':') {
+        Some(("channel", name)) => (ServiceRole::Channel, name),
+        Some(("external", name)) => (ServiceRole::External, name),
+        // Declared by a registry's rule, but not (or no longer) in its catalog.
+        _ => (ServiceRole::External, id.as_str().rsplit('/').next().unwrap_or_default()),
+    };
+    let since = before.services.get(id).map_or(Since { at: now, seen_changing: false }, |old| old.since);
+    Service {
+        id: id.clone(),
+        name: Arc::from(name),
+        namespace: None,
+        role,
+        place: Arc::from(source.place()),
+        health: Health::Unknown,
+        since,
+        stale: false,
+        facets: Vec::new(),
+        instances: Vec::new(),
+        tags: Vec::new(),
+        signals: Signals::default(),
+        evidence: Vec::new(),
+    }
+}

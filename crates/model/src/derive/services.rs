@@ -1,0 +1,222 @@
+//! Services of registries, with their instances and checks, and the roll-up of health.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::{evidence, is_stale, since};
+use crate::fact::{CheckFact, CheckSubject, Fact, InstanceFact, InstanceRole, Observation, ServiceName, Signals};
+use crate::id::{CheckId, EdgeId, InstanceId, ServiceId, SourceId};
+use crate::snapshot::{Check, Edge, Facet, Health, Instance, Service, ServiceRole, Since, Snapshot};
+use crate::store::{SourceFacts, Store};
+
+/// The id of a service that a registry names.
+pub(super) fn service_id(source: &SourceId, name: &ServiceName) -> ServiceId {
+    ServiceId::from(format!("{source}/{name}"))
+}
+
+/// Builds the services of all registries.
+pub(super) fn of_registries(store: &Store, before: &Snapshot, now: Timestamp) -> BTreeMap<ServiceId, Service> {
+    let past = Past::of(before);
+    let mut services = BTreeMap::new();
+    for (source, facts) in store.sources() {
+        Registry { source, facts, past: &past, now }.add_to(&mut services);
+    }
+    services
+}
+
+/// States of the picture before, for "since when".
+struct Past<'a> {
+    services: &'a BTreeMap<ServiceId, Arc<Service>>,
+    instances: BTreeMap<&'a InstanceId, &'a Instance>,
+}
+
+impl<'a> Past<'a> {
+    fn of(before: &'a Snapshot) -> Self {
+        let instances = before.services.values().flat_map(|service| &service.instances);
+        Self { services: &before.services, instances: instances.map(|one| (&one.id, &**one)).collect() }
+    }
+
+    fn service(&self, id: &ServiceId) -> Option<(Health, Since)> {
+        self.services.get(id).map(|old| (old.health, old.since))
+    }
+
+    fn instance(&self, id: &InstanceId) -> Option<(Health, Since)> {
+        self.instances.get(id).map(|old| (old.health, old.since))
+    }
+
+    fn check(&self, instance: &InstanceId, id: &CheckId) -> Option<(Health, Since)> {
+        let old = self.instances.get(instance)?.checks.iter().find(|check| check.id == *id)?;
+        Some((old.health, old.since))
+    }
+}
+
+/// One source's catalog.
+struct Registry<'a> {
+    source: &'a SourceId,
+    facts: &'a SourceFacts,
+    past: &'a Past<'a>,
+    now: Timestamp,
+}
+
+/// What is known about one name before it becomes a service.
+#[derive(Default)]
+struct Draft<'a> {
+    tags: Vec<Arc<str>>,
+    evidence: Vec<&'a Arc<Observation>>,
+    instances: Vec<(&'a InstanceFact, &'a Arc<Observation>)>,
+}
+
+type ChecksBySubject<'a> = BTreeMap<&'a CheckSubject, Vec<(&'a CheckFact, &'a Arc<Observation>)>>;
+
+impl<'a> Registry<'a> {
+    fn add_to(&self, services: &mut BTreeMap<ServiceId, Service>) {
+        let mut drafts: BTreeMap<&ServiceName, Draft<'a>> = BTreeMap::new();
+        let mut sidecars: BTreeMap<(&str, &str), Vec<&InstanceFact>> = BTreeMap::new();
+        let mut checks = ChecksBySubject::new();
+        let mut fronted: Vec<&InstanceFact> = Vec::new();
+        for observation in self.facts.observations() {
+            match &observation.fact {
+                Fact::Service(fact) => {
+                    let draft = drafts.entry(&fact.service).or_default();
+                    draft.tags.clone_from(&fact.tags);
+                    draft.evidence.push(observation);
+                }
+                Fact::Instance(fact) => match &fact.role {
+                    InstanceRole::Sidecar { instance: Some(instance), .. } => {
+                        let node = fact.node.as_deref().unwrap_or_default();
+                        sidecars.entry((node, instance)).or_default().push(fact);
+                        fronted.push(fact);
+                    }
+                    InstanceRole::Sidecar { instance: None, .. } => fronted.push(fact),
+                    InstanceRole::Service | InstanceRole::Gateway(_) => {
+                        drafts.entry(&fact.service).or_default().instances.push((fact, observation));
+                    }
+                },
+                Fact::Check(fact) => checks.entry(&fact.subject).or_default().push((fact, observation)),
+                _ => {}
+            }
+        }
+        // A sidecar is part of the service that it fronts: its own catalog name is not a service.
+        for sidecar in fronted {
+            if drafts.get(&sidecar.service).is_some_and(|draft| draft.instances.is_empty()) {
+                drafts.remove(&sidecar.service);
+            }
+        }
+        for (name, draft) in drafts {
+            let service = self.service(name, draft, &sidecars, &checks);
+            services.insert(service.id.clone(), service);
+        }
+    }
+
+    fn service(
+        &self,
+        name: &ServiceName,
+        draft: Draft<'a>,
+        sidecars: &BTreeMap<(&str, &str), Vec<&InstanceFact>>,
+        checks: &ChecksBySubject<'a>,
+    ) -> Service {
+        let id = service_id(self.source, name);
+        let gateway = draft.instances.iter().any(|(fact, _)| matches!(fact.role, InstanceRole::Gateway(_)));
+        let mut seen = draft.evidence;
+        seen.extend(draft.instances.iter().map(|(_, observation)| *observation));
+        let mut instances: Vec<Arc<Instance>> = draft
+            .instances
+            .into_iter()
+            .map(|(fact, observation)| Arc::new(self.instance(fact, observation, sidecars, checks)))
+            .collect();
+        instances.sort_by(|a, b| a.id.cmp(&b.id));
+        let health = instances.iter().map(|instance| instance.health).max().unwrap_or(Health::Unknown);
+        let mut tags = draft.tags;
+        if tags.is_empty() {
+            tags = instances.iter().flat_map(|instance| instance.tags.iter().cloned()).collect();
+        }
+        tags.sort();
+        tags.dedup();
+        Service {
+            name: name.name.clone(),
+            namespace: name.namespace.clone(),
+            role: if gateway { ServiceRole::Gateway } else { ServiceRole::Service },
+            place: Arc::from(self.source.place()),
+            health,
+            since: since(self.past.service(&id), &health, self.now),
+            stale: is_stale(self.facts),
+            facets: vec![Facet { source: self.source.clone(), joined_by: None }],
+            instances,
+            tags,
+            signals: Signals::default(),
+            // The catalog's own entry and at most a few instances: the rest stands with the instances.
+            evidence: seen.into_iter().take(4).map(|observation| evidence(self.source, observation)).collect(),
+            id,
+        }
+    }
+
+    fn instance(
+        &self,
+        fact: &InstanceFact,
+        observation: &Arc<Observation>,
+        sidecars: &BTreeMap<(&str, &str), Vec<&InstanceFact>>,
+        checks: &ChecksBySubject<'a>,
+    ) -> Instance {
+        let node: Arc<str> = fact.node.clone().unwrap_or_default();
+        let id = InstanceId::from(format!("{}/{node}/{}", self.source, fact.id));
+        let fronts = sidecars.get(&(&*node, &*fact.id)).map_or(&[][..], Vec::as_slice);
+        let mut subjects =
+            vec![CheckSubject::Instance { node: node.clone(), id: fact.id.clone() }, CheckSubject::Node(node.clone())];
+        subjects
+            .extend(fronts.iter().map(|sidecar| CheckSubject::Instance { node: node.clone(), id: sidecar.id.clone() }));
+        let mut found: Vec<Check> = subjects
+            .iter()
+            .filter_map(|subject| checks.get(subject))
+            .flatten()
+            .map(|(check, seen)| self.check(&id, check, seen))
+            .collect();
+        found.sort_by(|a, b| b.health.cmp(&a.health).then_with(|| a.id.cmp(&b.id)));
+        // Consul defines an instance without any check as passing.
+        let health = found.iter().map(|check| check.health).max().unwrap_or(Health::Passing);
+        Instance {
+            native_id: fact.id.clone(),
+            address: fact.address.clone(),
+            port: fact.port,
+            node: fact.node.clone(),
+            health,
+            since: since(self.past.instance(&id), &health, self.now),
+            checks: found,
+            tags: fact.tags.clone(),
+            meta: fact.meta.clone(),
+            sidecar: !fronts.is_empty(),
+            stale: is_stale(self.facts),
+            evidence: evidence(self.source, observation),
+            id,
+        }
+    }
+
+    fn check(&self, instance: &InstanceId, fact: &CheckFact, observation: &Arc<Observation>) -> Check {
+        let (node, of_node) = match &fact.subject {
+            CheckSubject::Node(node) => (node, true),
+            CheckSubject::Instance { node, .. } => (node, false),
+        };
+        let id = CheckId::from(format!("{}/{node}/{}", self.source, fact.id));
+        let health = Health::from(fact.status);
+        Check {
+            name: fact.name.clone(),
+            health,
+            output: fact.output.clone(),
+            method: fact.method.clone(),
+            of_node,
+            since: since(self.past.check(instance, &id), &health, self.now),
+            evidence: evidence(self.source, observation),
+            id,
+        }
+    }
+}
+
+/// Sums up at each callee what its callers measure.
+pub(super) fn add_signals(services: &mut BTreeMap<ServiceId, Service>, edges: &BTreeMap<EdgeId, Edge>) {
+    for edge in edges.values() {
+        if let Some(callee) = services.get_mut(&edge.to) {
+            callee.signals = callee.signals.and(&edge.signals);
+        }
+    }
+}

@@ -1,0 +1,419 @@
+//! The picture: what the facts of all sources add up to at one revision. A snapshot never changes once it is published.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use rpds::RedBlackTreeMapSync;
+use serde::{Deserialize, Serialize};
+
+use crate::fact::{
+    BreakerKind, BreakerState, CheckStatus, Observation, Pattern, Payload, Protocol, Signals, StoreKind,
+};
+use crate::id::{BreakerId, CheckId, ConfigId, EdgeId, InstanceId, Revision, ServiceId, SourceId};
+
+/// One roll-up for everything that can be well or unwell. The order is the order of the roll-up: the greatest wins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Health {
+    /// All checks pass.
+    Passing,
+    /// Nobody says.
+    #[default]
+    Unknown,
+    /// Taken out on purpose.
+    Maintenance,
+    /// Usable, with a complaint.
+    Warning,
+    /// Not usable.
+    Critical,
+}
+
+impl Health {
+    /// The word for people and programs.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Passing => "passing",
+            Self::Unknown => "unknown",
+            Self::Maintenance => "maintenance",
+            Self::Warning => "warning",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+impl From<CheckStatus> for Health {
+    fn from(status: CheckStatus) -> Self {
+        match status {
+            CheckStatus::Passing => Self::Passing,
+            CheckStatus::Warning => Self::Warning,
+            CheckStatus::Critical => Self::Critical,
+            CheckStatus::Maintenance => Self::Maintenance,
+            CheckStatus::Unknown => Self::Unknown,
+        }
+    }
+}
+
+/// Since when something is as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Since {
+    /// The moment.
+    pub at: Timestamp,
+    /// True when Binnacle saw the change happen; false when it was already so at first sight ("at least since").
+    pub seen_changing: bool,
+}
+
+/// How a source is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SourceState {
+    /// The first whole picture is not here yet.
+    Connecting,
+    /// Its facts are current.
+    Live,
+    /// It has been silent for longer than it should; its facts may be old.
+    Stale,
+    /// It answers with errors or not at all.
+    Failing,
+    /// Switched off by the user.
+    Off,
+}
+
+impl SourceState {
+    /// The word for people and programs.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Connecting => "connecting",
+            Self::Live => "live",
+            Self::Stale => "stale",
+            Self::Failing => "failing",
+            Self::Off => "off",
+        }
+    }
+
+    /// Whether facts of a source in this state may be shown as current.
+    pub fn is_current(self) -> bool {
+        matches!(self, Self::Live | Self::Connecting)
+    }
+}
+
+/// What is wrong with a source or a part of it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Fault {
+    /// Stable code, such as `consul.acl_denied`.
+    pub code: Arc<str>,
+    /// What was tried, on what, and what came back.
+    pub detail: Arc<str>,
+    /// What to do next.
+    pub hint: Arc<str>,
+}
+
+/// What a source says of itself: an observation about the source.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceStatus {
+    /// Connecting, live, stale, failing or off.
+    pub state: SourceState,
+    /// Since when it is in this state.
+    pub since: Timestamp,
+    /// Where it is reached, without any credentials.
+    pub address: Arc<str>,
+    /// Product and version, once known.
+    pub product: Option<Arc<str>>,
+    /// Why it is failing or stale.
+    pub fault: Option<Fault>,
+    /// Parts that this token may not read or that do not answer, while the rest works.
+    pub partial: Vec<Fault>,
+    /// When the next attempt is due, while failing.
+    pub next_try: Option<Timestamp>,
+    /// What may be done here.
+    pub abilities: Vec<Ability>,
+}
+
+/// What can be done with a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ability {
+    /// Config keys can be read.
+    ReadConfig,
+    /// Config keys can be edited with a guard.
+    EditConfig,
+    /// Services can be registered and deregistered.
+    Register,
+}
+
+/// A source as the picture has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// Its id.
+    pub id: SourceId,
+    /// What it says of itself.
+    pub status: SourceStatus,
+    /// How many facts it states right now.
+    pub facts: u64,
+}
+
+/// Why facets of one service are believed to be the same thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum JoinReason {
+    /// They share an instance by network address.
+    Instances,
+    /// Same name, and nothing against it.
+    Name,
+}
+
+/// One source's view of a service.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Facet {
+    /// The source.
+    pub source: SourceId,
+    /// Why it is joined; `None` for the facet that gave the service its id.
+    pub joined_by: Option<JoinReason>,
+}
+
+/// What a node of the topology is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ServiceRole {
+    /// In a registry.
+    Service,
+    /// A gateway of the mesh.
+    Gateway,
+    /// Called by name or address, in no registry.
+    External,
+    /// A queue or a topic.
+    Channel,
+}
+
+/// One fact's evidence: who says so, by which query, when.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// The source.
+    pub source: SourceId,
+    /// The observation itself.
+    pub observation: Arc<Observation>,
+}
+
+/// The result of one health check.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Check {
+    /// Id within the picture.
+    pub id: CheckId,
+    /// For people.
+    pub name: Arc<str>,
+    /// The result in the roll-up's words.
+    pub health: Health,
+    /// What it printed.
+    pub output: Arc<str>,
+    /// `http`, `ttl` ...; empty when the source does not say.
+    pub method: Arc<str>,
+    /// True for a check of the node that the instance runs on.
+    pub of_node: bool,
+    /// Since when.
+    pub since: Since,
+    /// Who says so.
+    pub evidence: Evidence,
+}
+
+/// One running copy of a service.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Instance {
+    /// Id within the picture.
+    pub id: InstanceId,
+    /// The id that its source gives it.
+    pub native_id: Arc<str>,
+    /// Address without port.
+    pub address: Arc<str>,
+    /// Port; 0 when it has none.
+    pub port: u16,
+    /// The node it runs on.
+    pub node: Option<Arc<str>>,
+    /// Worst of its checks and its node's.
+    pub health: Health,
+    /// Since when.
+    pub since: Since,
+    /// Its checks, worst first.
+    pub checks: Vec<Check>,
+    /// Tags.
+    pub tags: Vec<Arc<str>>,
+    /// Free key-value pairs.
+    pub meta: BTreeMap<Arc<str>, Arc<str>>,
+    /// True when a sidecar fronts it.
+    pub sidecar: bool,
+    /// True when its source is no longer current.
+    pub stale: bool,
+    /// Who says that it exists.
+    pub evidence: Evidence,
+}
+
+/// A service of the joined picture.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Service {
+    /// Stable id.
+    pub id: ServiceId,
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its namespace, where the source has them.
+    pub namespace: Option<Arc<str>>,
+    /// Service, gateway, external or channel.
+    pub role: ServiceRole,
+    /// Datacenter or cluster: the place of the facet that gave the id.
+    pub place: Arc<str>,
+    /// The worst of its instances.
+    pub health: Health,
+    /// Since when.
+    pub since: Since,
+    /// True when none of its sources is current; the time since when stands with the sources.
+    pub stale: bool,
+    /// Who knows it, and why they are joined.
+    pub facets: Vec<Facet>,
+    /// Its instances, by id.
+    pub instances: Vec<Arc<Instance>>,
+    /// Union of the tags.
+    pub tags: Vec<Arc<str>>,
+    /// What its callers measure, summed.
+    pub signals: Signals,
+    /// Who says that it exists.
+    pub evidence: Vec<Evidence>,
+}
+
+impl Service {
+    /// How many instances pass all checks.
+    pub fn passing(&self) -> usize {
+        self.instances.iter().filter(|instance| instance.health == Health::Passing).count()
+    }
+
+    /// The worst check of the worst instance, if any is not passing.
+    pub fn worst_check(&self) -> Option<&Check> {
+        self.instances
+            .iter()
+            .flat_map(|instance| &instance.checks)
+            .filter(|check| check.health != Health::Passing)
+            .max_by_key(|check| check.health)
+    }
+}
+
+/// How an edge is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EdgeState {
+    /// Measured, and declared or needing no declaration.
+    Observed,
+    /// Configured, not measured.
+    Declared,
+    /// Measured although the configuration of one side names other partners only, or denies it.
+    Undeclared,
+}
+
+/// Calls from one service to another.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Edge {
+    /// Stable id.
+    pub id: EdgeId,
+    /// The caller.
+    pub from: ServiceId,
+    /// The callee.
+    pub to: ServiceId,
+    /// What travels.
+    pub protocol: Protocol,
+    /// How the two talk.
+    pub pattern: Pattern,
+    /// The body's format.
+    pub payload: Payload,
+    /// Observed, declared or undeclared.
+    pub state: EdgeState,
+    /// The numbers, from the reporter that is believed.
+    pub signals: Signals,
+    /// True when none of its sources is current.
+    pub stale: bool,
+    /// Everything that speaks for (or against) it.
+    pub evidence: Vec<Evidence>,
+}
+
+/// A circuit breaker, over all instances of its caller.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Breaker {
+    /// Stable id.
+    pub id: BreakerId,
+    /// Whose calls it guards.
+    pub caller: ServiceId,
+    /// Whom they go to, where known.
+    pub callee: Option<ServiceId>,
+    /// The library's name for it.
+    pub name: Arc<str>,
+    /// Failure, capacity or endpoint.
+    pub kind: BreakerKind,
+    /// The most notable state among the caller's instances.
+    pub state: BreakerState,
+    /// Since when.
+    pub since: Since,
+    /// Instances in which it lets no call pass.
+    pub open: u32,
+    /// Instances that report it.
+    pub of: u32,
+    /// Refused calls per second, summed; `None` when nobody counts them.
+    pub rejected_per_s: Option<f64>,
+    /// True when none of its sources is current.
+    pub stale: bool,
+    /// One observation an instance.
+    pub evidence: Vec<Evidence>,
+}
+
+/// A key of a config store. Its value stays in the store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigItem {
+    /// Stable id.
+    pub id: ConfigId,
+    /// The source that holds it.
+    pub source: SourceId,
+    /// The kind of store.
+    pub store: StoreKind,
+    /// The key, exactly as the store has it.
+    pub path: Arc<str>,
+    /// The store's version of it.
+    pub version: u64,
+    /// Size of the value in bytes.
+    pub size_bytes: u64,
+    /// The application's own number.
+    pub flags: u64,
+    /// Who holds its lock.
+    pub lock_session: Option<Arc<str>>,
+    /// When this version was seen first.
+    pub seen: Timestamp,
+}
+
+/// A rule of the mesh, as one source states it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MeshRule {
+    /// `service-defaults`, `service-router` ...
+    pub rule: Arc<str>,
+    /// The entry's name.
+    pub name: Arc<str>,
+    /// A short sentence about what it says.
+    pub summary: Arc<str>,
+    /// Who says so.
+    pub evidence: Evidence,
+}
+
+/// The picture at one revision.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// Grows by one with each published change.
+    pub revision: Revision,
+    /// When it was published.
+    pub at: Option<Timestamp>,
+    /// All sources.
+    pub sources: Arc<BTreeMap<SourceId, Arc<Source>>>,
+    /// All services, externals and channels.
+    pub services: Arc<BTreeMap<ServiceId, Arc<Service>>>,
+    /// All edges.
+    pub edges: Arc<BTreeMap<EdgeId, Arc<Edge>>>,
+    /// All breakers.
+    pub breakers: Arc<BTreeMap<BreakerId, Arc<Breaker>>>,
+    /// All config keys. A persistent map: a changed key costs its path in the tree, not a copy of all keys.
+    pub config: RedBlackTreeMapSync<ConfigId, Arc<ConfigItem>>,
+    /// Mesh rules by `source/rule/name`.
+    pub mesh_rules: Arc<BTreeMap<Arc<str>, Arc<MeshRule>>>,
+    /// Lock sessions by id.
+    pub sessions: Arc<BTreeMap<Arc<str>, Evidence>>,
+}
