@@ -1,1 +1,12 @@
-//! One folder a system: reads it, maps its answers to observations, and edits it with a guard.
+//! One folder a system. Reading one source teaches all: `mod` says what it is and runs it, `wire` holds the other side's
+//! types with the link to their documentation, `map` turns them into observations and is a pure function, `edit` writes.
+//!
+//! A source never reads the model and never spawns: it is one future that the engine owns.
+
+pub mod connection;
+pub mod edit;
+pub mod error;
+pub mod register;
+
+pub use connection::{Connection, ConnectionSpec, Meter, Outbox};
+pub use error::{ErrorKind, SourceError};

@@ -1,0 +1,176 @@
+//! What the engine sees of a source.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use binnacle_model::id::{SourceId, SourceKind};
+use binnacle_model::snapshot::SourceStatus;
+use binnacle_model::store::Batch;
+use binnacle_model::world::Update;
+use jiff::Timestamp;
+use tokio::sync::{Notify, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use crate::edit::ConfigStore;
+use crate::register::Registrar;
+
+/// A connection to one system. It may bring several sources (one Consul address brings every datacenter behind it).
+#[async_trait]
+pub trait Connection: Send + Sync {
+    /// What the user asked for.
+    fn spec(&self) -> &ConnectionSpec;
+
+    /// Counts requests and answers, for the Sources screen.
+    fn meter(&self) -> &Arc<Meter>;
+
+    /// Reads until cancelled. Failures are not returned: they are published as the source's status, and tried again with
+    /// a jittered back-off, at once when `nudge` is notified ("Try now").
+    async fn run(&self, out: Outbox, nudge: Arc<Notify>, cancel: CancellationToken);
+
+    /// The config stores behind it, if it has any.
+    fn config_store(&self) -> Option<&dyn ConfigStore> {
+        None
+    }
+
+    /// The registry behind it, if services can be registered there.
+    fn registrar(&self) -> Option<&dyn Registrar> {
+        None
+    }
+}
+
+/// Where a source puts what it has to say. Bounded: a source that is faster than the engine waits, and then reads the
+/// latest state rather than every one.
+#[derive(Clone, Debug)]
+pub struct Outbox {
+    sender: mpsc::Sender<Update>,
+}
+
+/// The engine is gone; there is nobody to tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the engine has stopped")]
+pub struct EngineGone;
+
+impl Outbox {
+    /// An outbox that feeds this channel.
+    pub fn new(sender: mpsc::Sender<Update>) -> Self {
+        Self { sender }
+    }
+
+    /// Publishes facts.
+    pub async fn facts(&self, batch: Batch) -> Result<(), EngineGone> {
+        self.sender.send(Update::Facts(batch)).await.map_err(|_| EngineGone)
+    }
+
+    /// Publishes what the source says of itself.
+    pub async fn status(&self, source: SourceId, status: SourceStatus) -> Result<(), EngineGone> {
+        self.sender.send(Update::Status(source, status)).await.map_err(|_| EngineGone)
+    }
+
+    /// Publishes that a source is no longer there at all (a datacenter that left the WAN for good).
+    pub async fn forget(&self, source: SourceId) -> Result<(), EngineGone> {
+        self.sender.send(Update::Forget(source)).await.map_err(|_| EngineGone)
+    }
+}
+
+/// Counts what a connection does. Shared with the screens, read at any time, no part of the model.
+#[derive(Debug, Default)]
+pub struct Meter {
+    requests: AtomicU64,
+    failures: AtomicU64,
+    bytes: AtomicU64,
+    last_answer_ms: AtomicI64,
+}
+
+impl Meter {
+    /// Counts a request that was sent.
+    pub fn sent(&self) {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a whole answer.
+    pub fn answered(&self, bytes: u64, at: Timestamp) {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.last_answer_ms.store(at.as_millisecond(), Ordering::Relaxed);
+    }
+
+    /// Counts a request without a usable answer.
+    pub fn failed(&self) {
+        self.failures.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Requests sent since the start.
+    pub fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    /// Requests without a usable answer.
+    pub fn failures(&self) -> u64 {
+        self.failures.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of answers.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// When the last whole answer came; `None` before the first.
+    pub fn last_answer(&self) -> Option<Timestamp> {
+        match self.last_answer_ms.load(Ordering::Relaxed) {
+            0 => None,
+            millis => Timestamp::from_millisecond(millis).ok(),
+        }
+    }
+}
+
+/// What the user names: `consul=http://127.0.0.1:8500`. Holds no secret.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionSpec {
+    /// The family.
+    pub kind: SourceKind,
+    /// An address; its meaning depends on the kind.
+    pub place: String,
+}
+
+impl fmt::Display for ConnectionSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={}", self.kind.word(), self.place)
+    }
+}
+
+/// Why a text is not a connection.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SpecError {
+    /// No `=`.
+    #[error("`{0}` is not KIND=WHERE, such as consul=http://127.0.0.1:8500")]
+    NoKind(String),
+    /// A kind that this version does not have.
+    #[error("`{0}` is not a kind of source; there are: {}", kinds())]
+    UnknownKind(String),
+    /// Nothing behind the `=`.
+    #[error("`{0}=` names no place")]
+    NoPlace(&'static str),
+}
+
+/// Every kind of source, in one list: help texts, errors and the first screen are made from it.
+pub const KINDS: [SourceKind; 3] = [SourceKind::Consul, SourceKind::Scrape, SourceKind::Hystrix];
+
+fn kinds() -> String {
+    KINDS.map(SourceKind::word).join(", ")
+}
+
+impl FromStr for ConnectionSpec {
+    type Err = SpecError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (word, place) = text.split_once('=').ok_or_else(|| SpecError::NoKind(text.to_owned()))?;
+        let kind = KINDS.into_iter().find(|kind| kind.word() == word);
+        let kind = kind.ok_or_else(|| SpecError::UnknownKind(word.to_owned()))?;
+        match place.trim() {
+            "" => Err(SpecError::NoPlace(kind.word())),
+            place => Ok(Self { kind, place: place.to_owned() }),
+        }
+    }
+}
