@@ -147,7 +147,7 @@ pub enum SpecError {
     #[error("`{0}` is not KIND=WHERE, such as consul=http://127.0.0.1:8500")]
     NoKind(String),
     /// A kind that this version does not have.
-    #[error("`{0}` is not a kind of source; there are: {}", kinds())]
+    #[error("`{0}` is not a kind of source; there are: {kinds}", kinds = kinds())]
     UnknownKind(String),
     /// Nothing behind the `=`.
     #[error("`{0}=` names no place")]
