@@ -15,6 +15,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::edit::ConfigStore;
+use crate::error::SourceError;
 use crate::register::Registrar;
 
 /// A connection to one system. It may bring several sources (one Consul address brings every datacenter behind it).
@@ -25,6 +26,14 @@ pub trait Connection: Send + Sync {
 
     /// Counts requests and answers, for the Sources screen.
     fn meter(&self) -> &Arc<Meter>;
+
+    /// Asks whether the system answers and what it is, and nothing else: the first screen does this before a person
+    /// chose anything.
+    async fn probe(&self) -> Result<Probe, SourceError>;
+
+    /// Whether this connection brings the source, asked of the system where that is needed. Serves one-shot commands that
+    /// do not wait for a picture.
+    async fn reaches(&self, source: &SourceId) -> Result<bool, SourceError>;
 
     /// Reads until cancelled. Failures are not returned: they are published as the source's status, and tried again with
     /// a jittered back-off, at once when `nudge` is notified ("Try now").
@@ -39,6 +48,17 @@ pub trait Connection: Send + Sync {
     fn registrar(&self) -> Option<&dyn Registrar> {
         None
     }
+}
+
+/// What a system answers when it is only asked who it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Probe {
+    /// Product and version: `Consul 1.22.7`.
+    pub product: String,
+    /// One line about it, without secrets: `dc1 · ACLs off · may read and write`.
+    pub detail: String,
+    /// How long the answer took.
+    pub took: std::time::Duration,
 }
 
 /// Where a source puts what it has to say. Bounded: a source that is faster than the engine waits, and then reads the

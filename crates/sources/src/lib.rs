@@ -8,5 +8,5 @@ pub mod edit;
 pub mod error;
 pub mod register;
 
-pub use connection::{Connection, ConnectionSpec, Meter, Outbox};
+pub use connection::{Connection, ConnectionSpec, Meter, Outbox, Probe};
 pub use error::{ErrorKind, SourceError};
