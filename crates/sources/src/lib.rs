@@ -5,8 +5,10 @@
 
 pub mod connection;
 pub mod edit;
+pub mod environment;
 pub mod error;
 pub mod register;
 
 pub use connection::{Connection, ConnectionSpec, Meter, Outbox, Probe};
+pub use environment::Environment;
 pub use error::{ErrorKind, SourceError};
