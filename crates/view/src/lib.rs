@@ -1,1 +1,3 @@
 //! Plain data per screen: the contract with the window, layout, and the public JSON.
+
+pub mod layout;

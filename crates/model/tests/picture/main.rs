@@ -1,5 +1,7 @@
 //! What facts add up to: the algebra of the merge ([`merge`]) and single cases, one sentence each ([`cases`]).
 
+#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 mod build;
 mod cases;
 mod merge;
