@@ -245,14 +245,15 @@ impl Agent {
             .collect();
         for (id, local) in &mut self.checks {
             let mut check = local.check.clone();
-            if let Some((status, output)) = standing.get(id) {
+            let before = standing.get(id);
+            if let Some((status, output)) = before {
                 let fresh = local.output_written.is_some_and(|written| now.duration_since(written) < OUTPUT_DEFERRED);
                 if *status == check.status && fresh && !output.is_empty() {
                     check.output.clone_from(output);
                 }
-                if *output != check.output || local.output_written.is_none() {
-                    local.output_written = Some(now);
-                }
+            }
+            if before.is_none_or(|(_, output)| *output != check.output) {
+                local.output_written = Some(now);
             }
             // The service of a local check is in the catalog by the loop above.
             if let Err(reason) = catalog.put_check(index, check) {
