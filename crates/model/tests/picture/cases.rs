@@ -73,7 +73,7 @@ fn a_sidecar_is_part_of_the_service_that_it_fronts() {
         observed("catalog", "service/checkout-sidecar-proxy".to_owned(), 1, Fact::Service(name)),
         observed("catalog", "instance/node-1/checkout-0-sidecar-proxy".to_owned(), 1, Fact::Instance(sidecar)),
     ]);
-    let names: Vec<&str> = world.snapshot().services.keys().map(|id| id.as_str()).collect();
+    let names: Vec<&str> = world.snapshot().services.keys().map(binnacle_model::ServiceId::as_str).collect();
     assert_eq!(names, ["consul:dc1/checkout", "consul:dc1/payments"]);
     assert!(service(&world, "consul:dc1/checkout").instances[0].sidecar);
     assert!(world.snapshot().edges.contains_key("consul:dc1/checkout -> consul:dc1/payments"));
