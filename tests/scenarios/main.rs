@@ -1,0 +1,9 @@
+//! Scenarios on real servers: one module a matter, one binary, so that servers are started once and shared.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a scenario that cannot arrange its system, or meets another answer, fails right there"
+)]
+
+mod laboratory;
