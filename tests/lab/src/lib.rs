@@ -29,6 +29,7 @@ pub mod executable;
 pub mod fleet;
 pub mod shared;
 pub mod watchdog;
+pub mod window;
 
 pub use certificates::{Certificates, ClientCertificate};
 pub use client::{ConsulClient, KvPair};
