@@ -1,6 +1,13 @@
 //! The lab itself: each server starts, answers, comes back, and is gone when its owner is gone.
 
-use lab::{Consul, Fleet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use lab::{
+    Certificates, ClientCertificate, Cluster, Consul, ConsulClient, Datacenters, Fault, FaultyWire, Fleet, LabError,
+    Release, until,
+};
+use serde_json::json;
 
 #[tokio::test]
 async fn an_open_server_answers_and_is_gone_when_dropped() {
@@ -48,4 +55,223 @@ async fn a_fleet_is_loaded_as_stated() {
     assert_eq!(instances[0]["Checks"][0]["Status"], "passing");
     assert_eq!(client.get("/v1/kv/?keys").await.unwrap().as_array().unwrap().len(), 200);
     assert_eq!(client.kv_get(&Fleet::key(123)).await.unwrap().unwrap().value, b"value of key 123");
+}
+
+#[tokio::test]
+async fn an_old_server_answers() {
+    let consul = Consul::builder().release(Release::Old).start().await.unwrap();
+    let agent = consul.client().unwrap().get("/v1/agent/self").await.unwrap();
+    assert!(agent["Config"]["Version"].as_str().unwrap().starts_with("1.8."), "{agent}");
+}
+
+#[tokio::test]
+async fn an_old_server_can_be_secured() {
+    let authority = Arc::new(Certificates::new().await.unwrap());
+    let consul = Consul::builder().release(Release::Old).acl().tls(authority).start().await.unwrap();
+    assert_is_secured(&consul).await;
+}
+
+#[tokio::test]
+async fn a_secured_server_wants_a_token_and_a_certificate() {
+    let consul = Consul::secured().await.unwrap();
+    assert_is_secured(&consul).await;
+}
+
+async fn assert_is_secured(consul: &Consul) {
+    let client = consul.client().unwrap();
+    client.kv_put("open/x", b"1").await.unwrap();
+    client.kv_put("closed/x", b"1").await.unwrap();
+    client.acl_policy("reader", r#"key_prefix "open/" { policy = "read" }"#).await.unwrap();
+    let token = client.acl_token(&["reader"]).await.unwrap();
+
+    let reader = consul.client_with(Some(&token)).unwrap();
+    assert_eq!(reader.get("/v1/kv/open/x?raw").await.unwrap(), 1);
+    assert!(matches!(reader.get("/v1/kv/closed/x").await, Err(LabError::Refused { status: 403, .. })));
+    let nobody = consul.client_with(None).unwrap();
+    assert!(matches!(nobody.get("/v1/kv/open/x").await, Err(LabError::Refused { status: 403, .. })));
+
+    let strangers = Certificates::new().await.unwrap();
+    let stranger = strangers.client("dc1").unwrap();
+    let certificate = ClientCertificate { ca: consul.client_certificate().unwrap().ca.clone(), ..stranger };
+    let stranger = ConsulClient::new(consul.url().unwrap(), Some(&token), Some(&certificate)).unwrap();
+    assert!(matches!(stranger.get("/v1/kv/open/x").await, Err(LabError::Request { .. })));
+
+    let other_name = consul.address_without_certificate().parse().unwrap();
+    let misled = ConsulClient::new(other_name, Some(&token), consul.client_certificate()).unwrap();
+    assert!(matches!(misled.get("/v1/kv/open/x").await, Err(LabError::Request { .. })));
+}
+
+#[tokio::test]
+async fn two_open_datacenters_answer_for_each_other() {
+    let Datacenters { dc1, dc2 } = &Datacenters::open().await.unwrap();
+    dc1.client().unwrap().put("/v1/kv/where?dc=dc2", &json!("there")).await.unwrap();
+    assert_eq!(dc2.client().unwrap().kv_get("where").await.unwrap().unwrap().value, br#""there""#);
+    assert!(dc1.client().unwrap().kv_get("where").await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_token_of_one_secured_datacenter_is_good_in_the_other() {
+    let both = Datacenters::secured().await.unwrap();
+    let client = both.dc1.client().unwrap();
+    client.acl_policy("writer", r#"key_prefix "" { policy = "write" }"#).await.unwrap();
+    let token = client.acl_token(&["writer"]).await.unwrap();
+    let there = both.dc2.client_with(Some(&token)).unwrap();
+    until("the token in dc2", Duration::from_secs(30), async || there.kv_put("x", b"1").await).await.unwrap();
+}
+
+#[tokio::test]
+async fn three_servers_elect_another_leader_when_theirs_is_killed() {
+    let cluster = Cluster::open().await.unwrap();
+    let first = cluster.leader().await.unwrap().node_name().to_owned();
+    cluster.follower().await.unwrap().client().unwrap().kv_put("before", b"1").await.unwrap();
+
+    let killed = cluster.kill_leader().await.unwrap();
+
+    assert_eq!(killed.node_name(), first);
+    let leader = cluster.leader().await.unwrap();
+    assert_ne!(leader.node_name(), first);
+    let client = leader.client().unwrap();
+    assert!(client.kv_get("before").await.unwrap().is_some());
+    killed.start().await.unwrap();
+    assert!(killed.client().unwrap().kv_get("before").await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_config_entry_an_intention_a_lock_and_a_check_can_be_arranged() {
+    let consul = lab::shared::open().await.unwrap();
+    let client = consul.client().unwrap();
+    client
+        .config_entry(&json!({ "Kind": "service-defaults", "Name": "laboratory", "Protocol": "http" }))
+        .await
+        .unwrap();
+    client.intention("laboratory-web", "laboratory", "deny").await.unwrap();
+    let session = client.session("laboratory").await.unwrap();
+    assert!(client.lock("laboratory/lock", &session, b"me").await.unwrap());
+    let locked = client.kv_get("laboratory/lock").await.unwrap().unwrap();
+    assert_eq!(locked.session, Some(session));
+    assert!(!client.kv_cas("laboratory/lock", b"you", locked.modify_index + 1).await.unwrap());
+    assert!(client.kv_cas("laboratory/lock", b"you", locked.modify_index).await.unwrap());
+    client.kv_put("laboratory//inside", b"reached").await.unwrap();
+    assert_eq!(client.kv_get("laboratory//inside").await.unwrap().unwrap().value, b"reached");
+
+    let service = json!({ "Name": "laboratory", "Check": { "CheckID": "laboratory-ttl", "TTL": "10m" } });
+    client.register(&service).await.unwrap();
+    client.set_check("laboratory-ttl", "warn", "half full & <b>half</b> empty").await.unwrap();
+    let checks = until("the check in the catalog", Duration::from_secs(10), async || {
+        let checks = client.get("/v1/health/checks/laboratory").await.unwrap();
+        if checks[0]["Status"] == "warning" { Ok(checks) } else { Err(checks) }
+    })
+    .await
+    .unwrap();
+    assert_eq!(checks[0]["Output"], "half full & <b>half</b> empty");
+    client.deregister("laboratory").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_faulty_wire_shows_each_fault_and_passes_all_else() {
+    let consul = lab::shared::open().await.unwrap();
+    consul.client().unwrap().kv_put("wire/x", b"12345678").await.unwrap();
+    let wire = FaultyWire::to(consul).await.unwrap();
+    let client = ConsulClient::new(wire.url().unwrap(), None, None).unwrap();
+    let read = async || client.get("/v1/kv/wire/x?raw").await;
+    let good = json!(12_345_678);
+    assert_eq!(read().await.unwrap(), good);
+
+    wire.fault_times(2, "/v1/kv/", Fault::Status(429, "rate limit".into()));
+    assert_eq!(client.get("/v1/catalog/datacenters").await.unwrap(), json!(["dc1"]));
+    for _ in 0..2 {
+        assert!(matches!(read().await, Err(LabError::Refused { status: 429, .. })));
+    }
+    assert_eq!(read().await.unwrap(), good);
+    assert_eq!((wire.requests().len(), wire.faults_shown()), (5, 2));
+    assert_eq!(wire.requests()[1], "GET /v1/catalog/datacenters");
+
+    wire.fault("", Fault::CutHalfway);
+    assert!(matches!(read().await, Err(LabError::Request { .. })));
+    wire.mend();
+    wire.fault("", Fault::Body("<html>".into()));
+    assert!(matches!(read().await, Err(LabError::Unexpected { .. })));
+    wire.mend();
+    wire.fault("", Fault::Index(3));
+    let answer = client.request(reqwest::Method::GET, "/v1/kv/wire/x", "").await.unwrap();
+    assert_eq!(answer.headers()["X-Consul-Index"], "3");
+    assert_eq!(answer.json::<serde_json::Value>().await.unwrap()[0]["Key"], "wire/x");
+    wire.mend();
+
+    wire.refuse().await.unwrap();
+    assert!(matches!(read().await, Err(LabError::Request { source, .. }) if source.is_connect()));
+    wire.accept().await.unwrap();
+    assert_eq!(read().await.unwrap(), good);
+
+    wire.fault("", Fault::Stall);
+    let shown = wire.faults_shown();
+    let (stalled, ()) = tokio::join!(read(), async {
+        let seen = async || if wire.faults_shown() > shown { Ok(()) } else { Err("not there") };
+        until("the request on the wire", Duration::from_secs(10), seen).await.unwrap();
+        wire.cut();
+    });
+    assert!(matches!(stalled, Err(LabError::Request { .. })));
+}
+
+#[tokio::test]
+async fn a_blocking_query_goes_through_the_wire() {
+    let consul = lab::shared::open().await.unwrap();
+    let writer = consul.client().unwrap();
+    writer.kv_put("wire/watched", b"1").await.unwrap();
+    let index = writer.kv_get("wire/watched").await.unwrap().unwrap().modify_index;
+    let wire = FaultyWire::to(consul).await.unwrap();
+    let client = ConsulClient::new(wire.url().unwrap(), None, None).unwrap();
+    let path = format!("/v1/kv/wire/watched?index={index}&wait=60s");
+    let (answer, ()) = tokio::join!(client.get(&path), async {
+        let seen = async || if wire.requests().is_empty() { Err("not there") } else { Ok(()) };
+        until("the query on the wire", Duration::from_secs(10), seen).await.unwrap();
+        writer.kv_put("wire/watched", b"2").await.unwrap();
+    });
+    assert!(answer.unwrap()[0]["ModifyIndex"].as_u64().unwrap() > index);
+}
+
+/// Names the file into which the process that is to be aborted writes the ids of its servers.
+const ORPHANS: &str = "BINNACLE_LAB_ORPHANS";
+
+/// Does nothing by itself: it is the process that [`servers_are_gone_when_their_process_is_aborted`] starts.
+#[tokio::test]
+async fn start_servers_and_abort_when_told_to() {
+    let Some(file) = std::env::var_os(ORPHANS) else { return };
+    let owned = Consul::open().await.unwrap();
+    let shared = lab::shared::open().await.unwrap();
+    let folder = |consul: &Consul| consul.log().parent().unwrap().display().to_string();
+    let lines = format!(
+        "{}\n{}\n{}\n{}\n",
+        owned.pid().await.unwrap(),
+        shared.pid().await.unwrap(),
+        folder(&owned),
+        folder(shared)
+    );
+    std::fs::write(file, lines).unwrap();
+    std::process::abort();
+}
+
+#[tokio::test]
+async fn servers_are_gone_when_their_process_is_aborted() {
+    let folder = tempfile::tempdir().unwrap();
+    let orphans = folder.path().join("orphans");
+    let status = tokio::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "laboratory::start_servers_and_abort_when_told_to"])
+        .env(ORPHANS, &orphans)
+        .stdout(std::process::Stdio::null())
+        .status()
+        .await
+        .unwrap();
+    assert!(!status.success());
+    let orphans = std::fs::read_to_string(orphans).unwrap();
+    let (pids, folders): (Vec<&str>, Vec<&str>) = orphans.lines().partition(|line| line.parse::<u32>().is_ok());
+    assert_eq!((pids.len(), folders.len()), (2, 2), "{orphans}");
+
+    until("the servers to be gone", Duration::from_secs(20), async || {
+        let gone = pids.iter().all(|pid| !lab::watchdog::process_exists(pid.parse().unwrap()))
+            && folders.iter().all(|folder| !std::path::Path::new(folder).exists());
+        if gone { Ok(()) } else { Err(format!("some of {orphans}")) }
+    })
+    .await
+    .unwrap();
 }

@@ -1,7 +1,9 @@
 //! Loopback ports for servers which cannot be started on port 0.
 
-use std::fs::{self, File};
+use std::fs;
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixListener};
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use crate::LabError;
@@ -14,19 +16,17 @@ static NEXT: AtomicU16 = AtomicU16::new(0);
 /// A TCP and UDP port of 127.0.0.1 that belongs to its owner until it is dropped.
 ///
 /// The system's own ephemeral ports are avoided: a connection that leaves this machine could take such a port while
-/// its server is stopped and is to come back to it. The reservation is a lock on a file, so that two test processes do
-/// not get the same port, and the system takes it back from a process that dies.
+/// its server is stopped and is to come back to it. The reservation is the name of an abstract unix socket, so that two test
+/// processes do not get the same port; the system takes it back from a process that dies, and nothing is left on disk.
 #[derive(Debug)]
 pub struct Port {
     number: u16,
-    _reservation: File,
+    _reservation: UnixListener,
 }
 
 impl Port {
     /// Reserves a port that nobody listens on now.
     pub fn reserve() -> Result<Self, LabError> {
-        let folder = std::env::temp_dir().join("binnacle-lab-ports");
-        fs::create_dir_all(&folder).map_err(LabError::io(format!("making {}", folder.display())))?;
         let highest = lowest_ephemeral_port();
         let span = highest - LOWEST;
         // Processes that start together begin at different places, and a process does not soon hand out a port again.
@@ -34,10 +34,11 @@ impl Port {
         for _ in 0..span {
             let step = NEXT.fetch_add(1, Ordering::Relaxed);
             let number = LOWEST + (start.wrapping_add(step) % span);
-            let path = folder.join(number.to_string());
-            let file = File::create(&path).map_err(LabError::io(format!("making {}", path.display())))?;
-            if file.try_lock().is_ok() && is_free(number) {
-                return Ok(Self { number, _reservation: file });
+            let name = SocketAddr::from_abstract_name(format!("binnacle-lab-port-{number}"))
+                .map_err(LabError::io(format!("naming port {number}")))?;
+            let Ok(reservation) = UnixListener::bind_addr(&name) else { continue };
+            if is_free(number) {
+                return Ok(Self { number, _reservation: reservation });
             }
         }
         Err(LabError::NoFreePort)

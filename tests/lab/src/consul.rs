@@ -70,6 +70,11 @@ impl Consul {
         format!("{scheme}://127.0.0.1:{}", self.ports.http.number())
     }
 
+    /// A second address of the same server, to which its certificate is not made out.
+    pub fn address_without_certificate(&self) -> String {
+        self.address().replace("127.0.0.1", builder::OTHER_ADDRESS)
+    }
+
     /// [`Consul::address`] as a URL.
     pub fn url(&self) -> Result<Url, LabError> {
         let address = self.address();

@@ -26,6 +26,7 @@ pub mod consul;
 pub mod deadline;
 mod error;
 pub mod executable;
+pub mod faulty_wire;
 pub mod fleet;
 pub mod shared;
 pub mod watchdog;
@@ -37,6 +38,7 @@ pub use consul::{Cluster, Consul, ConsulBuilder, Datacenters};
 pub use deadline::until;
 pub use error::LabError;
 pub use executable::Release;
+pub use faulty_wire::{Fault, FaultyWire};
 pub use fleet::Fleet;
 
 /// Installs the TLS provider for this process, as the product's binaries do first thing in `main`.

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use crate::{LabError, until};
 
-/// `$1` is the folder, the rest is the server's command line. `keep` in the folder means: a test failed, leave it.
+/// `$1` is the folder, the rest is the server's command line. `keep` in the folder means: a test failed, leave the log.
 const SCRIPT: &str = r#"
 trap '' PIPE
 folder=$1
@@ -30,7 +30,7 @@ while read -r word; do
   esac
 done 2>/dev/null
 if [ -n "$pid" ]; then kill -s KILL "$pid"; wait "$pid"; fi 2>/dev/null
-[ -e "$folder/keep" ] || rm -rf "$folder"
+if [ -e "$folder/keep" ]; then rm -rf "$folder/data"; else rm -rf "$folder"; fi
 "#;
 
 /// How long a server may take to end by itself before it is killed.

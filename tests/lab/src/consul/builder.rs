@@ -13,6 +13,9 @@ use crate::certificates::{Certificates, ServerCertificate};
 use crate::watchdog::Watchdog;
 use crate::{LabError, Release};
 
+/// Servers listen here too: their certificates are not made out to it.
+pub(super) const OTHER_ADDRESS: &str = "127.0.0.2";
+
 /// What a Consul server of the lab is to be like. Without any call: open, current, alone, datacenter `dc1`.
 #[derive(Debug, Clone)]
 pub struct ConsulBuilder {
@@ -181,7 +184,7 @@ impl ConsulBuilder {
             "bootstrap_expect": self.expect,
             "data_dir": folder.join("data"),
             "bind_addr": "127.0.0.1",
-            "client_addr": "127.0.0.1",
+            "client_addr": format!("127.0.0.1 {OTHER_ADDRESS}"),
             "datacenter": self.datacenter,
             "node_name": name,
             "performance": { "raft_multiplier": 1 },
