@@ -1,5 +1,7 @@
 //! The lab itself: each server starts, answers, comes back, and is gone when its owner is gone.
 
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +10,7 @@ use lab::{
     Release, until,
 };
 use serde_json::json;
+use tokio::io::{AsyncBufReadExt, BufReader};
 
 #[tokio::test]
 async fn an_open_server_answers_and_is_gone_when_dropped() {
@@ -230,47 +233,62 @@ async fn a_blocking_query_goes_through_the_wire() {
     assert!(answer.unwrap()[0]["ModifyIndex"].as_u64().unwrap() > index);
 }
 
-/// Names the file into which the process that is to be aborted writes the ids of its servers.
-const ORPHANS: &str = "BINNACLE_LAB_ORPHANS";
-
-/// Does nothing by itself: it is the process that [`servers_are_gone_when_their_process_is_aborted`] starts.
 #[tokio::test]
-async fn start_servers_and_abort_when_told_to() {
-    let Some(file) = std::env::var_os(ORPHANS) else { return };
-    let owned = Consul::open().await.unwrap();
-    let shared = lab::shared::open().await.unwrap();
-    let folder = |consul: &Consul| consul.log().parent().unwrap().display().to_string();
-    let lines = format!(
-        "{}\n{}\n{}\n{}\n",
-        owned.pid().await.unwrap(),
-        shared.pid().await.unwrap(),
-        folder(&owned),
-        folder(shared)
-    );
-    std::fs::write(file, lines).unwrap();
-    std::process::abort();
+async fn the_shop_has_every_health_sidecars_intentions_and_keys() {
+    let consul = Consul::open().await.unwrap();
+    let client = consul.client().unwrap();
+    lab::shop::load(&client).await.unwrap();
+    lab::shop::load(&client).await.unwrap();
+
+    let health = until("the checks in the catalog", Duration::from_secs(20), async || {
+        let checks = client.get("/v1/health/state/any").await.unwrap();
+        let count = |status: &str| {
+            checks
+                .as_array()
+                .unwrap()
+                .iter()
+                .filter(|check| check["Name"] == "health" && check["Status"] == status)
+                .count()
+        };
+        let counts = (count("passing"), count("warning"), count("critical"));
+        if counts == (9, 2, 2) { Ok(()) } else { Err(format!("{counts:?}")) }
+    });
+    health.await.unwrap();
+    let proxies = client.get("/v1/catalog/service/web-sidecar-proxy").await.unwrap();
+    assert_eq!(proxies[0]["ServiceProxy"]["Upstreams"].as_array().unwrap().len(), 3);
+    assert_eq!(client.get("/v1/connect/intentions").await.unwrap().as_array().unwrap().len(), 9);
+    assert_eq!(client.kv_get("shop/features/new checkout?").await.unwrap().unwrap().value, b"true");
+    assert_eq!(client.kv_get("shop/logo.png").await.unwrap().unwrap().flags, 42);
 }
 
 #[tokio::test]
-async fn servers_are_gone_when_their_process_is_aborted() {
-    let folder = tempfile::tempdir().unwrap();
-    let orphans = folder.path().join("orphans");
-    let status = tokio::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "laboratory::start_servers_and_abort_when_told_to"])
-        .env(ORPHANS, &orphans)
-        .stdout(std::process::Stdio::null())
-        .status()
-        .await
+async fn servers_and_their_folders_are_gone_when_their_process_is_killed() {
+    let mut owner = tokio::process::Command::new(env!("CARGO_BIN_EXE_lab"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
         .unwrap();
-    assert!(!status.success());
-    let orphans = std::fs::read_to_string(orphans).unwrap();
-    let (pids, folders): (Vec<&str>, Vec<&str>) = orphans.lines().partition(|line| line.parse::<u32>().is_ok());
-    assert_eq!((pids.len(), folders.len()), (2, 2), "{orphans}");
+    let mut lines = BufReader::new(owner.stdout.take().unwrap()).lines();
+    let (mut pids, mut folders) = (Vec::<u32>::new(), Vec::<PathBuf>::new());
+    while let Some(line) = lines.next_line().await.unwrap().filter(|line| !line.contains("Ctrl-C")) {
+        if let Some((pid, log)) = line.strip_prefix("# process ").and_then(|rest| rest.split_once(", log ")) {
+            pids.push(pid.parse().unwrap());
+            folders.push(Path::new(log).parent().unwrap().to_owned());
+        }
+        if let Some(ca) = line.strip_prefix("export CONSUL_CACERT=") {
+            folders.push(Path::new(ca).parent().unwrap().to_owned());
+        }
+    }
+    assert_eq!((pids.len(), folders.len()), (3, 4));
+    assert!(pids.iter().all(|pid| lab::watchdog::process_exists(*pid)) && folders.iter().all(|folder| folder.exists()));
 
-    until("the servers to be gone", Duration::from_secs(20), async || {
-        let gone = pids.iter().all(|pid| !lab::watchdog::process_exists(pid.parse().unwrap()))
-            && folders.iter().all(|folder| !std::path::Path::new(folder).exists());
-        if gone { Ok(()) } else { Err(format!("some of {orphans}")) }
+    owner.kill().await.unwrap();
+
+    until("servers and folders to be gone", Duration::from_secs(20), async || {
+        let left = pids.iter().filter(|pid| lab::watchdog::process_exists(**pid)).count()
+            + folders.iter().filter(|folder| folder.exists()).count();
+        if left == 0 { Ok(()) } else { Err(format!("{left} of them are left")) }
     })
     .await
     .unwrap();

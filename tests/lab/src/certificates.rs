@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::LabError;
+use crate::watchdog::Watchdog;
 
 /// A client's certificate and key, and the authority that it trusts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,10 +43,11 @@ pub struct ServerCertificate {
     pub key: PathBuf,
 }
 
-/// A certificate authority in a folder of its own, removed when it is dropped.
+/// A certificate authority in a folder of its own, removed when it is dropped or its process is gone.
 #[derive(Debug)]
 pub struct Certificates {
-    folder: tempfile::TempDir,
+    /// Only for the end of the folder: no server is started by it.
+    folder: Watchdog,
     consul: PathBuf,
 }
 
@@ -57,6 +59,7 @@ impl Certificates {
             .prefix("binnacle-lab-ca-")
             .tempdir()
             .map_err(LabError::io("making the folder of an authority"))?;
+        let folder = Watchdog::new("certificate authority", folder.keep(), &[])?;
         let certificates = Self { folder, consul };
         certificates.run(&["tls", "ca", "create"])?;
         Ok(certificates)
@@ -87,14 +90,14 @@ impl Certificates {
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.folder.folder().join(name)
     }
 
     fn run(&self, arguments: &[&str]) -> Result<(), LabError> {
         let what = format!("consul {}", arguments.join(" "));
         let output = Command::new(&self.consul)
             .args(arguments)
-            .current_dir(self.folder.path())
+            .current_dir(self.folder.folder())
             .stdin(Stdio::null())
             .output()
             .map_err(LabError::io(what.clone()))?;

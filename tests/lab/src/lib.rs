@@ -29,6 +29,7 @@ pub mod executable;
 pub mod faulty_wire;
 pub mod fleet;
 pub mod shared;
+pub mod shop;
 pub mod watchdog;
 pub mod window;
 

@@ -186,7 +186,7 @@ fn print_logs_of_failing_tests() {
             before(panic);
             with_folders(|folders| {
                 for folder in folders.iter() {
-                    if fs::write(folder.join("keep"), "").is_ok() {
+                    if fs::write(folder.join("keep"), "").is_ok() && folder.join("log").exists() {
                         eprintln!("lab: log kept: {}", folder.join("log").display());
                     }
                 }

@@ -107,11 +107,12 @@ fn header<'head>(head: &'head str, name: &str) -> Option<&'head str> {
 
 /// The head with this header instead of any of that name.
 fn with_header(head: &str, name: &str, value: &str) -> String {
-    let others = head
-        .trim_end()
-        .lines()
-        .filter(|line| line.split_once(':').is_none_or(|(found, _)| !found.eq_ignore_ascii_case(name)));
-    let mut changed: String = others.map(|line| format!("{line}\r\n")).collect();
-    changed.push_str(&format!("{name}: {value}\r\n\r\n"));
+    let mut changed = String::with_capacity(head.len() + name.len() + value.len());
+    for line in head.trim_end().lines() {
+        if line.split_once(':').is_none_or(|(found, _)| !found.eq_ignore_ascii_case(name)) {
+            changed.extend([line, "\r\n"]);
+        }
+    }
+    changed.extend([name, ": ", value, "\r\n\r\n"]);
     changed
 }
