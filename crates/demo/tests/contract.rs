@@ -2,6 +2,8 @@
 //!
 //! `BINNACLE_CONTRACT_ADDR=http://127.0.0.1:8500` runs them on a server of your own instead; it will be written to.
 
+#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test that meets the unexpected has failed")]
+
 #[macro_use]
 #[path = "../../../tests/scenarios/consul_contract.rs"]
 mod consul_contract;

@@ -87,6 +87,10 @@ impl Registry {
 
     /// Stops it: ends the queries that wait, closes the port, and waits until all of it has ended.
     pub async fn stop(mut self) {
+        self.end().await;
+    }
+
+    pub(crate) async fn end(&mut self) {
         self.stop.cancel();
         loopback::join(&mut self.tasks).await;
     }
