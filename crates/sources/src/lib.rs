@@ -4,9 +4,11 @@
 //! A source never reads the model and never spawns: it is one future that the engine owns.
 
 pub mod connection;
+pub mod consul;
 pub mod edit;
 pub mod environment;
 pub mod error;
+pub mod http;
 pub mod register;
 
 pub use connection::{Connection, ConnectionSpec, Meter, Outbox, Probe};
