@@ -1,3 +1,4 @@
 //! Plain data per screen: the contract with the window, layout, and the public JSON.
 
+pub mod contract;
 pub mod layout;

@@ -1,0 +1,50 @@
+//! The table of circuit breakers.
+
+use serde::Serialize;
+use ts_rs::TS;
+
+use super::state::{BreakerKind, BreakerState, Named, Pip, Since};
+
+/// The head of the table.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+pub struct BreakersHead {
+    /// How many.
+    pub total: u32,
+    /// How many are open or forced open.
+    pub open: u32,
+    /// How many are half-open.
+    pub half_open: u32,
+    /// Why the table is empty, and what would fill it; `null` when it is not.
+    pub empty: Option<String>,
+}
+
+/// A breaker.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+pub struct BreakerRow {
+    /// The breaker's id.
+    pub key: String,
+    /// Whose calls it guards.
+    pub caller: Named,
+    /// Whom they go to, where known.
+    pub callee: Option<Named>,
+    /// The library's name for it.
+    pub name: String,
+    /// Failure, capacity or endpoint.
+    pub kind: BreakerKind,
+    /// The most notable state.
+    pub state: BreakerState,
+    /// Since when.
+    pub since: Since,
+    /// Caller instances in which it lets no call pass.
+    pub open: u32,
+    /// Caller instances that report it.
+    pub of: u32,
+    /// Refused calls per second; `null` when nobody counts them.
+    pub rejected_per_s: Option<f64>,
+    /// The id of the edge that it sits on, where it is drawn.
+    pub edge: Option<String>,
+    /// True when none of its sources is current.
+    pub stale: bool,
+    /// Who says so.
+    pub sources: Vec<Pip>,
+}

@@ -1,0 +1,101 @@
+//! What is wrong now.
+
+use serde::Serialize;
+use ts_rs::TS;
+
+use super::state::{Health, HealthCounts, Named, Since, Subject};
+
+/// The head of the screen.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+pub struct HealthHead {
+    /// Services by health.
+    pub services: HealthCounts,
+    /// Checks by health.
+    pub checks: HealthCounts,
+    /// How many causes.
+    pub problems: u32,
+    /// What to say when nothing is wrong, or nothing is known; `null` when something is.
+    pub empty: Option<String>,
+}
+
+/// Causes first, then every check that does not pass.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum HealthRow {
+    /// A cause.
+    Problem(Problem),
+    /// A check that does not pass.
+    Check(FailingCheck),
+}
+
+/// One cause with its reach.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+pub struct Problem {
+    /// `p:` and a stable name of the cause.
+    pub key: String,
+    /// What sort of cause.
+    pub cause: Cause,
+    /// One sentence: `Node n2 is critical`.
+    pub title: String,
+    /// How bad.
+    pub health: Health,
+    /// Since when.
+    pub since: Since,
+    /// The reach in words: `3 services, 7 instances`.
+    pub reach: String,
+    /// A line of evidence: a check's output, an error's text; may be empty.
+    pub detail: String,
+    /// An error code, where the cause has one.
+    pub code: Option<String>,
+    /// What to open; the first is the main one.
+    pub subjects: Vec<Subject>,
+}
+
+/// The sorts of causes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// A source does not answer, or answers in part.
+    Source,
+    /// A node, and with it everything on it.
+    Node,
+    /// A breaker lets no call pass.
+    Breaker,
+    /// A service's own checks.
+    Service,
+    /// Calls fail.
+    Calls,
+    /// A service is taken out on purpose.
+    Maintenance,
+}
+
+/// A check that does not pass.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+pub struct FailingCheck {
+    /// `c:` and the check's id and instance.
+    pub key: String,
+    /// The service.
+    pub service: Named,
+    /// The instance's id.
+    pub instance: String,
+    /// Its address and port.
+    pub address: String,
+    /// The check's name.
+    pub name: String,
+    /// `http`, `ttl` ...; empty when not said.
+    pub method: String,
+    /// Its result.
+    pub health: Health,
+    /// Since when.
+    pub since: Since,
+    /// What it printed.
+    pub output: String,
+    /// True for a check of the node.
+    pub of_node: bool,
+    /// The node.
+    pub node: Option<String>,
+    /// True when its source is no longer current.
+    pub stale: bool,
+    /// Who says so.
+    pub source: String,
+}

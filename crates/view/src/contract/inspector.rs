@@ -1,0 +1,378 @@
+//! All that is known about one thing, with the evidence for each fact.
+
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+use super::state::{BreakerKind, BreakerState, Health, Named, Offer, Pip, Signals, Since, Subject, Tone};
+
+/// What the inspector is asked with.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, TS)]
+pub struct InspectorParams {
+    /// What is selected.
+    pub subject: Subject,
+}
+
+/// The head of the inspector.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+pub struct InspectorHead {
+    /// What is shown.
+    pub subject: Subject,
+    /// False when it is no longer (or not yet) in the picture.
+    pub known: bool,
+    /// Its name.
+    pub title: String,
+    /// The state in words: `critical`, `open`, `1 of 3 passing`.
+    pub state: String,
+    /// The state for the glyph; `null` where health is not what it has.
+    pub health: Option<Health>,
+    /// The breaker's state for the glyph.
+    pub breaker: Option<BreakerState>,
+    /// Since when.
+    pub since: Option<Since>,
+    /// True when none of its sources is current.
+    pub stale: bool,
+    /// When the last of its sources ceased to be current; milliseconds since 1970.
+    pub stale_since: Option<f64>,
+    /// Short labels under the title: `dc dc1`, `tag v2`.
+    pub chips: Vec<Chip>,
+    /// What can be done; the first possible one is the primary one.
+    pub actions: Vec<Action>,
+    /// Why a section is empty, by section.
+    pub empty: Vec<EmptySection>,
+}
+
+/// A short label.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, TS)]
+pub struct Chip {
+    /// `dc`, `ns`, `tag` ...
+    pub label: String,
+    /// The value.
+    pub value: String,
+}
+
+/// The sections, in their fixed order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "lowercase")]
+pub enum Section {
+    /// Facts.
+    Facts,
+    /// Signals.
+    Signals,
+    /// Calls in and out.
+    Calls,
+    /// Instances.
+    Instances,
+    /// Checks with output.
+    Checks,
+    /// Breakers.
+    Breakers,
+    /// Rules of the mesh about it.
+    Rules,
+    /// Config used.
+    Config,
+}
+
+/// Why a section is empty.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, TS)]
+pub struct EmptySection {
+    /// The section.
+    pub section: Section,
+    /// One line.
+    pub reason: String,
+}
+
+/// Something that can be done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, TS)]
+pub struct Action {
+    /// What it does.
+    pub does: ActionKind,
+    /// The button's words.
+    pub label: String,
+    /// What it is done to: a config key's id, an instance's id, a source's id.
+    pub target: String,
+    /// Whether it is possible, and why not.
+    pub offer: Offer,
+}
+
+/// What an action does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum ActionKind {
+    /// Opens the key in the editor.
+    EditConfig,
+    /// Plans the deletion of a key.
+    DeleteConfig,
+    /// Plans the deregistration of an instance.
+    Deregister,
+    /// Opens the registration form, filled from this service.
+    Register,
+    /// Makes a failing source try at once.
+    TryNow,
+}
+
+/// A line of the inspector. Every row names its section.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum InspectorRow {
+    /// A fact with its evidence.
+    Fact(FactRow),
+    /// Numbers.
+    Signals(SignalsRow),
+    /// Calls to or from another service.
+    Call(CallRow),
+    /// An instance.
+    Instance(InstanceRow),
+    /// A check.
+    Check(CheckRow),
+    /// A breaker.
+    Breaker(InspectorBreaker),
+    /// A rule of the mesh.
+    Rule(RuleRow),
+    /// A config key.
+    Config(ConfigUsed),
+}
+
+/// A fact.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+pub struct FactRow {
+    /// Unique; also what `evidence` takes as `fact`.
+    pub key: String,
+    /// The section.
+    pub section: Section,
+    /// What it is about: `State`, `Address`.
+    pub label: String,
+    /// The value.
+    pub value: String,
+    /// How loud.
+    pub tone: Tone,
+    /// A moment to show as an age behind the value; milliseconds since 1970.
+    pub at: Option<f64>,
+    /// What to open on a click besides its evidence.
+    pub link: Option<Subject>,
+    /// Who says so.
+    pub pips: Vec<Pip>,
+}
+
+/// Numbers with their evidence.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+pub struct SignalsRow {
+    /// Unique; also what `evidence` takes as `fact`.
+    pub key: String,
+    /// The section.
+    pub section: Section,
+    /// The numbers.
+    pub signals: Signals,
+    /// How loud the error ratio is.
+    pub tone: Tone,
+    /// Who says so.
+    pub pips: Vec<Pip>,
+}
+
+/// Calls to or from another service.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+pub struct CallRow {
+    /// Unique; also what `evidence` takes as `fact`.
+    pub key: String,
+    /// The section.
+    pub section: Section,
+    /// True when the other one calls.
+    pub incoming: bool,
+    /// The other service.
+    pub other: Named,
+    /// The edge's id.
+    pub edge: String,
+    /// The edge's state, protocol and pattern in words.
+    pub words: String,
+    /// The numbers.
+    pub signals: Signals,
+    /// How loud the error ratio is.
+    pub tone: Tone,
+    /// Who says so.
+    pub pips: Vec<Pip>,
+}
+
+/// An instance.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+pub struct InstanceRow {
+    /// Unique; also what `evidence` takes as `fact`.
+    pub key: String,
+    /// The section.
+    pub section: Section,
+    /// The instance's id in the picture, what `deregister_plan` takes.
+    pub id: String,
+    /// The id that its source gives it.
+    pub native_id: String,
+    /// Address and port.
+    pub address: String,
+    /// The node it runs on.
+    pub node: Option<String>,
+    /// Its state.
+    pub health: Health,
+    /// Since when.
+    pub since: Since,
+    /// Checks that pass.
+    pub passing: u32,
+    /// All checks.
+    pub checks: u32,
+    /// True when a sidecar fronts it.
+    pub sidecar: bool,
+    /// Tags.
+    pub tags: Vec<String>,
+    /// Free key-value pairs.
+    pub meta: Vec<Chip>,
+    /// True when its source is no longer current.
+    pub stale: bool,
+    /// Whether it can be deregistered.
+    pub deregister: Offer,
+    /// Who says so.
+    pub pips: Vec<Pip>,
+}
+
+/// A check.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+pub struct CheckRow {
+    /// Unique; also what `evidence` takes as `fact`.
+    pub key: String,
+    /// The section.
+    pub section: Section,
+    /// The check's name.
+    pub name: String,
+    /// `http`, `ttl` ...; empty when not said.
+    pub method: String,
+    /// The instance's native id, or the node's name for a check of the node.
+    pub at: String,
+    /// Its result.
+    pub health: Health,
+    /// Since when.
+    pub since: Since,
+    /// What it printed.
+    pub output: String,
+    /// When it was seen last; milliseconds since 1970.
+    pub seen: f64,
+    /// True for a check of the node.
+    pub of_node: bool,
+    /// How many instances show this same check of their node.
+    pub instances: u32,
+    /// Who says so.
+    pub pips: Vec<Pip>,
+}
+
+/// A breaker toward the thing or from it.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+pub struct InspectorBreaker {
+    /// Unique; also what `evidence` takes as `fact`.
+    pub key: String,
+    /// The section.
+    pub section: Section,
+    /// The breaker's id.
+    pub id: String,
+    /// Whose calls it guards.
+    pub caller: Named,
+    /// Whom they go to.
+    pub callee: Option<Named>,
+    /// The library's name for it.
+    pub name: String,
+    /// Failure, capacity or endpoint.
+    pub breaker_kind: BreakerKind,
+    /// Its state.
+    pub state: BreakerState,
+    /// Since when.
+    pub since: Since,
+    /// Caller instances in which it lets no call pass.
+    pub open: u32,
+    /// Caller instances that report it.
+    pub of: u32,
+    /// Refused calls per second.
+    pub rejected_per_s: Option<f64>,
+    /// Who says so.
+    pub pips: Vec<Pip>,
+}
+
+/// A rule of the mesh.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+pub struct RuleRow {
+    /// Unique; also what `evidence` takes as `fact`.
+    pub key: String,
+    /// The section.
+    pub section: Section,
+    /// `service-defaults`, `service-intentions` ...
+    pub rule: String,
+    /// The entry's name.
+    pub name: String,
+    /// What it says.
+    pub summary: String,
+    /// Who says so.
+    pub pips: Vec<Pip>,
+}
+
+/// A config key that belongs to the thing.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+pub struct ConfigUsed {
+    /// Unique; also what `evidence` takes as `fact`.
+    pub key: String,
+    /// The section.
+    pub section: Section,
+    /// The key's id.
+    pub id: String,
+    /// Its path.
+    pub path: String,
+    /// Why it is believed to belong: `by name`.
+    pub reason: String,
+    /// The store's version.
+    pub version: String,
+    /// Size of the value in bytes.
+    pub size_bytes: f64,
+    /// When this version was seen first; milliseconds since 1970.
+    pub seen: f64,
+    /// Who says so.
+    pub pips: Vec<Pip>,
+}
+
+/// What `evidence` is asked with.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, TS)]
+pub struct EvidenceArgs {
+    /// What the fact is about.
+    pub subject: Subject,
+    /// The row's key in the inspector; `state` for the thing itself.
+    pub fact: String,
+}
+
+/// The observations behind one fact.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+pub struct EvidenceReport {
+    /// The fact: `payments is critical`.
+    pub title: String,
+    /// The rule that decided.
+    pub rule: String,
+    /// One card a statement.
+    pub cards: Vec<EvidenceCard>,
+    /// How many more there are.
+    pub more: u32,
+    /// What a disagreement means; empty when there is none.
+    pub meaning: String,
+}
+
+/// One statement of one source.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+pub struct EvidenceCard {
+    /// One letter of the source's kind.
+    pub letter: String,
+    /// The source's id.
+    pub source: String,
+    /// What it says.
+    pub says: String,
+    /// The query or path.
+    pub query: String,
+    /// The object's place in the source.
+    pub object: String,
+    /// `pushed` or `asked`.
+    pub how: String,
+    /// When it was seen; milliseconds since 1970.
+    pub seen: f64,
+    /// The origin's version; empty when it has none.
+    pub version: String,
+    /// True when the source is no longer current.
+    pub stale: bool,
+    /// True when it states something else than what is shown.
+    pub differs: bool,
+}

@@ -1,0 +1,76 @@
+//! What is read, and how it is doing.
+
+use serde::Serialize;
+use ts_rs::TS;
+
+use super::failure::Failure;
+use super::state::SourceState;
+
+/// The head of the screen.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+pub struct SourcesHead {
+    /// Open connections.
+    pub connections: Vec<ConnectionRow>,
+    /// The kinds that `connect` takes.
+    pub kinds: Vec<String>,
+    /// True while the demo fleet runs.
+    pub demo: bool,
+}
+
+/// A connection: one address, possibly several sources.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+pub struct ConnectionRow {
+    /// What `disconnect` takes.
+    pub spec: String,
+    /// The sources that it brings.
+    pub sources: Vec<String>,
+    /// Requests sent since the start.
+    pub requests: f64,
+    /// Requests without a usable answer.
+    pub failures: f64,
+    /// Bytes of answers.
+    pub bytes: f64,
+    /// When the last whole answer came; milliseconds since 1970.
+    pub last_answer: Option<f64>,
+}
+
+/// A source.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+pub struct SourceRow {
+    /// The source's id.
+    pub key: String,
+    /// One letter of its kind.
+    pub letter: String,
+    /// The kind's word.
+    pub source_kind: String,
+    /// How people call it: `consul dc1`.
+    pub name: String,
+    /// How it is doing.
+    pub state: SourceState,
+    /// Since when; milliseconds since 1970.
+    pub since: f64,
+    /// Where it is reached, without credentials.
+    pub address: String,
+    /// Product and version.
+    pub product: Option<String>,
+    /// Why it is failing or stale.
+    pub fault: Option<Failure>,
+    /// Parts that cannot be read while the rest works.
+    pub partial: Vec<Failure>,
+    /// When the next attempt is due; milliseconds since 1970.
+    pub next_try: Option<f64>,
+    /// What may be done, in words.
+    pub abilities: Vec<String>,
+    /// How many facts it states.
+    pub facts: f64,
+    /// The connection that brings it.
+    pub connection: Option<String>,
+    /// Requests of that connection.
+    pub requests: f64,
+    /// Requests of that connection without a usable answer.
+    pub failures: f64,
+    /// Bytes of answers of that connection.
+    pub bytes: f64,
+    /// When that connection's last whole answer came; milliseconds since 1970.
+    pub last_answer: Option<f64>,
+}

@@ -1,0 +1,83 @@
+// Made from the Rust types in crates/view/src/contract. Do not edit:
+// run `BINNACLE_WRITE=1 cargo test -p binnacle-view --test contract`.
+
+import type * as T from './types';
+
+/** Every command: what it is asked with and what it answers. Errors are a `Failure`. */
+export interface Commands {
+  /** Names the views to be told about; notices come by the channel. */
+  subscribe: { args: T.SubscribeArgs; result: null };
+  /** What changed in a view since the revision that the window has. */
+  pull: { args: T.PullArgs; result: T.ViewPatch };
+  /** Where the cards and groups of the topology stand. */
+  positions: { args: T.PositionsArgs; result: ArrayBuffer };
+  /** Folds or unfolds a group of the topology. */
+  fold: { args: T.FoldArgs; result: null };
+  /** Places the topology anew; nothing else ever moves what stands. */
+  relayout: { args: T.RelayoutArgs; result: null };
+  /** Looks again for systems on this computer; the first screen shows them. */
+  found: { args: T.Nothing; result: null };
+  /** Opens a connection. */
+  connect: { args: T.ConnectArgs; result: null };
+  /** Starts the demo fleet in this process and connects to it. */
+  connect_demo: { args: T.Nothing; result: null };
+  /** Closes a connection and forgets what it stated. */
+  disconnect: { args: T.ConnectArgs; result: null };
+  /** Makes a failing source try at once. */
+  try_now: { args: T.TryNowArgs; result: null };
+  /** The observations behind one fact. */
+  evidence: { args: T.EvidenceArgs; result: T.EvidenceReport };
+  /** Everything that can be found by typing. */
+  palette: { args: T.PaletteArgs; result: T.PaletteItem[] };
+  /** A key with its value, read from the store now. */
+  config_read: { args: T.ConfigReadArgs; result: T.ConfigValue };
+  /** Plans an edit; nothing is written. */
+  config_plan: { args: T.ConfigPlanArgs; result: T.ConfigPlanned };
+  /** Applies a plan under its guard. */
+  config_apply: { args: T.ConfigApplyArgs; result: T.ConfigApplied };
+  /** Edits from the audit, newest first. */
+  config_history: { args: T.ConfigHistoryArgs; result: T.AuditRow[] };
+  /** Plans the undo of an edit, as a new guarded edit. */
+  config_plan_undo: { args: T.ConfigPlanUndoArgs; result: T.ConfigPlanned };
+  /** Merges three texts by lines. */
+  config_merge: { args: T.ConfigMergeArgs; result: T.Merged };
+  /** Plans a registration; nothing is written. */
+  register_plan: { args: T.RegisterPlanArgs; result: T.RegistrationPlan };
+  /** Plans a deregistration; nothing is written. */
+  deregister_plan: { args: T.DeregisterPlanArgs; result: T.RegistrationPlan };
+  /** Carries a registration's plan out and asks whether it stuck. */
+  registry_apply: { args: T.RegistryApplyArgs; result: T.RegistryApplied };
+  /** How the person likes the window. */
+  preferences_read: { args: T.Nothing; result: T.Preferences };
+  /** Keeps how the person likes the window. */
+  preferences_write: { args: T.Preferences; result: null };
+  /** Stops everything and closes the window. */
+  quit: { args: T.Nothing; result: null };
+}
+
+export const COMMANDS = [
+  'subscribe',
+  'pull',
+  'positions',
+  'fold',
+  'relayout',
+  'found',
+  'connect',
+  'connect_demo',
+  'disconnect',
+  'try_now',
+  'evidence',
+  'palette',
+  'config_read',
+  'config_plan',
+  'config_apply',
+  'config_history',
+  'config_plan_undo',
+  'config_merge',
+  'register_plan',
+  'deregister_plan',
+  'registry_apply',
+  'preferences_read',
+  'preferences_write',
+  'quit',
+] as const satisfies readonly (keyof Commands)[];
