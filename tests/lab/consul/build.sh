@@ -15,9 +15,10 @@ if [ ! -x "$out/consul" ]; then
   exec 9>"$out/.lock"
   flock 9
   if [ ! -x "$out/consul" ]; then
+    go=$("$here/../go.sh")
     echo "lab: building Consul $version once (about 8 minutes on two cores) into $out" >&2
     cd "$here"
-    GOCACHE=$cache/go-build GOTOOLCHAIN=local nice -n 10 go build -trimpath \
+    GOCACHE=$cache/go-build GOTOOLCHAIN=local nice -n 10 "$go" build -trimpath \
       -ldflags "-s -w -X github.com/hashicorp/consul/version.GitCommit=lab -X github.com/hashicorp/consul/version.BuildDate=2026-04-22T11:26:40Z" \
       -o "$out/consul.partial" github.com/hashicorp/consul
     mv "$out/consul.partial" "$out/consul"
