@@ -6,4 +6,7 @@
     reason = "a scenario that cannot arrange its system, or meets another answer, fails right there"
 )]
 
+#[macro_use]
+mod consul_contract;
+mod contract;
 mod laboratory;
