@@ -95,21 +95,20 @@ doc_tests() {
   count "$stage" "$ok" "$bad"
 }
 
-# Built beside everything else, for this takes minutes on a machine that has never done it.
-servers() {
-  tests/lab/consul/build.sh && tests/lab/consul-old/fetch.sh
+# Built beside everything else, for this takes minutes on a machine that has never done it. In a process group of its
+# own, so that ending this script ends it too.
+start_servers() {
+  setsid bash -c 'tests/lab/consul/build.sh && tests/lab/consul-old/fetch.sh' >"$logs/servers.log" 2>&1 &
+  servers_pid=$!
+  trap 'kill -- "-$servers_pid" 2>/dev/null' EXIT
 }
 
 await_servers() {
-  local waited=0
-  while ! read -r -t 30 status <&"${SERVERS[0]}"; do
-    [ -z "${status:-}" ] || break
-    kill -0 "$servers_pid" 2>/dev/null || break
-    waited=$((waited + 30))
-    echo "still building the servers of the lab ($waited s) ..."
+  begin servers
+  while kill -0 "$servers_pid" 2>/dev/null; do
+    timeout 30 tail --pid="$servers_pid" -f /dev/null || echo "still building the servers of the lab ..."
   done
-  cat "$logs/servers.log"
-  [ "${status:-}" = 0 ]
+  if wait "$servers_pid"; then count servers 1 0; else cat "$logs/servers.log"; count servers 0 1; fi
 }
 
 finish() {
@@ -124,8 +123,7 @@ finish() {
 if [ "$which" = all ]; then
   check packages scripts/install-deps.sh test
   [ "$failed" -eq 0 ] || finish
-  coproc SERVERS { servers >"$logs/servers.log" 2>&1; echo $?; }
-  servers_pid=$SERVERS_PID
+  start_servers
 fi
 
 check format cargo fmt --all --check
@@ -139,7 +137,7 @@ cargo_tests rust cargo test --locked --workspace --no-fail-fast "${targets[@]}"
 
 if [ "$which" = all ]; then
   doc_tests
-  check servers await_servers
+  await_servers
   cargo_tests scenarios cargo test --locked --workspace --test scenarios
   cargo_tests desktop dbus-run-session -- cargo test --locked --workspace --test desktop
 fi
