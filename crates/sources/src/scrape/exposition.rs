@@ -1,0 +1,318 @@
+//! A whole answer in the text format: our lexer decides what each line is and counts it, `prometheus-parse` assembles the
+//! buckets of histograms.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use prometheus_parse::{Scrape, Value as Assembled};
+
+use super::canonical;
+use super::lexer::{self, Kind, Line, Reason};
+
+/// How many refused lines are kept word for word.
+const REFUSED_KEPT: usize = 3;
+
+/// The labels of a series.
+pub type Labels = BTreeMap<Arc<str>, Arc<str>>;
+
+/// One bucket of a histogram: how many observations were at most `bound`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Bucket {
+    /// The upper bound, in the metric's own unit; infinite for the last one.
+    pub bound: f64,
+    /// Observations up to it, all smaller buckets included.
+    pub count: f64,
+}
+
+/// A value at one moment.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// A counter, a gauge, or something without a type.
+    Number(f64),
+    /// A histogram's buckets by bound.
+    Histogram(Vec<Bucket>),
+}
+
+/// One series at one moment. A histogram is one series, under its family's name.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sample {
+    /// The metric's name.
+    pub name: Arc<str>,
+    /// Its labels, without `le`.
+    pub labels: Labels,
+    /// Its value.
+    pub value: Value,
+}
+
+/// A line that was not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Its number, from 1.
+    pub line: usize,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// Where the lines went. Nothing is lost in silence: `fed == got + rejected`, and a difference is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Lines that should be samples, of metrics that anybody asked for.
+    pub fed: usize,
+    /// Samples that came out of the assembly.
+    pub got: usize,
+    /// Lines that were refused.
+    pub rejected: usize,
+    /// Lines of metrics that nobody asked for.
+    pub passed_over: usize,
+}
+
+impl Tally {
+    /// Lines that vanished between lexer and assembly; anything but 0 is a defect.
+    pub fn lost(&self) -> usize {
+        self.fed.saturating_sub(self.got + self.rejected)
+    }
+}
+
+/// What an answer holds.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Exposition {
+    /// The samples, of the metrics that were asked for.
+    pub samples: Vec<Sample>,
+    /// Where the lines went.
+    pub tally: Tally,
+    /// The first lines that were refused.
+    pub refused: Vec<Refused>,
+}
+
+impl Exposition {
+    /// Reads an answer. `wanted` says by the name on the line whether a metric is of interest; the buckets of a histogram `x`
+    /// are asked for as `x_bucket`.
+    pub fn read(body: &[u8], wanted: impl Fn(&str) -> bool) -> Self {
+        let mut sieve =
+            Sieve { wanted, kinds: BTreeMap::new(), lines: Vec::new(), tally: Tally::default(), refused: vec![] };
+        let mut rest = body;
+        let mut number = 0;
+        while !rest.is_empty() {
+            number += 1;
+            let end = rest.iter().position(|byte| *byte == b'\n');
+            let (line, after) = rest.split_at(end.unwrap_or(rest.len()));
+            sieve.take(number, line, end.is_some());
+            rest = after.get(1..).unwrap_or_default();
+        }
+        sieve.assemble()
+    }
+}
+
+/// Lets through what `prometheus-parse` will keep, and nothing else.
+struct Sieve<W> {
+    wanted: W,
+    /// What the assembly takes a line with this name for. Histograms stand under the name of their buckets.
+    kinds: BTreeMap<String, Kind>,
+    lines: Vec<String>,
+    tally: Tally,
+    refused: Vec<Refused>,
+}
+
+impl<W: Fn(&str) -> bool> Sieve<W> {
+    fn take(&mut self, number: usize, line: &[u8], finished: bool) {
+        let read = std::str::from_utf8(line).map_err(|_| Reason::NotUtf8).and_then(lexer::line);
+        match read {
+            Ok(Line::Silent) => {}
+            Ok(Line::Type { name, kind }) => {
+                let key = if kind == Kind::Histogram { format!("{name}_bucket") } else { name.to_owned() };
+                if (self.wanted)(&key) {
+                    self.lines.push(canonical::type_line(name, kind));
+                    self.kinds.insert(key, kind);
+                }
+            }
+            Ok(Line::Sample(sample)) if !(self.wanted)(sample.name) => self.tally.passed_over += 1,
+            Ok(Line::Sample(sample)) => {
+                self.tally.fed += 1;
+                let complete = if finished { self.complete(&sample) } else { Err(Reason::Unfinished) };
+                match complete {
+                    Ok(()) => self.lines.push(canonical::sample_line(&sample)),
+                    Err(reason) => self.refuse(number, reason),
+                }
+            }
+            Err(reason) => {
+                self.tally.fed += 1;
+                self.refuse(number, reason);
+            }
+        }
+    }
+
+    /// Buckets and quantiles without their bound would be dropped by the assembly.
+    fn complete(&self, sample: &lexer::Sample<'_>) -> Result<(), Reason> {
+        let has = |label| sample.label(label).and_then(lexer::number).is_some();
+        match self.kinds.get(sample.name) {
+            Some(Kind::Histogram) if !has("le") => Err(Reason::NoBound),
+            Some(Kind::Summary) if !has("quantile") => Err(Reason::NoQuantile),
+            _ => Ok(()),
+        }
+    }
+
+    fn refuse(&mut self, line: usize, reason: Reason) {
+        self.tally.rejected += 1;
+        if self.refused.len() < REFUSED_KEPT {
+            self.refused.push(Refused { line, reason });
+        }
+    }
+
+    fn assemble(self) -> Exposition {
+        let Self { lines, mut tally, refused, .. } = self;
+        // Lines from memory cannot fail to be read.
+        let assembled = Scrape::parse(lines.into_iter().map(Ok)).map(|scrape| scrape.samples).unwrap_or_default();
+        let mut samples = Vec::with_capacity(assembled.len());
+        for sample in assembled {
+            tally.got += match &sample.value {
+                Assembled::Histogram(buckets) => buckets.len(),
+                Assembled::Summary(quantiles) => quantiles.len(),
+                _ => 1,
+            };
+            samples.extend(original(sample));
+        }
+        samples.sort_by(|one, other| (&one.name, &one.labels).cmp(&(&other.name, &other.labels)));
+        Exposition { samples, tally, refused }
+    }
+}
+
+/// A sample under its own name, with its own values. Summaries are counted and not kept: percentiles of one process cannot
+/// be added to those of another.
+fn original(sample: prometheus_parse::Sample) -> Option<Sample> {
+    let value = match sample.value {
+        Assembled::Counter(number) | Assembled::Gauge(number) | Assembled::Untyped(number) => Value::Number(number),
+        Assembled::Histogram(buckets) => {
+            let mut buckets: Vec<Bucket> =
+                buckets.iter().map(|bucket| Bucket { bound: bucket.less_than, count: bucket.count }).collect();
+            buckets.sort_by(|one, other| one.bound.total_cmp(&other.bound));
+            Value::Histogram(buckets)
+        }
+        Assembled::Summary(_) => return None,
+    };
+    let label =
+        |(name, value): (&String, &String)| (Arc::from(name.as_str()), Arc::from(&*canonical::original_value(value)));
+    Some(Sample {
+        name: Arc::from(canonical::original_name(&sample.metric)),
+        labels: sample.labels.iter().map(label).collect(),
+        value,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read(text: &str) -> Exposition {
+        Exposition::read(text.as_bytes(), |_| true)
+    }
+
+    fn labels(pairs: &[(&str, &str)]) -> Labels {
+        pairs.iter().map(|(name, value)| (Arc::from(*name), Arc::from(*value))).collect()
+    }
+
+    #[test]
+    fn what_the_assembly_alone_would_drop_or_merge_is_kept_apart() {
+        let read = read(concat!(
+            "# TYPE a:b counter\n",
+            "a:b{x=\"{1}\",y=\"a,b=c\"} 1\n",
+            "a:b{x=\"\\\"q\\\"\"} 2\n",
+            "a:b{x=\"q\"} 3\n",
+            "# TYPE t histogram\n",
+            "t_bucket{p=\"a,le=1\",le=\"0.5\"} 1\n",
+            "t_bucket{p=\"a,le=1\",le=\"+Inf\"} 2\n",
+            "t_bucket{p=\"a\",le=\"0.5\"} 7\n",
+            "t_bucket{p=\"a\",le=\"+Inf\"} 8\n",
+            "t_count{p=\"a\"} 8\n",
+        ));
+        assert_eq!(read.tally, Tally { fed: 8, got: 8, rejected: 0, passed_over: 0 });
+        let of = |name: &str, pairs: &[(&str, &str)]| {
+            let found = read.samples.iter().find(|one| &*one.name == name && one.labels == labels(pairs));
+            found.map(|sample| sample.value.clone())
+        };
+        assert_eq!(of("a:b", &[("x", "{1}"), ("y", "a,b=c")]), Some(Value::Number(1.0)));
+        assert_eq!(of("a:b", &[("x", "\"q\"")]), Some(Value::Number(2.0)));
+        assert_eq!(of("a:b", &[("x", "q")]), Some(Value::Number(3.0)));
+        let bucket = |bound, count| Bucket { bound, count };
+        let infinity = f64::INFINITY;
+        assert_eq!(of("t", &[("p", "a,le=1")]), Some(Value::Histogram(vec![bucket(0.5, 1.0), bucket(infinity, 2.0)])));
+        assert_eq!(of("t", &[("p", "a")]), Some(Value::Histogram(vec![bucket(0.5, 7.0), bucket(infinity, 8.0)])));
+    }
+
+    #[test]
+    fn refused_lines_are_counted_and_named_and_the_rest_is_read() {
+        let read = Exposition::read(
+            b"good 1\nbad{ 1\n\xff\xfe 1\n# TYPE h histogram\nh_bucket{x=\"y\"} 1\n# TYPE s summary\ns{x=\"y\"} 1\ngood{a=\"b\"} 2\ncut 12",
+            |_| true,
+        );
+        assert_eq!(read.tally, Tally { fed: 7, got: 2, rejected: 5, passed_over: 0 });
+        let lines: Vec<(usize, Reason)> = read.refused.iter().map(|refused| (refused.line, refused.reason)).collect();
+        assert_eq!(lines, [(2, Reason::Labels), (3, Reason::NotUtf8), (5, Reason::NoBound)]);
+        assert_eq!(read.samples.len(), 2);
+    }
+
+    #[test]
+    fn metrics_that_nobody_asked_for_are_passed_over() {
+        let text = "# TYPE a histogram\na_bucket{le=\"1\"} 1\na_sum 3\nb 1\n";
+        let read = Exposition::read(text.as_bytes(), |name| name == "a_bucket");
+        assert_eq!(read.tally, Tally { fed: 1, got: 1, rejected: 0, passed_over: 2 });
+        assert!(matches!(read.samples.as_slice(), [Sample { value: Value::Histogram(_), .. }]));
+    }
+
+    /// Lines that look like the format, with everything that may go wrong in it.
+    fn any_line() -> impl Strategy<Value = String> {
+        let name = "[a-c:_]{1,3}(_bucket|_total)?";
+        let value = r#"[a-z{},="\\ \n→]{0,8}"#
+            .prop_map(|raw| raw.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"));
+        let label = ("[a-z]{1,2}|le|quantile", prop_oneof![value, Just("+Inf".to_owned()), Just("0.5".to_owned())]);
+        let labels = proptest::collection::vec(label, 0..4);
+        let number = prop_oneof![Just("1"), Just("NaN"), Just("+Inf"), Just("-2.5e-3"), Just("x")];
+        let sample = (name, labels, number, any::<bool>()).prop_map(|(name, labels, number, braces)| {
+            let list: Vec<String> = labels.iter().map(|(label, value)| format!("{label}=\"{value}\"")).collect();
+            if braces || !list.is_empty() {
+                format!("{name}{{{}}} {number}", list.join(","))
+            } else {
+                format!("{name} {number}")
+            }
+        });
+        let kind = prop_oneof![Just("counter"), Just("gauge"), Just("histogram"), Just("summary"), Just("untyped")];
+        let typed = (name, kind).prop_map(|(name, kind)| format!("# TYPE {name} {kind}"));
+        prop_oneof![6 => sample, 2 => typed, 1 => ".{0,12}"]
+    }
+
+    proptest! {
+        #[test]
+        fn every_line_is_read_or_refused(lines in proptest::collection::vec(any_line(), 0..30), ends in any::<bool>()) {
+            let mut text = lines.join("\n");
+            if ends {
+                text.push('\n');
+            }
+            let read = read(&text);
+            prop_assert_eq!(read.tally.fed, read.tally.got + read.tally.rejected);
+            prop_assert_eq!(read.tally.lost(), 0);
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused(body in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let read = Exposition::read(&body, |_| true);
+            prop_assert_eq!(read.tally.fed, read.tally.got + read.tally.rejected);
+        }
+
+        #[test]
+        fn a_series_comes_back_under_its_own_name_and_labels(
+            name in "[a-z_:]{1,8}",
+            values in proptest::collection::btree_map("[a-z_][a-z0-9_]{0,5}", ".{0,12}", 0..4),
+            number in -1.0e9..1.0e9f64,
+        ) {
+            let escaped = |value: &String| value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+            let list: Vec<String> = values.iter().map(|(label, value)| format!("{label}=\"{}\"", escaped(value))).collect();
+            let read = read(&format!("{name}{{{}}} {number}\n", list.join(",")));
+            let expected: Labels = values.iter().map(|(name, value)| (Arc::from(name.as_str()), Arc::from(value.as_str()))).collect();
+            prop_assert_eq!(read.samples.len(), 1);
+            prop_assert_eq!(&*read.samples[0].name, name.as_str());
+            prop_assert_eq!(&read.samples[0].labels, &expected);
+            prop_assert_eq!(&read.samples[0].value, &Value::Number(number));
+        }
+    }
+}

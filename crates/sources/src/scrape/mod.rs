@@ -1,0 +1,119 @@
+//! Metrics read straight from the processes that show them, in the Prometheus text format: for a place without a Prometheus
+//! server, and for the demo fleet. Brings measured calls and breakers, seen from the caller's side.
+//!
+//! ```text
+//!  body ─lexer─▶ lines ─canonical─▶ prometheus-parse ─exposition─▶ samples ─rate─▶ window ─map + dialect─▶ observations
+//! ```
+//!
+//! A process that does not answer is named as a failing part while the others are read on; when none answers, the source is
+//! failing and its facts stay, marked as old. What one process measured longer ago than its window is unknown.
+
+mod canonical;
+pub mod dialect;
+pub mod exposition;
+pub mod lexer;
+pub mod map;
+mod pace;
+pub mod rate;
+mod read;
+mod round;
+mod standing;
+mod target;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use binnacle_model::id::SourceId;
+use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use pace::{jittered, pause_after};
+pub(crate) use standing::{Account, Outcome, Standing, address};
+pub use target::Target;
+pub(crate) use target::{Clients, ask, count};
+
+use crate::connection::{Connection, ConnectionSpec, Meter, Outbox, Probe};
+use crate::error::SourceError;
+use round::Round;
+
+/// The first half of this source's error codes.
+pub(crate) const SYSTEM: &str = "scrape";
+/// Where metrics are when nobody says otherwise.
+const USUAL_PATH: &str = "/metrics";
+/// How often an endpoint is read that the user named.
+const INTERVAL: Duration = Duration::from_secs(5);
+
+/// A connection that reads metrics from one endpoint or from a list of them.
+#[derive(Debug)]
+pub struct Scrape {
+    id: SourceId,
+    spec: ConnectionSpec,
+    targets: watch::Receiver<Arc<[Target]>>,
+    interval: Duration,
+    meter: Arc<Meter>,
+}
+
+impl Scrape {
+    /// Reads the one endpoint that the spec names: `scrape=http://127.0.0.1:9100/metrics`.
+    pub fn fixed(spec: ConnectionSpec) -> Result<Self, SourceError> {
+        let target = Target::named(SYSTEM, &spec.place, USUAL_PATH)?;
+        let id = SourceId::from(format!("{SYSTEM}:{}", target.short(USUAL_PATH)));
+        let (_, targets) = watch::channel(Arc::from([target]));
+        Ok(Self::following(id, spec, targets, INTERVAL))
+    }
+
+    /// Reads the endpoints of a list, as the list changes. Facts of an endpoint that left the list are removed.
+    pub fn following(
+        id: SourceId,
+        spec: ConnectionSpec,
+        targets: watch::Receiver<Arc<[Target]>>,
+        interval: Duration,
+    ) -> Self {
+        Self { id, spec, targets, interval, meter: Arc::default() }
+    }
+}
+
+#[async_trait]
+impl Connection for Scrape {
+    fn spec(&self) -> &ConnectionSpec {
+        &self.spec
+    }
+
+    fn meter(&self) -> &Arc<Meter> {
+        &self.meter
+    }
+
+    async fn probe(&self) -> Result<Probe, SourceError> {
+        let targets = self.targets.borrow().clone();
+        let Some(target) = targets.first() else {
+            return Ok(Probe {
+                product: PRODUCT.to_owned(),
+                detail: "no endpoint yet".to_owned(),
+                took: Duration::ZERO,
+            });
+        };
+        let asked = Instant::now();
+        let client = Clients::default().of(SYSTEM, &target.url)?;
+        let answer = read::read(&client, target, &self.meter).await?;
+        let tally = answer.exposition.tally;
+        let detail = format!("{} samples, {} of them of calls and breakers", tally.got + tally.passed_over, tally.got);
+        Ok(Probe { product: PRODUCT.to_owned(), detail, took: asked.elapsed() })
+    }
+
+    async fn reaches(&self, source: &SourceId) -> Result<bool, SourceError> {
+        Ok(*source == self.id)
+    }
+
+    async fn run(&self, out: Outbox, nudge: Arc<Notify>, cancel: CancellationToken) {
+        let mut round = Round::new(self, out);
+        tokio::select! {
+            () = cancel.cancelled() => {}
+            // It ends by itself only when there is nobody left to tell.
+            _ = round.run(&nudge) => {}
+        }
+    }
+}
+
+/// What a source of this kind calls the other side.
+const PRODUCT: &str = "Prometheus text format";

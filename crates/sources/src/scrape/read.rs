@@ -1,0 +1,91 @@
+//! One reading of one endpoint.
+
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use reqwest::Client;
+
+use super::dialect::built_in;
+use super::exposition::{Exposition, Value};
+use super::rate::PROCESS_START;
+use super::{SYSTEM, Target, ask, count};
+use crate::connection::Meter;
+use crate::error::{ErrorKind, SourceError};
+use crate::http;
+
+/// How long a whole answer may take.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// The largest answer that is read.
+const LARGEST_BODY: usize = 10 * 1024 * 1024;
+/// How many series of one process are kept.
+const MOST_SERIES: usize = 20_000;
+/// The format that is asked for, and nothing newer.
+const ACCEPT: &str = "text/plain;version=0.0.4;q=1,*/*;q=0.1";
+
+/// What an endpoint showed.
+#[derive(Debug)]
+pub(super) struct Answer {
+    /// The samples that a dialect reads.
+    pub(super) exposition: Exposition,
+    /// When the process says that it was started.
+    pub(super) started: Option<f64>,
+    /// When it answered.
+    pub(super) at: Instant,
+    /// The same moment on the wall's clock.
+    pub(super) seen: Timestamp,
+    bytes: u64,
+}
+
+/// Reads an endpoint once.
+pub(super) async fn read(client: &Client, target: &Target, meter: &Meter) -> Result<Answer, SourceError> {
+    meter.sent();
+    let outcome = match tokio::time::timeout(PATIENCE, answer(client, target)).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(SourceError {
+            system: SYSTEM,
+            kind: ErrorKind::TimedOut,
+            tried: target.request(),
+            came_back: format!("no whole answer in {} s", PATIENCE.as_secs()),
+            hint: "The process may be overloaded or stopped; it is asked again by itself.".to_owned(),
+        }),
+    };
+    count(meter, &outcome, |answer| answer.bytes);
+    outcome
+}
+
+async fn answer(client: &Client, target: &Target) -> Result<Answer, SourceError> {
+    let response = ask(SYSTEM, client, target, ACCEPT).await?;
+    // Counters are read when the head is written, not when a long body has arrived.
+    let (at, seen) = (Instant::now(), Timestamp::now());
+    let body = http::whole_body(SYSTEM, &target.request(), response, LARGEST_BODY).await?;
+    let wanted = |name: &str| name == PROCESS_START || built_in().iter().any(|dialect| dialect.reads(name));
+    let exposition = Exposition::read(&body, wanted);
+    plausible(target, &exposition)?;
+    let started = exposition.samples.iter().find(|sample| *sample.name == *PROCESS_START);
+    let started = started.and_then(|sample| match sample.value {
+        Value::Number(number) => Some(number),
+        Value::Histogram(_) => None,
+    });
+    Ok(Answer { exposition, started, at, seen, bytes: body.len() as u64 })
+}
+
+/// Refuses what is not this format at all, and what is more than can be kept.
+fn plausible(target: &Target, exposition: &Exposition) -> Result<(), SourceError> {
+    let tally = exposition.tally;
+    let refused = |kind, came_back, hint: &str| {
+        Err(SourceError { system: SYSTEM, kind, tried: target.request(), came_back, hint: hint.to_owned() })
+    };
+    if exposition.samples.len() > MOST_SERIES {
+        let came_back = format!("{} series of calls and breakers", exposition.samples.len());
+        let hint = "Binnacle keeps 20,000 of one process; a label with very many values is likely to blame.";
+        return refused(ErrorKind::TooLarge, came_back, hint);
+    }
+    match exposition.refused.first() {
+        Some(first) if tally.got + tally.passed_over == 0 => {
+            let came_back =
+                format!("none of its {} lines is a sample; line {}: {}", tally.fed, first.line, first.reason);
+            refused(ErrorKind::NotUnderstood, came_back, "See that the path is that of the metrics.")
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,310 @@
+//! Reads all endpoints over and over, each at its own pace, and publishes what changed.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use binnacle_model::fact::{BreakerState, CallsBasis, Fact, ObjectKey, Observation, Signals};
+use binnacle_model::snapshot::{Fault, SourceState};
+use binnacle_model::store::Batch;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
+use jiff::Timestamp;
+use tokio::sync::{Notify, Semaphore, watch};
+
+use super::dialect::{Dialect, built_in};
+use super::map::{Shown, observations};
+use super::pace::{jittered, pause_after};
+use super::rate::Window;
+use super::read::{self, Answer};
+use super::standing::{Account, Outcome, Standing, address};
+use super::{Clients, PRODUCT, SYSTEM, Scrape, Target};
+use crate::connection::{EngineGone, Meter, Outbox};
+use crate::error::{ErrorKind, SourceError};
+
+/// How many endpoints are read at once.
+const AT_ONCE: usize = 16;
+/// Rates are taken over this many intervals, and over no less than [`SHORTEST_SPAN`].
+const INTERVALS_IN_SPAN: u32 = 4;
+const SHORTEST_SPAN: Duration = Duration::from_secs(5);
+
+/// What a reading brought, of which target, in which of its lives.
+type Read = (Target, u64, Result<Answer, SourceError>);
+
+/// One process, as far as it is known.
+struct Process {
+    /// A target that left the list and came back is another one: an answer to the former is dropped.
+    life: u64,
+    window: Window,
+    query: String,
+    /// What was published of it last.
+    facts: BTreeMap<ObjectKey, Observation>,
+    outcome: Outcome,
+    failures: u32,
+    answered: Option<Instant>,
+    /// What of its last answer was not understood.
+    complaint: Option<Fault>,
+}
+
+pub(super) struct Round<'a> {
+    scrape: &'a Scrape,
+    out: Outbox,
+    targets: watch::Receiver<Arc<[Target]>>,
+    dialects: &'static [Dialect],
+    clients: Clients,
+    wake: Arc<Notify>,
+    slots: Arc<Semaphore>,
+    began: Instant,
+    lives: u64,
+    processes: BTreeMap<Target, Process>,
+    readings: FuturesUnordered<BoxFuture<'static, Read>>,
+    put: Vec<Observation>,
+    removed: Vec<ObjectKey>,
+    standing: Standing,
+}
+
+impl<'a> Round<'a> {
+    pub(super) fn new(scrape: &'a Scrape, out: Outbox) -> Self {
+        Self {
+            scrape,
+            out,
+            targets: scrape.targets.clone(),
+            dialects: built_in(),
+            clients: Clients::default(),
+            wake: Arc::default(),
+            slots: Arc::new(Semaphore::new(AT_ONCE)),
+            began: Instant::now(),
+            lives: 0,
+            processes: BTreeMap::new(),
+            readings: FuturesUnordered::new(),
+            put: Vec::new(),
+            removed: Vec::new(),
+            standing: Standing::default(),
+        }
+    }
+
+    pub(super) async fn run(&mut self, nudge: &Notify) -> Result<(), EngineGone> {
+        // A run after a panic begins with nothing; what the run before stated is replaced, not added to.
+        for collection in [super::map::CALLS, super::map::BREAKERS] {
+            self.out.facts(Batch::reset(self.scrape.id.clone(), collection, Vec::new())).await?;
+        }
+        let mut list_may_change = true;
+        self.retarget();
+        loop {
+            self.publish().await?;
+            tokio::select! {
+                changed = self.targets.changed(), if list_may_change => match changed {
+                    Ok(()) => self.retarget(),
+                    Err(_) => list_may_change = false,
+                },
+                () = nudge.notified() => self.wake.notify_waiters(),
+                Some(read) = self.readings.next() => {
+                    self.take(read);
+                    // What is ready at the same time is one change of the picture.
+                    while let Some(Some(read)) = self.readings.next().now_or_never() {
+                        self.take(read);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes the list of targets over: new ones are read at once, and what was known of those that left is removed.
+    fn retarget(&mut self) {
+        let listed = self.targets.borrow_and_update().clone();
+        let gone: Vec<Target> = self.processes.keys().filter(|known| !listed.contains(known)).cloned().collect();
+        for target in gone {
+            if let Some(process) = self.processes.remove(&target) {
+                self.removed.extend(process.facts.into_keys());
+            }
+        }
+        let span = (self.scrape.interval * INTERVALS_IN_SPAN).max(SHORTEST_SPAN);
+        for target in listed.iter() {
+            if let Entry::Vacant(place) = self.processes.entry(target.clone()) {
+                self.lives += 1;
+                place.insert(Process {
+                    life: self.lives,
+                    window: Window::new(span),
+                    query: target.request(),
+                    facts: BTreeMap::new(),
+                    outcome: None,
+                    failures: 0,
+                    answered: None,
+                    complaint: None,
+                });
+                self.read_later(target, self.lives, Duration::ZERO);
+            }
+        }
+    }
+
+    fn read_later(&mut self, target: &Target, life: u64, pause: Duration) {
+        let client = self.clients.of(SYSTEM, &target.url);
+        let (target, meter, slots, wake) =
+            (target.clone(), self.scrape.meter.clone(), self.slots.clone(), self.wake.clone());
+        self.readings.push(reading(client, target, life, pause, meter, slots, wake).boxed());
+    }
+
+    fn take(&mut self, (target, life, outcome): Read) {
+        let Some(process) = self.processes.get_mut(&target).filter(|process| process.life == life) else { return };
+        let pause = match outcome {
+            Ok(answer) => {
+                let asked_again = answer.at + self.scrape.interval;
+                process.take(&target, answer, self.began, self.dialects, (&mut self.put, &mut self.removed));
+                asked_again.saturating_duration_since(Instant::now())
+            }
+            Err(error) => {
+                process.failures = process.failures.saturating_add(1);
+                process.outcome = Some(Err(error));
+                let pause = jittered(pause_after(process.failures, self.scrape.interval));
+                self.standing.try_after(pause);
+                pause
+            }
+        };
+        self.read_later(&target, life, pause);
+    }
+
+    async fn publish(&mut self) -> Result<(), EngineGone> {
+        let state = self.standing.state(&self.processes.values().map(|process| &process.outcome));
+        if state == SourceState::Live {
+            for process in self.processes.values_mut() {
+                process.fade(&mut self.put);
+            }
+        }
+        if !self.put.is_empty() || !self.removed.is_empty() {
+            let (put, removed) = (std::mem::take(&mut self.put), std::mem::take(&mut self.removed));
+            self.out.facts(Batch::delta(self.scrape.id.clone(), put, removed)).await?;
+        }
+        let account = Account {
+            address: address(&self.targets.borrow(), &self.scrape.spec.place),
+            product: (state == SourceState::Live).then(|| Arc::from(PRODUCT)),
+            faults: self.faults(),
+        };
+        if let Some(status) = self.standing.news(state, account) {
+            self.out.status(self.scrape.id.clone(), status).await?;
+        }
+        Ok(())
+    }
+
+    /// What is wrong, one fault for each endpoint, in the order of the endpoints.
+    fn faults(&self) -> Vec<Fault> {
+        let wrong = |process: &Process| match &process.outcome {
+            Some(Err(error)) => Some(error.fault()),
+            _ => process.complaint.clone(),
+        };
+        self.processes.values().filter_map(wrong).collect()
+    }
+}
+
+impl Process {
+    /// Takes an answer in; what it changed goes into `news`: facts to put, and objects that are gone.
+    fn take(
+        &mut self,
+        target: &Target,
+        answer: Answer,
+        began: Instant,
+        dialects: &[Dialect],
+        (put, removed): (&mut Vec<Observation>, &mut Vec<ObjectKey>),
+    ) {
+        let Answer { exposition, started, at, seen, .. } = answer;
+        self.complaint = complaint(target, &exposition);
+        let counters = exposition.samples.iter().filter(|one| dialects.iter().any(|dialect| dialect.counts(&one.name)));
+        self.window.push(at.saturating_duration_since(began), started, counters.cloned());
+        let shown = Shown {
+            instance: &target.instance,
+            query: &self.query,
+            seen,
+            window: &self.window,
+            latest: &exposition.samples,
+        };
+        let mut facts = BTreeMap::new();
+        for observation in observations(&shown, dialects) {
+            if self.facts.remove(&observation.object).is_none_or(|known| known.fact != observation.fact) {
+                put.push(observation.clone());
+            }
+            facts.insert(observation.object.clone(), observation);
+        }
+        // The process answered and names them no more: that is its own word.
+        removed.extend(std::mem::replace(&mut self.facts, facts).into_keys());
+        self.outcome = Some(Ok(()));
+        self.failures = 0;
+        self.answered = Some(at);
+    }
+
+    /// A rate is a statement about the last while; of a process that was silent for longer, nothing is known.
+    fn fade(&mut self, put: &mut Vec<Observation>) {
+        let silent = self.answered.is_some_and(|at| at.elapsed() > self.window.span());
+        if !silent || !matches!(self.outcome, Some(Err(_))) {
+            return;
+        }
+        for observation in self.facts.values_mut() {
+            let fact = unknown(&observation.fact);
+            if fact != observation.fact {
+                observation.fact = fact;
+                observation.seen = Timestamp::now();
+                put.push(observation.clone());
+            }
+        }
+    }
+}
+
+/// The same object, with nothing known of it.
+fn unknown(fact: &Fact) -> Fact {
+    match fact.clone() {
+        Fact::Calls(mut calls) => {
+            calls.basis = CallsBasis::Observed(Signals::default());
+            Fact::Calls(calls)
+        }
+        Fact::Breaker(mut breaker) => {
+            breaker.state = BreakerState::Unknown;
+            breaker.rejected_per_s = None;
+            Fact::Breaker(breaker)
+        }
+        other => other,
+    }
+}
+
+fn complaint(target: &Target, exposition: &super::exposition::Exposition) -> Option<Fault> {
+    let tally = exposition.tally;
+    let came_back = match exposition.refused.first() {
+        Some(first) => {
+            let lines = tally.fed + tally.passed_over;
+            format!("{} of {lines} lines were not understood; line {}: {}", tally.rejected, first.line, first.reason)
+        }
+        None if tally.lost() > 0 => {
+            format!("{} of {} samples were lost while they were assembled", tally.lost(), tally.fed)
+        }
+        None => return None,
+    };
+    let error = SourceError {
+        system: SYSTEM,
+        kind: ErrorKind::NotUnderstood,
+        tried: target.request(),
+        came_back,
+        hint: "The rest was read. `promtool check metrics` says more about such lines.".to_owned(),
+    };
+    Some(error.fault())
+}
+
+async fn reading(
+    client: Result<reqwest::Client, SourceError>,
+    target: Target,
+    life: u64,
+    pause: Duration,
+    meter: Arc<Meter>,
+    slots: Arc<Semaphore>,
+    wake: Arc<Notify>,
+) -> Read {
+    tokio::select! {
+        () = tokio::time::sleep(pause) => {}
+        () = wake.notified() => {}
+    }
+    // The semaphore is never closed; without a permit the endpoint would only be read beside the others.
+    let _slot = slots.acquire().await;
+    let outcome = match client {
+        Ok(client) => read::read(&client, &target, &meter).await,
+        Err(error) => Err(error),
+    };
+    (target, life, outcome)
+}
