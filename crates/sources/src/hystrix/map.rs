@@ -1,0 +1,153 @@
+//! From a command's event to what is known of its breaker. Pure.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use binnacle_model::fact::{BreakerFact, BreakerKind, BreakerState, Fact, ObjectKey, Observation, Origin, Party};
+use jiff::Timestamp;
+
+use super::wire::Command;
+use crate::scrape::Target;
+use crate::scrape::map::{BREAKERS, rounded};
+
+/// The rolling window where the stream does not say it.
+const USUAL_WINDOW_MS: f64 = 10_000.0;
+
+/// Where a command's breaker stands among the facts of its source.
+pub fn object(target: &Target, name: &str) -> ObjectKey {
+    let (host, port) = &target.instance;
+    ObjectKey::new(BREAKERS, format!("{host}:{port}/{name}"))
+}
+
+/// What a command says of its breaker.
+pub fn observation(target: &Target, command: &Command, origin: &Arc<Origin>, seen: Timestamp) -> Observation {
+    let callee = if command.group.is_empty() { &command.name } else { &command.group };
+    Observation {
+        object: object(target, &command.name),
+        fact: Fact::Breaker(BreakerFact {
+            caller: target.party(),
+            callee: Some(Party::Named(Arc::from(callee.as_str()))),
+            name: Arc::from(command.name.as_str()),
+            kind: BreakerKind::Failure,
+            state: state(command),
+            rejected_per_s: Some(rounded(rejected_per_second(command))),
+            raw: raw(command),
+        }),
+        seen,
+        version: None,
+        origin: origin.clone(),
+    }
+}
+
+/// A person's word goes before the breaker's own, and opening goes before closing, as in `HystrixCircuitBreaker.java`.
+fn state(command: &Command) -> BreakerState {
+    if command.force_open {
+        BreakerState::ForcedOpen
+    } else if !command.enabled || command.force_closed {
+        BreakerState::Disabled
+    } else if command.is_open {
+        BreakerState::Open
+    } else {
+        BreakerState::Closed
+    }
+}
+
+fn rejected_per_second(command: &Command) -> f64 {
+    let window_ms = if command.window_ms > 0.0 { command.window_ms } else { USUAL_WINDOW_MS };
+    command.short_circuited.max(0.0) * 1000.0 / window_ms
+}
+
+fn raw(command: &Command) -> BTreeMap<Arc<str>, Arc<str>> {
+    let flags = [
+        ("isCircuitBreakerOpen", command.is_open),
+        ("propertyValue_circuitBreakerForceOpen", command.force_open),
+        ("propertyValue_circuitBreakerForceClosed", command.force_closed),
+        ("propertyValue_circuitBreakerEnabled", command.enabled),
+    ];
+    let numbers = [
+        ("requestCount", command.request_count),
+        ("errorCount", command.error_count),
+        ("errorPercentage", command.error_percentage),
+        ("rollingCountShortCircuited", command.short_circuited),
+        ("propertyValue_metricsRollingStatisticalWindowInMilliseconds", command.window_ms),
+        ("propertyValue_circuitBreakerSleepWindowInMilliseconds", command.sleep_window_ms),
+        ("propertyValue_circuitBreakerErrorThresholdPercentage", command.error_threshold),
+        ("reportingHosts", command.reporting_hosts),
+    ];
+    let flags = flags.into_iter().map(|(name, value)| (name, value.to_string()));
+    let numbers = numbers.into_iter().map(|(name, value)| (name, value.to_string()));
+    let words = [("group", command.group.clone())].into_iter();
+    let words = words.chain(command.thread_pool.clone().map(|pool| ("threadPool", pool)));
+    flags.chain(numbers).chain(words).map(|(name, value)| (Arc::from(name), Arc::from(value))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use binnacle_model::fact::How;
+
+    use super::*;
+    use crate::hystrix::wire::Event;
+
+    fn breaker(json: &str) -> BreakerFact {
+        let Ok(Event::HystrixCommand(command)) = serde_json::from_str(json) else { panic!("not a command: {json}") };
+        let target = Target::named("hystrix", "http://127.0.0.1:9100/hystrix.stream", "/hystrix.stream").unwrap();
+        let origin = Arc::new(Origin { query: Arc::from("GET /hystrix.stream"), how: How::Pushed });
+        let one = observation(&target, &command, &origin, Timestamp::UNIX_EPOCH);
+        assert_eq!(&*one.object.key, "127.0.0.1:9100/Pay");
+        match one.fact {
+            Fact::Breaker(fact) => fact,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn states_follow_the_order_of_the_library() {
+        let flag = |name: &str, value: bool| format!("\"{name}\":{value}");
+        let open = flag("isCircuitBreakerOpen", true);
+        let force_open = flag("propertyValue_circuitBreakerForceOpen", true);
+        let force_closed = flag("propertyValue_circuitBreakerForceClosed", true);
+        let off = flag("propertyValue_circuitBreakerEnabled", false);
+        for (fields, state) in [
+            (vec![], BreakerState::Closed),
+            (vec![&open], BreakerState::Open),
+            (vec![&force_open], BreakerState::ForcedOpen),
+            (vec![&force_open, &force_closed, &open], BreakerState::ForcedOpen),
+            (vec![&force_closed, &open], BreakerState::Disabled),
+            (vec![&off, &open], BreakerState::Disabled),
+        ] {
+            let fields: String = fields.iter().map(|field| format!(",{field}")).collect();
+            let json = format!("{{\"type\":\"HystrixCommand\",\"name\":\"Pay\",\"group\":\"payments\"{fields}}}");
+            assert_eq!(breaker(&json).state, state, "{json}");
+        }
+    }
+
+    #[test]
+    fn refused_calls_are_the_rolling_sum_over_its_window() {
+        let json = r#"{"type":"HystrixCommand","name":"Pay","group":"","rollingCountShortCircuited":42,
+            "propertyValue_metricsRollingStatisticalWindowInMilliseconds":20000}"#;
+        let fact = breaker(json);
+        assert_eq!(fact.rejected_per_s, Some(2.1));
+        assert_eq!(fact.callee, Some(Party::Named(Arc::from("Pay"))));
+        assert_eq!(
+            breaker(r#"{"type":"HystrixCommand","name":"Pay","rollingCountShortCircuited":5}"#).rejected_per_s,
+            Some(0.5)
+        );
+    }
+
+    #[test]
+    fn flags_of_several_processes_are_true_when_any_says_so() {
+        let json = r#"{"type":"HystrixCommand","name":"Pay","isCircuitBreakerOpen":{"false":2,"true":1},
+            "propertyValue_circuitBreakerEnabled":"true","reportingHosts":3}"#;
+        assert_eq!(breaker(json).state, BreakerState::Open);
+    }
+
+    #[test]
+    fn other_events_are_known_and_left_alone() {
+        for json in [
+            r#"{"type":"HystrixThreadPool","name":"Pay","currentActiveCount":3,"currentTime":1}"#,
+            r#"{"type":"HystrixCollapser","name":"Pay"}"#,
+        ] {
+            assert!(!matches!(serde_json::from_str(json), Ok(Event::HystrixCommand(_)) | Err(_)), "{json}");
+        }
+    }
+}

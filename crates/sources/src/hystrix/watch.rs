@@ -1,0 +1,313 @@
+//! Keeps all streams open at once, and publishes what they say.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use binnacle_model::fact::{Fact, How, ObjectKey, Observation, Origin};
+use binnacle_model::snapshot::{Fault, SourceState};
+use binnacle_model::store::Batch;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
+use jiff::Timestamp;
+use tokio::sync::{Notify, mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::map;
+use super::stream::{self, News};
+use super::wire::Command;
+use super::{Hystrix, PRODUCT, SYSTEM};
+use crate::connection::{EngineGone, Meter, Outbox};
+use crate::error::SourceError;
+use crate::scrape::{Account, Clients, Outcome, Standing, Target, address, jittered, pause_after};
+
+/// News of all streams that may wait.
+const WAITING: usize = 256;
+/// The pause after the first failure; doubled with each one in a row.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// A stream that speaks, and did not name a command for so long, no longer has it.
+const GONE_AFTER: Duration = Duration::from_secs(15);
+/// The most commands that are kept of one stream.
+const MOST_COMMANDS: usize = 5_000;
+
+/// One stream, as far as it is known.
+struct Post {
+    life: u64,
+    cancel: CancellationToken,
+    origin: Arc<Origin>,
+    outcome: Outcome,
+    quiet: bool,
+    complaint: Option<Fault>,
+    commands: BTreeMap<String, Said>,
+}
+
+/// What a command said last, and when.
+struct Said {
+    fact: Fact,
+    at: Instant,
+}
+
+type Told = (Target, u64, News);
+
+pub(super) struct Watch<'a> {
+    hystrix: &'a Hystrix,
+    out: Outbox,
+    targets: watch::Receiver<Arc<[Target]>>,
+    clients: Clients,
+    wake: Arc<Notify>,
+    lives: u64,
+    posts: BTreeMap<Target, Post>,
+    streams: FuturesUnordered<BoxFuture<'static, ()>>,
+    teller: mpsc::Sender<Told>,
+    told: mpsc::Receiver<Told>,
+    put: BTreeMap<ObjectKey, Observation>,
+    removed: Vec<ObjectKey>,
+    standing: Standing,
+}
+
+impl<'a> Watch<'a> {
+    pub(super) fn new(hystrix: &'a Hystrix, out: Outbox) -> Self {
+        let (teller, told) = mpsc::channel(WAITING);
+        Self {
+            hystrix,
+            out,
+            targets: hystrix.targets.clone(),
+            clients: Clients::default(),
+            wake: Arc::default(),
+            lives: 0,
+            posts: BTreeMap::new(),
+            streams: FuturesUnordered::new(),
+            teller,
+            told,
+            put: BTreeMap::new(),
+            removed: Vec::new(),
+            standing: Standing::default(),
+        }
+    }
+
+    pub(super) async fn run(&mut self, nudge: &Notify) -> Result<(), EngineGone> {
+        // A run after a panic begins with nothing; what the run before stated is replaced, not added to.
+        let id = self.hystrix.id.clone();
+        self.out.facts(Batch::reset(id, crate::scrape::map::BREAKERS, Vec::new())).await?;
+        let mut list_may_change = true;
+        self.retarget();
+        loop {
+            self.publish().await?;
+            tokio::select! {
+                changed = self.targets.changed(), if list_may_change => match changed {
+                    Ok(()) => self.retarget(),
+                    Err(_) => list_may_change = false,
+                },
+                () = nudge.notified() => self.wake.notify_waiters(),
+                // Only cancelled streams end; the others are driven here.
+                Some(()) = self.streams.next() => {}
+                Some(told) = self.told.recv() => {
+                    self.take(told);
+                    // A process says all of its commands in one go: that is one change of the picture.
+                    while let Ok(told) = self.told.try_recv() {
+                        self.take(told);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes the list of targets over: new ones are opened at once, and what was known of those that left is removed.
+    fn retarget(&mut self) {
+        let listed = self.targets.borrow_and_update().clone();
+        let gone: Vec<Target> = self.posts.keys().filter(|known| !listed.contains(known)).cloned().collect();
+        for target in gone {
+            if let Some(post) = self.posts.remove(&target) {
+                post.cancel.cancel();
+                for name in post.commands.keys() {
+                    let object = map::object(&target, name);
+                    self.put.remove(&object);
+                    self.removed.push(object);
+                }
+            }
+        }
+        for target in listed.iter() {
+            let Entry::Vacant(place) = self.posts.entry(target.clone()) else { continue };
+            self.lives += 1;
+            let cancel = CancellationToken::new();
+            let keeper = Keeper {
+                target: target.clone(),
+                life: self.lives,
+                client: self.clients.of(SYSTEM, &target.url),
+                meter: self.hystrix.meter.clone(),
+                wake: self.wake.clone(),
+                out: self.teller.clone(),
+            };
+            let ended = cancel.clone();
+            let kept_open = async move {
+                tokio::select! {
+                    () = ended.cancelled() => {}
+                    () = keeper.keep_open() => {}
+                }
+            };
+            self.streams.push(kept_open.boxed());
+            place.insert(Post {
+                life: self.lives,
+                cancel,
+                origin: Arc::new(Origin { query: Arc::from(target.request()), how: How::Pushed }),
+                outcome: None,
+                quiet: false,
+                complaint: None,
+                commands: BTreeMap::new(),
+            });
+        }
+    }
+
+    fn take(&mut self, (target, life, news): Told) {
+        let Some(post) = self.posts.get_mut(&target).filter(|post| post.life == life) else { return };
+        match news {
+            News::Quiet => (post.outcome, post.quiet) = (Some(Ok(())), true),
+            News::Opened => {
+                (post.outcome, post.quiet, post.complaint) = (Some(Ok(())), false, None);
+                post.give_time();
+            }
+            News::Garbage(error) => post.complaint = Some(error.fault()),
+            News::Broken(error, pause) => {
+                post.outcome = Some(Err(error));
+                self.standing.try_after(pause);
+            }
+            News::Command(command) => {
+                post.outcome = Some(Ok(()));
+                for object in post.forget_unsaid(&target) {
+                    self.put.remove(&object);
+                    self.removed.push(object);
+                }
+                if let Some(observation) = post.take(&target, &command) {
+                    self.removed.retain(|object| *object != observation.object);
+                    self.put.insert(observation.object.clone(), observation);
+                }
+            }
+        }
+    }
+
+    async fn publish(&mut self) -> Result<(), EngineGone> {
+        if !self.put.is_empty() || !self.removed.is_empty() {
+            let put = std::mem::take(&mut self.put).into_values().collect();
+            let removed = std::mem::take(&mut self.removed);
+            self.out.facts(Batch::delta(self.hystrix.id.clone(), put, removed)).await?;
+        }
+        let state = self.standing.state(&self.posts.values().map(|post| &post.outcome));
+        let account = Account {
+            address: address(&self.targets.borrow(), &self.hystrix.spec.place),
+            product: self.product(state),
+            faults: self.posts.values().filter_map(Post::fault).collect(),
+        };
+        if let Some(status) = self.standing.news(state, account) {
+            self.out.status(self.hystrix.id.clone(), status).await?;
+        }
+        Ok(())
+    }
+
+    fn product(&self, state: SourceState) -> Option<Arc<str>> {
+        let quiet = !self.posts.is_empty() && self.posts.values().all(|post| post.quiet);
+        match state {
+            SourceState::Live if quiet => Some(Arc::from(format!("{PRODUCT}, silent until its first command"))),
+            SourceState::Live => Some(Arc::from(PRODUCT)),
+            _ => None,
+        }
+    }
+}
+
+impl Post {
+    fn fault(&self) -> Option<Fault> {
+        match &self.outcome {
+            Some(Err(error)) => Some(error.fault()),
+            _ => self.complaint.clone(),
+        }
+    }
+
+    /// Takes a command's event in, and says what is new about it.
+    fn take(&mut self, target: &Target, command: &Command) -> Option<Observation> {
+        if self.commands.len() >= MOST_COMMANDS && !self.commands.contains_key(&command.name) {
+            return None;
+        }
+        let observation = map::observation(target, command, &self.origin, Timestamp::now());
+        let said = Said { fact: observation.fact.clone(), at: Instant::now() };
+        let before = self.commands.insert(command.name.clone(), said);
+        before.is_none_or(|before| before.fact != observation.fact).then_some(observation)
+    }
+
+    /// A stream that was opened again has yet to say what it has: until then its commands count as said.
+    fn give_time(&mut self) {
+        let now = Instant::now();
+        self.commands.values_mut().for_each(|said| said.at = now);
+    }
+
+    /// The stream speaks, and no longer of these.
+    fn forget_unsaid(&mut self, target: &Target) -> Vec<ObjectKey> {
+        let mut gone = Vec::new();
+        let newest = self.commands.values().map(|said| said.at).max();
+        self.commands.retain(|name, said| {
+            let kept = newest.is_none_or(|newest| newest.saturating_duration_since(said.at) <= GONE_AFTER);
+            if !kept {
+                gone.push(map::object(target, name));
+            }
+            kept
+        });
+        gone
+    }
+}
+
+/// Opens one stream again and again.
+struct Keeper {
+    target: Target,
+    life: u64,
+    client: Result<reqwest::Client, SourceError>,
+    meter: Arc<Meter>,
+    wake: Arc<Notify>,
+    out: mpsc::Sender<Told>,
+}
+
+impl Keeper {
+    async fn keep_open(self) {
+        let mut failures: u32 = 0;
+        loop {
+            let (brought, error) = self.read().await;
+            failures = if brought { 1 } else { failures.saturating_add(1) };
+            let pause = jittered(pause_after(failures, FIRST_PAUSE));
+            if self.tell(News::Broken(error, pause)).await.is_err() {
+                return;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = self.wake.notified() => {}
+            }
+        }
+    }
+
+    async fn read(&self) -> (bool, SourceError) {
+        let client = match &self.client {
+            Ok(client) => client,
+            Err(error) => return (false, error.clone()),
+        };
+        // One at a time: the stream is read no faster than the picture is made.
+        let (sender, mut news) = mpsc::channel(1);
+        let reading = stream::read(client, &self.target, &self.meter, &sender);
+        tokio::pin!(reading);
+        loop {
+            tokio::select! {
+                biased;
+                Some(news) = news.recv() => {
+                    let _ = self.tell(news).await;
+                }
+                ended = &mut reading => {
+                    while let Ok(news) = news.try_recv() {
+                        let _ = self.tell(news).await;
+                    }
+                    return ended;
+                }
+            }
+        }
+    }
+
+    async fn tell(&self, news: News) -> Result<(), EngineGone> {
+        self.out.send((self.target.clone(), self.life, news)).await.map_err(|_| EngineGone)
+    }
+}
