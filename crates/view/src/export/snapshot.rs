@@ -1,0 +1,638 @@
+//! The public JSON of the picture. Stable: a change of its shape is a line in the changelog. Its schema is committed as
+//! `docs/snapshot.schema.json`.
+
+use std::collections::BTreeMap;
+
+use binnacle_model::fact::{BreakerKind, BreakerState, CallsBasis, Fact, Pattern, Protocol, Signals, StoreKind};
+use binnacle_model::id::SourceId;
+use binnacle_model::snapshot::{
+    Breaker, Check, ConfigItem, Edge, EdgeState, Evidence, Health, Instance, JoinReason, Service, ServiceRole,
+    Snapshot, Source, SourceState,
+};
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
+use serde::Serialize;
+
+/// The whole picture at one revision.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[schemars(title = "Binnacle snapshot")]
+pub struct PublicSnapshot {
+    /// Grows by one with each published change; 0 before the first.
+    pub revision: u64,
+    /// When this revision was published, RFC 3339.
+    pub at: String,
+    /// What is read, and how it is doing.
+    pub sources: Vec<PublicSource>,
+    /// All services, with those that are called but in no registry.
+    pub services: Vec<PublicService>,
+    /// Who calls whom.
+    pub edges: Vec<PublicEdge>,
+    /// Circuit breakers.
+    pub breakers: Vec<PublicBreaker>,
+    /// Config keys, without their values.
+    pub config: Vec<PublicConfig>,
+    /// Gateways' rules; none in this version.
+    pub routes: Vec<PublicRoute>,
+    /// Queues and topics.
+    pub queues: Vec<PublicQueue>,
+    /// Where sources state incompatible facts; none in this version.
+    pub disagreements: Vec<PublicDisagreement>,
+}
+
+/// One system that is read.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct PublicSource {
+    /// Such as `consul:dc1`.
+    pub id: String,
+    /// Such as `consul`.
+    pub kind: String,
+    /// How it is doing.
+    pub state: PublicSourceState,
+    /// Since when it is in this state, RFC 3339.
+    pub since: String,
+    /// Stable error code while it is failing or stale.
+    pub code: Option<String>,
+    /// What was tried and what came back.
+    pub detail: Option<String>,
+}
+
+/// How a source is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum PublicSourceState {
+    /// The first whole picture is not here yet.
+    Connecting,
+    /// Its facts are current.
+    Live,
+    /// Silent for longer than it should be.
+    Stale,
+    /// It answers with errors or not at all.
+    Failing,
+    /// Switched off.
+    Off,
+}
+
+/// The roll-up's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum PublicHealth {
+    /// All checks pass.
+    Passing,
+    /// Usable, with a complaint.
+    Warning,
+    /// Not usable.
+    Critical,
+    /// Taken out on purpose.
+    Maintenance,
+    /// Nobody says.
+    Unknown,
+}
+
+/// A service.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct PublicService {
+    /// Stable id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Its namespace, where the source has them.
+    pub namespace: Option<String>,
+    /// The worst of its instances.
+    pub health: PublicHealth,
+    /// True when none of its sources is current.
+    pub stale: bool,
+    /// The kinds of sources that know it.
+    pub facets: Vec<String>,
+    /// Why the facets are believed to be one service.
+    pub joined_by: Vec<PublicJoin>,
+    /// Its instances.
+    pub instances: Vec<PublicInstance>,
+    /// What its callers measure, summed.
+    pub signals: PublicSignals,
+}
+
+/// Why facets are joined.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct PublicJoin {
+    /// The kinds of sources.
+    pub facets: Vec<String>,
+    /// `instances`: they share an instance by address. `name`: the same name, and nothing against it.
+    pub reason: String,
+}
+
+/// A running copy of a service.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct PublicInstance {
+    /// Stable id.
+    pub id: String,
+    /// IP address or host name; empty when not known.
+    pub address: String,
+    /// Port; 0 when it has none.
+    pub port: u16,
+    /// The worst of its checks and its node's.
+    pub health: PublicHealth,
+    /// The kinds of sources that know it.
+    pub facets: Vec<String>,
+    /// Its checks, worst first.
+    pub checks: Vec<PublicCheck>,
+}
+
+/// A health check.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct PublicCheck {
+    /// Stable id.
+    pub id: String,
+    /// For people.
+    pub name: String,
+    /// Its result.
+    pub status: PublicHealth,
+    /// What it printed.
+    pub output: String,
+    /// The source that states it.
+    pub source: String,
+}
+
+/// Measured calls; `null` where nobody measured.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct PublicSignals {
+    /// Calls per second.
+    pub rps: Option<f64>,
+    /// Failed calls of all calls, 0 to 1.
+    pub error_ratio: Option<f64>,
+    /// Median latency in milliseconds.
+    pub p50_ms: Option<f64>,
+    /// 95th percentile in milliseconds.
+    pub p95_ms: Option<f64>,
+    /// 99th percentile in milliseconds.
+    pub p99_ms: Option<f64>,
+}
+
+/// Calls from one service to another.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct PublicEdge {
+    /// The caller's id.
+    pub from: String,
+    /// The callee's id; a service's or a queue's.
+    pub to: String,
+    /// What travels.
+    pub protocol: PublicProtocol,
+    /// How the two talk: `request_response`, `push`, `work_queue`, `publish_subscribe`, `rpc` or `unknown`.
+    pub pattern: String,
+    /// How the edge is known.
+    pub state: PublicEdgeState,
+    /// The numbers.
+    #[serde(flatten)]
+    pub signals: PublicSignals,
+    /// Who says so.
+    pub evidence: Vec<PublicEvidence>,
+}
+
+/// What travels on an edge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum PublicProtocol {
+    /// HTTP 1 or 2.
+    Http,
+    /// gRPC.
+    Grpc,
+    /// Plain TCP.
+    Tcp,
+    /// A broker's protocol.
+    Messaging,
+    /// Not said by anyone.
+    Unknown,
+}
+
+/// How an edge is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum PublicEdgeState {
+    /// Measured, and declared or needing no declaration.
+    Observed,
+    /// Configured, not measured.
+    Declared,
+    /// Measured against what is configured.
+    Undeclared,
+}
+
+/// One source's statement.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct PublicEvidence {
+    /// The source.
+    pub source: String,
+    /// What it states, and by which query it was read.
+    pub detail: String,
+    /// When it was seen, RFC 3339.
+    pub at: String,
+}
+
+/// A circuit breaker, over all instances of its caller.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct PublicBreaker {
+    /// Stable id.
+    pub id: String,
+    /// The id of the service whose calls it guards.
+    pub caller: String,
+    /// The id of the service that they go to, where known.
+    pub callee: Option<String>,
+    /// `failure`, `capacity` or `endpoint`.
+    pub kind: PublicBreakerKind,
+    /// The most notable state among the instances.
+    pub state: PublicBreakerState,
+    /// Instances in which it lets no call pass.
+    pub open: u32,
+    /// Instances that report it.
+    pub of: u32,
+    /// Refused calls per second; `null` when nobody counts them.
+    pub rejected_per_s: Option<f64>,
+    /// The source that states it.
+    pub source: String,
+    /// The source's own values, of the instance that is in the most notable state.
+    pub raw: BTreeMap<String, String>,
+}
+
+/// The kinds of breaker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum PublicBreakerKind {
+    /// Opens when calls fail.
+    Failure,
+    /// Refuses when too many calls are under way.
+    Capacity,
+    /// Takes single endpoints of the callee out.
+    Endpoint,
+}
+
+/// The state of a breaker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PublicBreakerState {
+    /// Calls pass.
+    Closed,
+    /// Calls are refused.
+    Open,
+    /// A few calls pass as a probe.
+    HalfOpen,
+    /// A person opened it.
+    ForcedOpen,
+    /// Switched off.
+    Disabled,
+    /// Nobody says.
+    Unknown,
+}
+
+/// A config key, without its value.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct PublicConfig {
+    /// Such as `consul:dc1/kv/app/x`.
+    pub id: String,
+    /// The kind of store.
+    pub store: PublicStore,
+    /// The key, exactly as the store has it.
+    pub path: String,
+    /// The store's version of it: the guard of an edit.
+    pub version: String,
+    /// Size of the value in bytes.
+    pub size: u64,
+}
+
+/// The kinds of config stores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum PublicStore {
+    /// Consul's key-value store.
+    ConsulKv,
+    /// Kubernetes ConfigMap; not in this version.
+    Configmap,
+    /// Kubernetes Secret; not in this version.
+    Secret,
+    /// etcd; not in this version.
+    Etcd,
+}
+
+/// A gateway's rule; not in this version.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct PublicRoute {}
+
+/// A queue or a topic.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct PublicQueue {
+    /// Stable id; edges end at it.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// Incompatible facts about one object; not in this version.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct PublicDisagreement {
+    /// Stable id.
+    pub id: String,
+    /// What sort.
+    pub kind: String,
+    /// The object.
+    pub subject: String,
+    /// Who says what.
+    pub claims: Vec<PublicClaim>,
+}
+
+/// One side of a disagreement.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct PublicClaim {
+    /// The source.
+    pub source: String,
+    /// What it says.
+    pub says: String,
+}
+
+impl PublicSnapshot {
+    /// The public form of a snapshot. `now` stands as its time before anything was published.
+    pub fn of(snapshot: &Snapshot, now: Timestamp) -> Self {
+        let is_channel = |service: &Service| service.role == ServiceRole::Channel;
+        Self {
+            revision: snapshot.revision.0,
+            at: snapshot.at.unwrap_or(now).to_string(),
+            sources: snapshot.sources.values().map(|source| PublicSource::of(source)).collect(),
+            services: snapshot
+                .services
+                .values()
+                .filter(|service| !is_channel(service))
+                .map(|service| PublicService::of(service))
+                .collect(),
+            edges: snapshot.edges.values().map(|edge| PublicEdge::of(edge)).collect(),
+            breakers: snapshot.breakers.values().map(|breaker| PublicBreaker::of(breaker)).collect(),
+            config: snapshot.config.values().map(|item| PublicConfig::of(item)).collect(),
+            routes: Vec::new(),
+            queues: snapshot
+                .services
+                .values()
+                .filter(|service| is_channel(service))
+                .map(|channel| PublicQueue { id: channel.id.to_string(), name: channel.name.to_string() })
+                .collect(),
+            disagreements: Vec::new(),
+        }
+    }
+
+    /// The JSON Schema of the public form, as it is committed.
+    pub fn schema() -> String {
+        // What is written, not what would be accepted: every field is there, null or not.
+        let settings = SchemaSettings::draft2020_12().for_serialize();
+        let schema = settings.into_generator().into_root_schema_for::<Self>();
+        let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
+        text.push('\n');
+        text
+    }
+}
+
+/// The word of a source's kind: `consul` of `consul:dc1`.
+fn kind_of(source: &SourceId) -> String {
+    source.as_str().split_once(':').map_or(source.as_str(), |(kind, _)| kind).to_owned()
+}
+
+fn distinct(kinds: impl Iterator<Item = String>) -> Vec<String> {
+    let mut seen: Vec<String> = Vec::new();
+    for kind in kinds {
+        if !seen.contains(&kind) {
+            seen.push(kind);
+        }
+    }
+    seen
+}
+
+impl PublicSource {
+    /// The public form of a source.
+    pub fn of(source: &Source) -> Self {
+        let fault = source.status.fault.as_ref().or(source.status.partial.first());
+        Self {
+            id: source.id.to_string(),
+            kind: kind_of(&source.id),
+            state: source.status.state.into(),
+            since: source.status.since.to_string(),
+            code: fault.map(|fault| fault.code.to_string()),
+            detail: fault.map(|fault| fault.detail.to_string()),
+        }
+    }
+}
+
+impl PublicService {
+    /// The public form of a service.
+    pub fn of(service: &Service) -> Self {
+        let first = service.facets.first().map(|facet| kind_of(&facet.source));
+        let joined_by = service.facets.iter().filter_map(|facet| {
+            let reason = match facet.joined_by? {
+                JoinReason::Instances => "instances",
+                JoinReason::Name => "name",
+            };
+            let facets = distinct(first.iter().cloned().chain([kind_of(&facet.source)]));
+            Some(PublicJoin { facets, reason: reason.to_owned() })
+        });
+        Self {
+            id: service.id.to_string(),
+            name: service.name.to_string(),
+            namespace: service.namespace.as_deref().map(str::to_owned),
+            health: service.health.into(),
+            stale: service.stale,
+            facets: distinct(service.facets.iter().map(|facet| kind_of(&facet.source))),
+            joined_by: joined_by.collect(),
+            instances: service.instances.iter().map(|instance| PublicInstance::of(instance)).collect(),
+            signals: service.signals.into(),
+        }
+    }
+}
+
+impl PublicInstance {
+    /// The public form of an instance.
+    pub fn of(instance: &Instance) -> Self {
+        Self {
+            id: instance.id.to_string(),
+            address: instance.address.to_string(),
+            port: instance.port,
+            health: instance.health.into(),
+            facets: vec![kind_of(&instance.evidence.source)],
+            checks: instance.checks.iter().map(PublicCheck::of).collect(),
+        }
+    }
+}
+
+impl PublicCheck {
+    /// The public form of a check.
+    pub fn of(check: &Check) -> Self {
+        Self {
+            id: check.id.to_string(),
+            name: check.name.to_string(),
+            status: check.health.into(),
+            output: check.output.to_string(),
+            source: check.evidence.source.to_string(),
+        }
+    }
+}
+
+impl PublicEdge {
+    /// The public form of an edge.
+    pub fn of(edge: &Edge) -> Self {
+        Self {
+            from: edge.from.to_string(),
+            to: edge.to.to_string(),
+            protocol: edge.protocol.into(),
+            pattern: pattern_word(edge.pattern).to_owned(),
+            state: edge.state.into(),
+            signals: edge.signals.into(),
+            evidence: edge.evidence.iter().map(PublicEvidence::of).collect(),
+        }
+    }
+}
+
+/// The public word for a pattern.
+pub fn pattern_word(pattern: Pattern) -> &'static str {
+    match pattern {
+        Pattern::RequestResponse => "request_response",
+        Pattern::Push => "push",
+        Pattern::WorkQueue => "work_queue",
+        Pattern::PublishSubscribe => "publish_subscribe",
+        Pattern::Rpc => "rpc",
+        Pattern::Unknown => "unknown",
+    }
+}
+
+impl PublicEvidence {
+    /// The public form of a statement.
+    pub fn of(evidence: &Evidence) -> Self {
+        let observation = &evidence.observation;
+        let states = match &observation.fact {
+            Fact::Calls(calls) => match &calls.basis {
+                CallsBasis::Observed(_) => "observed: ".to_owned(),
+                CallsBasis::Declared(by) => format!("declared by {by}: "),
+                CallsBasis::Denied(by) => format!("denied by {by}: "),
+            },
+            _ => String::new(),
+        };
+        Self {
+            source: evidence.source.to_string(),
+            detail: format!("{states}{}", observation.origin.query),
+            at: observation.seen.to_string(),
+        }
+    }
+}
+
+impl PublicBreaker {
+    /// The public form of a breaker.
+    pub fn of(breaker: &Breaker) -> Self {
+        let reports = breaker.evidence.iter().filter_map(|evidence| match &evidence.observation.fact {
+            Fact::Breaker(fact) => Some((evidence, fact)),
+            _ => None,
+        });
+        let worst = reports.max_by_key(|(_, fact)| fact.state);
+        Self {
+            id: breaker.id.to_string(),
+            caller: breaker.caller.to_string(),
+            callee: breaker.callee.as_ref().map(ToString::to_string),
+            kind: breaker.kind.into(),
+            state: breaker.state.into(),
+            open: breaker.open,
+            of: breaker.of,
+            rejected_per_s: breaker.rejected_per_s,
+            source: worst.map(|(evidence, _)| evidence.source.to_string()).unwrap_or_default(),
+            raw: worst
+                .map(|(_, fact)| fact.raw.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect())
+                .unwrap_or_default(),
+        }
+    }
+}
+
+impl PublicConfig {
+    /// The public form of a config key.
+    pub fn of(item: &ConfigItem) -> Self {
+        Self {
+            id: item.id.to_string(),
+            store: item.store.into(),
+            path: item.path.to_string(),
+            version: item.version.to_string(),
+            size: item.size_bytes,
+        }
+    }
+}
+
+impl From<Signals> for PublicSignals {
+    fn from(signals: Signals) -> Self {
+        let Signals { rps, error_ratio, p50_ms, p95_ms, p99_ms } = signals;
+        Self { rps, error_ratio, p50_ms, p95_ms, p99_ms }
+    }
+}
+
+impl From<SourceState> for PublicSourceState {
+    fn from(state: SourceState) -> Self {
+        match state {
+            SourceState::Connecting => Self::Connecting,
+            SourceState::Live => Self::Live,
+            SourceState::Stale => Self::Stale,
+            SourceState::Failing => Self::Failing,
+            SourceState::Off => Self::Off,
+        }
+    }
+}
+
+impl From<Health> for PublicHealth {
+    fn from(health: Health) -> Self {
+        match health {
+            Health::Passing => Self::Passing,
+            Health::Warning => Self::Warning,
+            Health::Critical => Self::Critical,
+            Health::Maintenance => Self::Maintenance,
+            Health::Unknown => Self::Unknown,
+        }
+    }
+}
+
+impl From<Protocol> for PublicProtocol {
+    fn from(protocol: Protocol) -> Self {
+        match protocol {
+            Protocol::Http => Self::Http,
+            Protocol::Grpc => Self::Grpc,
+            Protocol::Tcp => Self::Tcp,
+            Protocol::Messaging => Self::Messaging,
+            Protocol::Unknown => Self::Unknown,
+        }
+    }
+}
+
+impl From<EdgeState> for PublicEdgeState {
+    fn from(state: EdgeState) -> Self {
+        match state {
+            EdgeState::Observed => Self::Observed,
+            EdgeState::Declared => Self::Declared,
+            EdgeState::Undeclared => Self::Undeclared,
+        }
+    }
+}
+
+impl From<BreakerKind> for PublicBreakerKind {
+    fn from(kind: BreakerKind) -> Self {
+        match kind {
+            BreakerKind::Failure => Self::Failure,
+            BreakerKind::Capacity => Self::Capacity,
+            BreakerKind::Endpoint => Self::Endpoint,
+        }
+    }
+}
+
+impl From<BreakerState> for PublicBreakerState {
+    fn from(state: BreakerState) -> Self {
+        match state {
+            BreakerState::Closed => Self::Closed,
+            BreakerState::Open => Self::Open,
+            BreakerState::HalfOpen => Self::HalfOpen,
+            BreakerState::ForcedOpen => Self::ForcedOpen,
+            BreakerState::Disabled => Self::Disabled,
+            BreakerState::Unknown => Self::Unknown,
+        }
+    }
+}
+
+impl From<StoreKind> for PublicStore {
+    fn from(kind: StoreKind) -> Self {
+        match kind {
+            StoreKind::ConsulKv => Self::ConsulKv,
+        }
+    }
+}
