@@ -9,8 +9,12 @@ pub mod edit;
 pub mod environment;
 pub mod error;
 pub mod http;
+pub mod hystrix;
+pub mod open;
 pub mod register;
+pub mod scrape;
 
 pub use connection::{Connection, ConnectionSpec, Meter, Outbox, Probe};
 pub use environment::Environment;
 pub use error::{ErrorKind, SourceError};
+pub use open::open;
