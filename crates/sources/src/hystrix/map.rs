@@ -115,7 +115,7 @@ mod tests {
             (vec![&force_closed, &open], BreakerState::Disabled),
             (vec![&off, &open], BreakerState::Disabled),
         ] {
-            let fields: String = fields.iter().map(|field| format!(",{field}")).collect();
+            let fields = fields.into_iter().fold(String::new(), |all, field| all + "," + field);
             let json = format!("{{\"type\":\"HystrixCommand\",\"name\":\"Pay\",\"group\":\"payments\"{fields}}}");
             assert_eq!(breaker(&json).state, state, "{json}");
         }

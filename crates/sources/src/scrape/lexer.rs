@@ -246,6 +246,7 @@ fn label_value(text: &str) -> Result<(String, &str), Reason> {
 }
 
 #[cfg(test)]
+#[allow(clippy::float_cmp, reason = "the very numbers are expected")]
 mod tests {
     use super::*;
 

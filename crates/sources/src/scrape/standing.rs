@@ -102,14 +102,18 @@ mod tests {
     use super::*;
     use crate::error::ErrorKind;
 
-    fn failed() -> Outcome {
-        Some(Err(SourceError {
+    fn error() -> SourceError {
+        SourceError {
             system: "scrape",
             kind: ErrorKind::Unreachable,
             tried: "GET http://127.0.0.1:1/metrics".to_owned(),
             came_back: "connection refused".to_owned(),
             hint: "See that it runs.".to_owned(),
-        }))
+        }
+    }
+
+    fn failed() -> Outcome {
+        Outcome::from(Err(error()))
     }
 
     /// Feeds the outcomes of all endpoints step by step.
@@ -148,11 +152,7 @@ mod tests {
     #[test]
     fn a_status_is_told_once_and_keeps_since_when() {
         let mut standing = Standing::default();
-        let account = || Account {
-            address: Arc::from("x"),
-            product: None,
-            faults: vec![failed().unwrap().unwrap_err().fault(); 30],
-        };
+        let account = || Account { address: Arc::from("x"), product: None, faults: vec![error().fault(); 30] };
         let first = standing.news(SourceState::Failing, account()).unwrap();
         assert_eq!((first.fault.is_some(), first.partial.len()), (true, NAMED_FAULTS - 1));
         assert!(first.partial.last().unwrap().detail.ends_with("(and 10 more endpoints)"));
