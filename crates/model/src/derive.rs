@@ -82,6 +82,12 @@ pub fn config_id(source: &SourceId, path: &str) -> ConfigId {
     ConfigId::from(format!("{source}/kv/{path}"))
 }
 
+/// The source and the key of an id that [`config_id`] makes; the key may itself have `/kv/` inside, a source may not.
+pub fn config_place(id: &ConfigId) -> Option<(SourceId, &str)> {
+    let (source, path) = id.as_str().split_once("/kv/")?;
+    Some((SourceId::from(source), path))
+}
+
 /// Keeps the old `Arc` where nothing changed, so that "did it change?" is a pointer comparison downstream.
 fn share<K: Ord, V: PartialEq>(fresh: BTreeMap<K, V>, before: &BTreeMap<K, Arc<V>>) -> BTreeMap<K, Arc<V>> {
     let keep = |key: &K, value: V| match before.get(key) {
