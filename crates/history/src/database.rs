@@ -19,7 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const OWNER_ALONE: u32 = 0o600;
 
 pub(crate) fn open(path: &Path) -> Result<Connection, HistoryError> {
-    let not_opened = |why: &dyn std::fmt::Display| HistoryError::NotOpened { path: path.to_owned(), why: why.to_string() };
+    let not_opened =
+        |why: &dyn std::fmt::Display| HistoryError::NotOpened { path: path.to_owned(), why: why.to_string() };
     make_private(path).map_err(|error| not_opened(&error))?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags).map_err(|error| not_opened(&error))?;
@@ -118,7 +119,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("state/binnacle/history.sqlite");
         let connection = open(&path).unwrap();
-        connection.execute("INSERT INTO edit (at, actor, source, connection, state) VALUES ('', '', '', '', 'pending')", []).unwrap();
+        connection
+            .execute("INSERT INTO edit (at, actor, source, connection, state) VALUES ('', '', '', '', 'pending')", [])
+            .unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(path.parent().unwrap()), 0o700);
         let files: Vec<PathBuf> =

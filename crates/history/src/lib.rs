@@ -20,7 +20,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::Connection;
 
-pub use edit::{EditId, EditRecord, EditState, KeyRecord, Kept, NewEdit, NewKey, Settled, Value};
+pub use edit::{EditId, EditRecord, EditState, Kept, KeyRecord, NewEdit, NewKey, Settled, Value};
 pub use error::HistoryError;
 pub use place::usual_place;
 pub use record::Filter;

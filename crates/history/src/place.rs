@@ -23,7 +23,10 @@ mod tests {
         let home = ("HOME", "/home/ada");
         assert_eq!(place(&[home]), Some("/home/ada/.local/state/binnacle/history.sqlite".into()));
         assert_eq!(place(&[home, ("XDG_STATE_HOME", "/state")]), Some("/state/binnacle/history.sqlite".into()));
-        assert_eq!(place(&[home, ("XDG_STATE_HOME", "")]), Some("/home/ada/.local/state/binnacle/history.sqlite".into()));
+        assert_eq!(
+            place(&[home, ("XDG_STATE_HOME", "")]),
+            Some("/home/ada/.local/state/binnacle/history.sqlite".into())
+        );
         assert_eq!(place(&[home, ("XDG_STATE_HOME", "state")]), place(&[home]), "relative paths are to be ignored");
         assert_eq!(place(&[]), None);
     }

@@ -6,7 +6,7 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, named_params, params};
 
 use crate::History;
-use crate::edit::{EditId, EditRecord, EditState, KeyRecord, Kept, NewEdit, NewKey, Settled, Value};
+use crate::edit::{EditId, EditRecord, EditState, Kept, KeyRecord, NewEdit, NewKey, Settled, Value};
 use crate::error::HistoryError;
 
 /// Which edits to list: the newest first.
@@ -65,10 +65,8 @@ impl History {
     /// One edit with the values that were kept; `None` when there is no such line.
     pub fn edit(&self, id: EditId) -> Result<Option<EditRecord>, HistoryError> {
         let connection = self.connection();
-        let head = connection
-            .prepare_cached(&format!("{HEAD} WHERE id = ?1"))?
-            .query_row([id.number()], head)
-            .optional()?;
+        let head =
+            connection.prepare_cached(&format!("{HEAD} WHERE id = ?1"))?.query_row([id.number()], head).optional()?;
         let Some(head) = head else { return Ok(None) };
         Ok(Some(EditRecord { keys: keys(&connection, id, Bytes::Read)?, ..head }))
     }
