@@ -385,6 +385,8 @@ pub(crate) async fn nonsense_is_refused_in_words(server: &Server) {
         answer.is(400, "Invalid query parameter: \"ns\" - Namespaces are a Consul Enterprise feature");
         assert!(answer.content_type.starts_with("text/plain"));
         server.get("/v1/acl/token/self").await.is(401, "ACL support disabled");
+        let rights = server.request(Method::POST, "/v1/internal/acl/authorize").body("[]");
+        server.send(rights).await.is(401, "ACL support disabled");
     }
 }
 

@@ -76,7 +76,19 @@ pub(crate) struct Agent {
     node: String,
     services: BTreeMap<String, Service>,
     checks: BTreeMap<String, Local>,
+    /// What this agent wrote to the catalog last.
+    written_services: BTreeMap<String, Service>,
+    written_checks: BTreeMap<String, Check>,
     generations: u64,
+}
+
+/// How much of the catalog is brought in line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// What changed at the agent since the last time; who changed the catalog by another way is left in peace.
+    Changes,
+    /// All of it: what somebody else wrote for this node or took away is undone.
+    Everything,
 }
 
 impl Agent {
@@ -218,52 +230,75 @@ impl Agent {
     }
 
     /// Brings the catalog in line with this agent. Output that changed without its status is written later.
-    pub(crate) fn synchronise(&mut self, now: Instant, index: u64, catalog: &mut Catalog) {
-        for service in self.services.values() {
-            catalog.put_service(index, &self.node, service.clone());
+    pub(crate) fn synchronise(&mut self, now: Instant, index: u64, catalog: &mut Catalog, extent: Extent) {
+        if extent == Extent::Everything {
+            self.claim_all(catalog);
         }
         let node = self.node.clone();
-        let strangers: Vec<String> = catalog
-            .services_on(&node)
-            .map(|row| row.value.id.clone())
-            .filter(|id| !self.services.contains_key(id))
-            .collect();
-        for id in strangers {
-            catalog.remove_service(index, &node, &id);
-        }
-        let strangers: Vec<String> = catalog
-            .checks_on(&node)
-            .map(|row| row.value.id.clone())
-            .filter(|id| id != SERF_HEALTH && !self.checks.contains_key(id))
-            .collect();
-        for id in strangers {
+        let gone: Vec<String> =
+            self.written_checks.keys().filter(|id| !self.checks.contains_key(*id)).cloned().collect();
+        for id in gone {
+            self.written_checks.remove(&id);
             catalog.remove_check(index, &node, &id);
         }
-        let standing: BTreeMap<String, (Status, String)> = catalog
-            .checks_on(&node)
-            .map(|row| (row.value.id.clone(), (row.value.status, row.value.output.clone())))
-            .collect();
-        for (id, local) in &mut self.checks {
-            let mut check = local.check.clone();
-            let before = standing.get(id);
-            if let Some((status, output)) = before {
-                let fresh = local.output_written.is_some_and(|written| now.duration_since(written) < OUTPUT_DEFERRED);
-                if *status == check.status && fresh && !output.is_empty() {
-                    check.output.clone_from(output);
-                }
-            }
-            if before.is_none_or(|(_, output)| *output != check.output) {
-                local.output_written = Some(now);
-            }
-            // The service of a local check is in the catalog by the loop above.
-            if let Err(reason) = catalog.put_check(index, check) {
-                tracing::debug!(check = %id, reason, "a check could not be written to the catalog");
+        let gone: Vec<String> =
+            self.written_services.keys().filter(|id| !self.services.contains_key(*id)).cloned().collect();
+        for id in gone {
+            self.written_services.remove(&id);
+            catalog.remove_service(index, &node, &id);
+        }
+        for (id, service) in &self.services {
+            if self.written_services.get(id) != Some(service) {
+                catalog.put_service(index, &node, service.clone());
+                self.written_services.insert(id.clone(), service.clone());
             }
         }
+        for (id, local) in &mut self.checks {
+            let check = local.next_written(now, self.written_checks.get(id));
+            if self.written_checks.get(id) == Some(&check) {
+                continue;
+            }
+            match catalog.put_check(index, check.clone()) {
+                Ok(()) => {
+                    self.written_checks.insert(id.clone(), check);
+                }
+                // Its service went from the catalog by another hand; the next full synchronisation brings it back.
+                Err(reason) => tracing::debug!(check = %id, reason, "a check could not be written to the catalog"),
+            }
+        }
+    }
+
+    /// Takes what the catalog holds for this node as what was written: what is missing or different is written again,
+    /// what nobody registered here is removed.
+    fn claim_all(&mut self, catalog: &Catalog) {
+        let services = catalog.services_on(&self.node).map(|row| (row.value.id.clone(), row.value.clone()));
+        self.written_services = services.collect();
+        let checks = catalog.checks_on(&self.node).filter(|row| row.value.id != SERF_HEALTH);
+        self.written_checks = checks
+            .map(|row| {
+                // What the catalog added by itself is not part of the comparison.
+                let (service_name, service_tags) = (String::new(), Vec::new());
+                (row.value.id.clone(), Check { service_name, service_tags, ..row.value.clone() })
+            })
+            .collect();
     }
 }
 
 impl Local {
+    /// The check as the catalog is to have it, given what it has.
+    fn next_written(&mut self, now: Instant, written: Option<&Check>) -> Check {
+        let mut check = self.check.clone();
+        let fresh = self.output_written.is_some_and(|then| now.duration_since(then) < OUTPUT_DEFERRED);
+        match written {
+            Some(known) if known.status == check.status && fresh && !known.output.is_empty() => {
+                check.output.clone_from(&known.output);
+            }
+            Some(known) if known.output == check.output => {}
+            _ => self.output_written = Some(now),
+        }
+        check
+    }
+
     fn set(&mut self, now: Instant, status: Status, output: String) {
         if status != Status::Critical {
             self.critical_since = None;
@@ -365,14 +400,38 @@ mod tests {
             let run = agent.due(start + at, 8).remove(0);
             agent.finish(start + at, &run, Status::Passing, output);
             index += 1;
-            agent.synchronise(start + at, index, catalog);
+            agent.synchronise(start + at, index, catalog, Extent::Changes);
             catalog.checks().next().expect("one").value.output.clone()
         };
         assert_eq!(step(&mut agent, &mut catalog, Duration::ZERO, "first"), "first");
         assert_eq!(step(&mut agent, &mut catalog, Duration::from_secs(2), "second"), "first");
         assert_eq!(step(&mut agent, &mut catalog, Duration::from_secs(600), "third"), "third");
         agent.deregister("w1").expect("registered");
-        agent.synchronise(start, 99, &mut catalog);
+        agent.synchronise(start, 99, &mut catalog, Extent::Changes);
         assert_eq!((catalog.services().count(), catalog.checks().count()), (0, 0));
+    }
+
+    #[test]
+    fn what_another_hand_did_to_the_catalog_stands_until_the_next_full_synchronisation() {
+        let now = Instant::now();
+        let mut catalog = Catalog::default();
+        catalog.put_node(1, Node { name: "n".into(), ..Node::default() });
+        let mut agent = agent_with(now, Probe::Manual, None);
+        agent.synchronise(now, 2, &mut catalog, Extent::Changes);
+        catalog.remove_service(3, "n", "w1");
+        catalog.put_service(4, "n", Service { id: "x1".into(), name: "stranger".into(), ..Service::default() });
+        let ids =
+            |catalog: &Catalog| -> Vec<String> { catalog.services().map(|(_, row)| row.value.id.clone()).collect() };
+        agent.synchronise(now, 5, &mut catalog, Extent::Changes);
+        assert_eq!(ids(&catalog), ["x1"]);
+        agent.synchronise(now, 6, &mut catalog, Extent::Everything);
+        assert_eq!((ids(&catalog), catalog.checks().count()), (vec!["w1".to_owned()], 1));
+        let index = catalog.checks_index;
+        agent.synchronise(now, 7, &mut catalog, Extent::Everything);
+        assert_eq!(
+            (catalog.checks_index, catalog.services_index),
+            (index, 6),
+            "a full synchronisation alone changes nothing"
+        );
     }
 }

@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::agent::{MAX_OUTPUT_BYTES, Probe, Run};
+use super::agent::{Extent, MAX_OUTPUT_BYTES, Probe, Run};
 use super::catalog::Status;
 use super::world::World;
 
@@ -36,7 +36,7 @@ pub(crate) async fn run(world: Arc<World>, client: reqwest::Client) {
             () = until(next) => {}
             Some(finished) = running.join_next() => finish(&world, finished),
             _ = reap.tick() => reap_overdue(&world),
-            _ = synchronise.tick() => world.write(|tables| tables.synchronise(Instant::now())),
+            _ = synchronise.tick() => world.write(|tables| tables.synchronise(Instant::now(), Extent::Everything)),
         }
     }
 }
@@ -56,7 +56,7 @@ fn start_what_is_due(world: &World, client: &reqwest::Client, running: &mut Join
     let room = AT_A_TIME - running.len();
     let runs = world.write(|tables| {
         let runs = tables.agent.due(now, room);
-        tables.synchronise(now);
+        tables.synchronise(now, Extent::Changes);
         runs
     });
     for run in runs {
@@ -73,7 +73,7 @@ fn finish(world: &World, finished: Result<(Run, Status, String), tokio::task::Jo
         Ok((run, status, output)) => world.write(|tables| {
             let now = Instant::now();
             tables.agent.finish(now, &run, status, &output);
-            tables.synchronise(now);
+            tables.synchronise(now, Extent::Changes);
         }),
         Err(error) => tracing::error!(%error, "a probe ended without a result"),
     }

@@ -6,7 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use serde_json::{Map, Value, json};
 
 /// The kinds this registry takes.
-pub(crate) const KINDS: [&str; 16] = [
+pub(crate) const KINDS: [&str; 18] = [
     "service-defaults",
     "proxy-defaults",
     "service-router",
@@ -22,7 +22,9 @@ pub(crate) const KINDS: [&str; 16] = [
     "http-route",
     "tcp-route",
     "inline-certificate",
+    "file-system-certificate",
     "jwt-provider",
+    "sameness-group",
 ];
 
 pub(crate) const INTENTIONS: &str = "service-intentions";

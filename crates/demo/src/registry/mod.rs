@@ -129,6 +129,7 @@ fn random_id() -> String {
 /// The endpoints there are.
 #[derive(Clone, Copy, Debug)]
 enum Endpoint {
+    AclAuthorize,
     AclTokenSelf,
     AgentChecks,
     AgentCheckDeregister,
@@ -202,6 +203,7 @@ const ROUTES: &[(&str, &[Method], Endpoint)] = &[
     ("/v1/health/node/", &[Method::GET], Endpoint::HealthNode),
     ("/v1/health/service/", &[Method::GET], Endpoint::HealthService),
     ("/v1/health/state/", &[Method::GET], Endpoint::HealthState),
+    ("/v1/internal/acl/authorize", &[Method::POST], Endpoint::AclAuthorize),
     ("/v1/internal/ui/nodes", &[Method::GET], Endpoint::UiNodes),
     ("/v1/internal/ui/services", &[Method::GET], Endpoint::UiServices),
     ("/v1/kv/", &[Method::GET, Method::PUT, Method::DELETE], Endpoint::Kv),
@@ -319,7 +321,9 @@ async fn dispatch(world: &World, endpoint: Endpoint, request: Request) -> Result
     let question = Question::new(&parts, rest, body)?;
     let pretty = question.parameters.has("pretty");
     match endpoint {
-        Endpoint::AclTokenSelf => Err(Refusal::new(StatusCode::UNAUTHORIZED, "ACL support disabled")),
+        Endpoint::AclAuthorize | Endpoint::AclTokenSelf => {
+            Err(Refusal::new(StatusCode::UNAUTHORIZED, "ACL support disabled"))
+        }
         Endpoint::AgentChecks => Ok(agent_routes::checks(world, &question)),
         Endpoint::AgentCheckDeregister => agent_routes::deregister_check(world, &question),
         Endpoint::AgentCheckRegister => agent_routes::register_check(world, question).await,

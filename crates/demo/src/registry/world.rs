@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::agent::{Agent, SERF_HEALTH};
+use super::agent::{Agent, Extent, SERF_HEALTH};
 use super::answer::Refusal;
 use super::catalog::{Catalog, Check, Node, Status, TextMap};
 use super::config_entries::ConfigEntries;
@@ -30,9 +30,9 @@ pub(crate) struct Tables {
 }
 
 impl Tables {
-    /// Brings the catalog in line with the agent, after a change of the agent.
-    pub(crate) fn synchronise(&mut self, now: Instant) {
-        self.agent.synchronise(now, self.index, &mut self.catalog);
+    /// Brings the catalog in line with the agent.
+    pub(crate) fn synchronise(&mut self, now: Instant, extent: Extent) {
+        self.agent.synchronise(now, self.index, &mut self.catalog, extent);
     }
 }
 
@@ -110,7 +110,7 @@ impl World {
         let now = Instant::now();
         let answer = self.write(|tables| {
             let answer = change(tables, now);
-            tables.synchronise(now);
+            tables.synchronise(now, Extent::Changes);
             answer
         });
         self.checks_changed.notify_one();
@@ -174,4 +174,53 @@ fn own_node(id: &str) -> Node {
 
 fn owned(pairs: &[(&str, &str)]) -> TextMap {
     pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect::<BTreeMap<_, _>>()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::Poll;
+
+    use futures_util::poll;
+
+    use super::*;
+
+    fn world() -> World {
+        World::new(CancellationToken::new(), ([127, 0, 0, 1], 1).into(), String::new())
+    }
+
+    fn set(world: &World, key: &str) {
+        world.write(|tables| tables.keys.set(tables.index, key, b"x".to_vec(), 0));
+    }
+
+    fn seen(tables: &Tables) -> Seen {
+        match tables.keys.get("awaited") {
+            Some(entry) => Seen::at(entry.modify),
+            None => Seen { index: tables.keys.table_index(), absent: true },
+        }
+    }
+
+    const PATIENT: Consistency = Consistency { index: 10, wait: Some(Duration::from_secs(600)), mode: "leader" };
+
+    #[tokio::test]
+    async fn a_read_of_what_is_absent_sleeps_through_writes_elsewhere() {
+        let world = world();
+        let mut read = pin!(world.wait(&PATIENT, seen, |tables| tables.keys.get("awaited").is_some()));
+        assert!(poll!(&mut read).is_pending());
+        for key in ["other", "another"] {
+            set(&world, key);
+            assert!(poll!(&mut read).is_pending(), "woken by {key}");
+        }
+        set(&world, "awaited");
+        assert!(matches!(poll!(&mut read), Poll::Ready(Ok((13, true)))));
+    }
+
+    #[tokio::test]
+    async fn a_read_that_waits_is_ended_when_the_registry_stops() {
+        let world = world();
+        let mut read = pin!(world.wait(&PATIENT, seen, |_| ()));
+        assert!(poll!(&mut read).is_pending());
+        world.stop.cancel();
+        assert!(matches!(poll!(&mut read), Poll::Ready(Err(_))));
+    }
 }
