@@ -1,1 +1,306 @@
-//! Runs the sources, keeps the model, publishes snapshots, and carries edits: the only crate that spawns.
+//! The engine: runs the sources, keeps the model, publishes snapshots, and carries edits. The only crate that spawns.
+//!
+//! ```text
+//!  connection ─▶ supervise ─▶ ingest ─▶ snapshots, changes, timeline
+//!                    ▲            │
+//!                 connect       follow  (instances that offer metrics become targets)
+//! ```
+//!
+//! Every task is owned by one [`tokio_util::task::TaskTracker`] under one cancellation token: [`Engine::stop`] cancels and
+//! waits for all of them. A panic in a source becomes that source's status and a restart, never a dead app.
+
+pub mod clock;
+pub mod discover;
+pub mod edits;
+pub mod error;
+mod follow;
+mod ingest;
+pub mod registry;
+mod supervise;
+pub mod timeline;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use binnacle_demo::Demo;
+use binnacle_history::History;
+use binnacle_model::change::ChangeSet;
+use binnacle_model::id::{SourceId, SourceKind};
+use binnacle_model::snapshot::{Snapshot, Source, SourceState};
+use binnacle_sources::{Connection, ConnectionSpec, Environment, Meter};
+use tokio::sync::{broadcast, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub use clock::Clock;
+pub use discover::Found;
+pub use error::EngineError;
+pub use timeline::{Timeline, TimelineEvent};
+
+use edits::Edits;
+use registry::Registry;
+use supervise::Supervisor;
+
+/// How many change sets a slow reader may fall behind before it is told that it missed some.
+const CHANGES_KEPT: usize = 4096;
+
+/// What the engine starts with.
+#[derive(Clone, Debug)]
+pub struct EngineConfig {
+    /// Connections to open at once.
+    pub connections: Vec<ConnectionSpec>,
+    /// The process environment, as the field's tools read it.
+    pub environment: Environment,
+    /// Where edits are recorded.
+    pub history: Arc<History>,
+    /// Who edits, for the audit.
+    pub actor: String,
+    /// Refuse every write.
+    pub read_only: bool,
+    /// Time.
+    pub clock: Clock,
+}
+
+/// The running engine. A clone is another handle to the same one.
+#[derive(Clone)]
+pub struct Engine {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    environment: Environment,
+    clock: Clock,
+    supervisor: Supervisor,
+    snapshots: watch::Receiver<Arc<Snapshot>>,
+    changes: broadcast::Sender<Arc<ChangeSet>>,
+    timeline: Arc<Timeline>,
+    edits: Arc<Edits>,
+    registry: Registry,
+    tasks: TaskTracker,
+    cancel: CancellationToken,
+    demo: Mutex<Option<Demo>>,
+    read_only: bool,
+}
+
+/// One connection, as the Sources screen shows it.
+#[derive(Clone, Debug)]
+pub struct ConnectionReport {
+    /// What the user named.
+    pub spec: ConnectionSpec,
+    /// The sources that it brings.
+    pub sources: Vec<SourceId>,
+    /// What it did so far.
+    pub meter: Arc<Meter>,
+}
+
+impl Engine {
+    /// Starts the engine and opens the configured connections. A connection that cannot be opened at all (an address that
+    /// is none) is an error; one that does not answer is a failing source.
+    pub async fn start(config: EngineConfig) -> Result<Self, EngineError> {
+        let tasks = TaskTracker::new();
+        let cancel = CancellationToken::new();
+        let timeline = Arc::new(Timeline::default());
+        let (changes, _) = broadcast::channel(CHANGES_KEPT);
+        let (ingest, snapshots) = ingest::Ingest::new(config.clock.clone(), changes.clone(), timeline.clone());
+        let inlet = ingest.inlet();
+        tasks.spawn(ingest.run(cancel.child_token()));
+        let supervisor = Supervisor::new(inlet, snapshots.clone(), config.clock.clone(), tasks.clone(), cancel.clone());
+        let stores = Arc::new(supervisor.clone());
+        let edits = Arc::new(Edits::new(
+            stores.clone(),
+            config.history.clone(),
+            config.clock.clone(),
+            config.actor.clone(),
+            config.read_only,
+        ));
+        let registry =
+            Registry::new(stores, config.history.clone(), config.clock.clone(), config.actor, config.read_only);
+        let engine = Self {
+            shared: Arc::new(Shared {
+                environment: config.environment,
+                clock: config.clock,
+                supervisor,
+                snapshots,
+                changes,
+                timeline,
+                edits,
+                registry,
+                tasks,
+                cancel,
+                demo: Mutex::new(None),
+                read_only: config.read_only,
+            }),
+        };
+        for spec in &config.connections {
+            if let Err(error) = engine.connect(spec) {
+                engine.stop().await;
+                return Err(error);
+            }
+        }
+        Ok(engine)
+    }
+
+    /// Opens a connection. Opening one that is open already changes nothing.
+    pub fn connect(&self, spec: &ConnectionSpec) -> Result<(), EngineError> {
+        self.supervise(binnacle_sources::open(spec, &self.shared.environment)?);
+        Ok(())
+    }
+
+    /// Runs a connection of the caller's making until it is disconnected or the engine stops.
+    pub fn supervise(&self, connection: Arc<dyn Connection>) {
+        self.shared.supervisor.supervise(connection);
+    }
+
+    /// Starts the demo fleet in this process and connects to its registry, its metrics and its Hystrix stream.
+    pub async fn connect_demo(&self) -> Result<(), EngineError> {
+        if self.lock_demo().is_some() {
+            return Ok(());
+        }
+        let demo = Demo::start().await.map_err(EngineError::demo)?;
+        let registry = ConnectionSpec { kind: SourceKind::Consul, place: demo.registry().to_string() };
+        // The demo is reached as it is: tokens and certificates of the surroundings are meant for another Consul.
+        let connection = binnacle_sources::open(&registry, &Environment::default())?;
+        self.shared.supervisor.supervise(connection);
+        for follower in follow::demo(&self.shared.snapshots) {
+            self.shared.tasks.spawn(follower.feed.run(self.shared.cancel.child_token()));
+            self.shared.supervisor.supervise(follower.connection);
+        }
+        *self.lock_demo() = Some(demo);
+        Ok(())
+    }
+
+    fn lock_demo(&self) -> std::sync::MutexGuard<'_, Option<Demo>> {
+        self.shared.demo.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the demo fleet runs in this process.
+    pub fn demo_runs(&self) -> bool {
+        self.lock_demo().is_some()
+    }
+
+    /// Closes a connection and forgets what its sources stated.
+    pub async fn disconnect(&self, spec: &ConnectionSpec) {
+        self.shared.supervisor.dismiss(spec).await;
+    }
+
+    /// Makes a failing source try at once instead of waiting for its back-off.
+    pub fn try_now(&self, source: &SourceId) {
+        self.shared.supervisor.nudge(source);
+    }
+
+    /// What could be connected on this computer. Nothing is contacted beyond asking whether it answers.
+    pub async fn found(&self) -> Vec<Found> {
+        discover::found(&self.shared.environment).await
+    }
+
+    /// The latest picture.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.shared.snapshots.borrow().clone()
+    }
+
+    /// The picture as it changes; a slow reader sees the latest one.
+    pub fn snapshots(&self) -> watch::Receiver<Arc<Snapshot>> {
+        self.shared.snapshots.clone()
+    }
+
+    /// Every change set; a reader that falls behind is told how many it missed.
+    pub fn changes(&self) -> broadcast::Receiver<Arc<ChangeSet>> {
+        self.shared.changes.subscribe()
+    }
+
+    /// What happened since the start: transitions of health, breakers and sources.
+    pub fn timeline(&self) -> &Timeline {
+        &self.shared.timeline
+    }
+
+    /// The open connections, their sources, and what they did.
+    pub fn connections(&self) -> Vec<ConnectionReport> {
+        self.shared.supervisor.report()
+    }
+
+    /// The one road for writing config keys.
+    pub fn edits(&self) -> &Arc<Edits> {
+        &self.shared.edits
+    }
+
+    /// The one road for registering and deregistering services.
+    pub fn registry(&self) -> &Registry {
+        &self.shared.registry
+    }
+
+    /// Whether every write is refused.
+    pub fn read_only(&self) -> bool {
+        self.shared.read_only
+    }
+
+    /// The clock that everything here goes by.
+    pub fn clock(&self) -> &Clock {
+        &self.shared.clock
+    }
+
+    /// Runs a future as a task of the engine: it ends when the engine stops.
+    pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let cancel = self.shared.cancel.child_token();
+        self.shared.tasks.spawn(async move {
+            tokio::select! {
+                () = cancel.cancelled() => {}
+                () = task => {}
+            }
+        });
+    }
+
+    /// Waits until every connection has its first whole picture, or the time is up. `Err` names what is missing.
+    pub async fn first_picture(&self, within: Duration) -> Result<Arc<Snapshot>, Vec<Missing>> {
+        let mut snapshots = self.snapshots();
+        let all_here = async {
+            loop {
+                if self.missing(&snapshots.borrow_and_update().clone()).is_empty() || snapshots.changed().await.is_err()
+                {
+                    return;
+                }
+            }
+        };
+        let in_time = tokio::time::timeout(within, all_here).await;
+        let snapshot = self.snapshot();
+        match in_time {
+            Ok(()) => Ok(snapshot),
+            Err(_) => Err(self.missing(&snapshot)),
+        }
+    }
+
+    fn missing(&self, snapshot: &Snapshot) -> Vec<Missing> {
+        let mut missing = Vec::new();
+        for report in self.connections() {
+            if report.sources.is_empty() {
+                missing.push(Missing { spec: report.spec.clone(), source: None });
+            }
+            let not_live = report
+                .sources
+                .iter()
+                .filter_map(|id| snapshot.sources.get(id))
+                .filter(|source| !matches!(source.status.state, SourceState::Live | SourceState::Off));
+            missing.extend(not_live.map(|source| Missing { spec: report.spec.clone(), source: Some(source.clone()) }));
+        }
+        missing
+    }
+
+    /// Stops everything and waits until nothing runs any more.
+    pub async fn stop(&self) {
+        self.shared.cancel.cancel();
+        let demo = self.lock_demo().take();
+        if let Some(demo) = demo {
+            demo.stop().await;
+        }
+        self.shared.tasks.close();
+        self.shared.tasks.wait().await;
+    }
+}
+
+/// A connection without its first whole picture.
+#[derive(Clone, Debug)]
+pub struct Missing {
+    /// What the user named.
+    pub spec: ConnectionSpec,
+    /// The source that is not live; `None` when the connection has not even named its sources.
+    pub source: Option<Arc<Source>>,
+}

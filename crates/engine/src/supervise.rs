@@ -1,0 +1,197 @@
+//! Owns the connections: runs each as a task, restarts it when it panics, and knows which sources it brings.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use binnacle_model::id::SourceId;
+use binnacle_model::snapshot::{Fault, Snapshot, SourceState, SourceStatus};
+use binnacle_model::world::Update;
+use binnacle_sources::{Connection, ConnectionSpec, Outbox};
+use futures_util::FutureExt;
+use tokio::sync::{Notify, mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::ConnectionReport;
+use crate::clock::Clock;
+use crate::edits::{EditError, Stores};
+
+/// Updates of one connection that may wait.
+const WAITING: usize = 64;
+/// The pause after a panic, doubled with each one in a row up to the longest.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+#[derive(Clone)]
+pub(crate) struct Supervisor {
+    inlet: mpsc::Sender<Update>,
+    snapshots: watch::Receiver<Arc<Snapshot>>,
+    clock: Clock,
+    tasks: TaskTracker,
+    cancel: CancellationToken,
+    posts: Arc<Mutex<BTreeMap<ConnectionSpec, Arc<Post>>>>,
+}
+
+/// A connection at work.
+struct Post {
+    connection: Arc<dyn Connection>,
+    nudge: Arc<Notify>,
+    cancel: CancellationToken,
+    ended: CancellationToken,
+    sources: Mutex<BTreeSet<SourceId>>,
+}
+
+impl Post {
+    fn sources(&self) -> MutexGuard<'_, BTreeSet<SourceId>> {
+        self.sources.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Supervisor {
+    pub(crate) fn new(
+        inlet: mpsc::Sender<Update>,
+        snapshots: watch::Receiver<Arc<Snapshot>>,
+        clock: Clock,
+        tasks: TaskTracker,
+        cancel: CancellationToken,
+    ) -> Self {
+        Self { inlet, snapshots, clock, tasks, cancel, posts: Arc::default() }
+    }
+
+    fn posts(&self) -> MutexGuard<'_, BTreeMap<ConnectionSpec, Arc<Post>>> {
+        self.posts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs a connection until it is dismissed. One that runs already goes on.
+    pub(crate) fn supervise(&self, connection: Arc<dyn Connection>) {
+        let mut posts = self.posts();
+        if posts.contains_key(connection.spec()) {
+            return;
+        }
+        let post = Arc::new(Post {
+            nudge: Arc::new(Notify::new()),
+            cancel: self.cancel.child_token(),
+            ended: CancellationToken::new(),
+            sources: Mutex::default(),
+            connection,
+        });
+        posts.insert(post.connection.spec().clone(), post.clone());
+        let supervisor = self.clone();
+        self.tasks.spawn(async move {
+            supervisor.keep_running(&post).await;
+            post.ended.cancel();
+        });
+    }
+
+    async fn keep_running(&self, post: &Post) {
+        let mut pause = FIRST_PAUSE;
+        while !post.cancel.is_cancelled() {
+            let outcome = AssertUnwindSafe(self.run_once(post)).catch_unwind().await;
+            if outcome.is_ok() {
+                return;
+            }
+            self.report_panic(post, pause).await;
+            tokio::select! {
+                () = post.cancel.cancelled() => return,
+                () = tokio::time::sleep(jittered(pause, self.clock.now())) => {}
+                () = post.nudge.notified() => {}
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// Runs the connection and passes on what it says, noting which sources it speaks for.
+    async fn run_once(&self, post: &Post) {
+        let (sender, mut said) = mpsc::channel(WAITING);
+        let running = post.connection.run(Outbox::new(sender), post.nudge.clone(), post.cancel.clone());
+        let passing_on = async {
+            while let Some(update) = said.recv().await {
+                match &update {
+                    Update::Facts(batch) => {
+                        post.sources().insert(batch.source.clone());
+                    }
+                    Update::Status(source, _) => {
+                        post.sources().insert(source.clone());
+                    }
+                    Update::Forget(source) => {
+                        post.sources().remove(source);
+                    }
+                }
+                if self.inlet.send(update).await.is_err() {
+                    return;
+                }
+            }
+        };
+        tokio::join!(running, passing_on);
+    }
+
+    async fn report_panic(&self, post: &Post, pause: Duration) {
+        let now = self.clock.now();
+        let sources: Vec<SourceId> = post.sources().iter().cloned().collect();
+        tracing::error!(connection = %post.connection.spec(), "a source panicked and will be started again");
+        for id in sources {
+            let known = self.snapshots.borrow().sources.get(&id).map(|source| source.status.clone());
+            let Some(known) = known else { continue };
+            let status = SourceStatus {
+                state: SourceState::Failing,
+                since: now,
+                fault: Some(Fault {
+                    code: Arc::from("engine.source_panicked"),
+                    detail: Arc::from("Binnacle's own reading of this source failed; its facts are kept as they were."),
+                    hint: Arc::from("It is started again by itself. Please report it with the log of this moment."),
+                }),
+                next_try: now.checked_add(pause).ok(),
+                ..known
+            };
+            if self.inlet.send(Update::Status(id, status)).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Ends a connection, waits for its end, and forgets its sources.
+    pub(crate) async fn dismiss(&self, spec: &ConnectionSpec) {
+        let post = self.posts().remove(spec);
+        let Some(post) = post else { return };
+        post.cancel.cancel();
+        post.ended.cancelled().await;
+        let sources: Vec<SourceId> = post.sources().iter().cloned().collect();
+        for source in sources {
+            if self.inlet.send(Update::Forget(source)).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    pub(crate) fn nudge(&self, source: &SourceId) {
+        for post in self.posts().values().filter(|post| post.sources().contains(source)) {
+            post.nudge.notify_waiters();
+        }
+    }
+
+    pub(crate) fn report(&self) -> Vec<ConnectionReport> {
+        let report = |post: &Arc<Post>| ConnectionReport {
+            spec: post.connection.spec().clone(),
+            sources: post.sources().iter().cloned().collect(),
+            meter: post.connection.meter().clone(),
+        };
+        self.posts().values().map(report).collect()
+    }
+}
+
+#[async_trait]
+impl Stores for Supervisor {
+    async fn connection_of(&self, source: &SourceId) -> Result<Arc<dyn Connection>, EditError> {
+        let post = self.posts().values().find(|post| post.sources().contains(source)).cloned();
+        post.map(|post| post.connection.clone()).ok_or_else(|| EditError::unknown_source(source))
+    }
+}
+
+/// Spreads restarts of several connections apart, by up to a quarter of the pause.
+fn jittered(pause: Duration, now: jiff::Timestamp) -> Duration {
+    let share = u32::try_from(now.subsec_nanosecond().unsigned_abs() % 250).unwrap_or_default();
+    pause + pause * share / 1000
+}
