@@ -1,0 +1,142 @@
+//! The command line. What holds for every command is here; each command's own options stand with the command.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use binnacle_sources::ConnectionSpec;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::commands::{
+    breakers, completions, config, demo, doctor, edges, graph, health, registration, services, snapshot, sources, watch,
+};
+use crate::duration;
+
+const ABOUT: &str = "One live picture of a fleet of microservices, in the terminal";
+
+const LONG_ABOUT: &str = "One live picture of a fleet of microservices, in the terminal: who is healthy, who calls whom, \
+which circuit breakers are open, which config values are in force. Reads the same systems as the Binnacle app, edits \
+config keys with a guard that the store itself checks, and registers services.";
+
+const AFTER_HELP: &str = "\
+Where it looks:
+  --source consul=http://127.0.0.1:8500   just the sources named (repeat it for several)
+  CONSUL_HTTP_ADDR                        otherwise the Consul that the consul command would use; the other CONSUL_*
+                                          variables (token, TLS) count as well, also for a Consul named by --source
+  http://127.0.0.1:8500                   otherwise the usual address, if it answers
+  --demo                                  or a fleet of small services that runs inside this process
+
+Exit codes:
+  0  fine
+  1  the answer is no: unhealthy, different, not found
+  2  the command line makes no sense
+  3  a source could not be reached, or gave no whole picture within --wait (what is known is printed all the same)
+  4  refused: the guard did not hold, no permission, read-only; nothing was written
+  130, 143  ended by Ctrl-C, by SIGTERM
+
+Examples:
+  binnaclectl doctor                                       what answers here, and as whom
+  binnaclectl health                                       exit 0 when all is well, 1 and the reasons when not
+  binnaclectl config get consul:dc1/kv/shop/limits.yaml
+  echo 30 | binnaclectl config set consul:dc1/kv/shop/timeout --value-file -
+  binnaclectl graph -o dot | dot -Tsvg > map.svg
+  binnaclectl watch                                        one JSON line a change
+  binnaclectl --demo edges                                 a first look without any system
+
+Every error is one line on stderr, `error[code]: what. hint`; with --errors json it is one JSON object.";
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(name = "binnaclectl", version, about = ABOUT, long_about = LONG_ABOUT, after_long_help = AFTER_HELP)]
+#[command(arg_required_else_help = true, subcommand_required = true, disable_help_subcommand = false)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What holds for every command.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "For every command")]
+pub(crate) struct Global {
+    /// A system to read, such as consul=http://127.0.0.1:8500; repeat it for several
+    #[arg(long = "source", value_name = "KIND=WHERE", global = true)]
+    pub(crate) sources: Vec<ConnectionSpec>,
+    /// Start the demo fleet inside this process and read it
+    #[arg(long, global = true)]
+    pub(crate) demo: bool,
+    /// How long to wait until each source has given its first whole picture: 500ms, 10s, 2m
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration::parse, global = true)]
+    pub(crate) wait: Duration,
+    /// How errors are written to stderr
+    #[arg(long, value_enum, value_name = "FORM", default_value_t = ErrorForm::Text, global = true)]
+    pub(crate) errors: ErrorForm,
+    /// The file in which edits are recorded [default: $XDG_STATE_HOME/binnacle/history.sqlite]
+    #[arg(long, value_name = "PATH", global = true)]
+    pub(crate) history: Option<PathBuf>,
+    /// Refuse every write
+    #[arg(long, global = true)]
+    pub(crate) read_only: bool,
+    /// When to use colours; never the only carrier of a meaning
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t = Colour::Auto, global = true)]
+    pub(crate) color: Colour,
+    /// Write a log to stderr: error, warn, info, debug, trace, or a filter such as binnacle_sources=debug
+    #[arg(long, value_name = "FILTER", global = true)]
+    pub(crate) log: Option<String>,
+}
+
+/// How errors are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ErrorForm {
+    /// error[code]: what. hint
+    Text,
+    /// One JSON object: {"code","message","hint","source"}
+    Json,
+}
+
+/// When colours are used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Colour {
+    /// On a terminal, unless `NO_COLOR` is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// What a listing is printed as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Form {
+    /// A table for people
+    Table,
+    /// JSON for programs
+    Json,
+}
+
+/// `-o`, for the commands that print a listing.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct Output {
+    /// What to print
+    #[arg(short = 'o', long = "output", value_enum, value_name = "FORM", default_value_t = Form::Table)]
+    pub(crate) form: Form,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Sources(sources::Arguments),
+    Services(services::Arguments),
+    Health(health::Arguments),
+    Edges(edges::Arguments),
+    Breakers(breakers::Arguments),
+    Graph(graph::Arguments),
+    Snapshot(snapshot::Arguments),
+    Watch(watch::Arguments),
+    Config(config::Arguments),
+    Register(registration::Register),
+    Deregister(registration::Deregister),
+    Doctor(doctor::Arguments),
+    Demo(demo::Arguments),
+    Completions(completions::Arguments),
+}

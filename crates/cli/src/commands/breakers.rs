@@ -1,0 +1,90 @@
+//! `breakers`: circuit breakers and their states.
+
+use std::cmp::Reverse;
+
+use binnacle_model::fact::BreakerState;
+use binnacle_model::snapshot::{Breaker, Snapshot};
+use binnacle_view::export::snapshot::PublicBreaker;
+
+use super::listing::{Filter, Names, pretty, rate, word};
+use crate::arguments::{Form, Output};
+use crate::failure::{Exit, Failure};
+use crate::session::Session;
+use crate::table::{Cell, Table, Tone};
+use crate::terminal::print;
+
+const AFTER_HELP: &str = "\
+Examples:
+  binnaclectl breakers                       the open ones first
+  binnaclectl breakers checkout -o json
+
+Kinds: failure (opens when calls fail), capacity (refuses when too many are under way), endpoint (takes single endpoints
+out). OPEN counts the caller's instances in which it lets no call pass.";
+
+/// Circuit breakers: whose calls they guard, their state, and how many calls they refuse
+#[derive(clap::Args, Debug)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    filter: Filter,
+    #[command(flatten)]
+    output: Output,
+}
+
+pub(crate) async fn run(session: &Session, arguments: &Arguments) -> Result<Exit, Failure> {
+    session
+        .with_reading(async |_, snapshot| {
+            let breakers = chosen(&snapshot, &arguments.filter);
+            let text = match arguments.output.form {
+                Form::Json => pretty(&breakers.iter().map(|breaker| PublicBreaker::of(breaker)).collect::<Vec<_>>())?,
+                Form::Table => table(session, &snapshot, &breakers),
+            };
+            print(text).await?;
+            arguments.filter.found_or_no(breakers.len(), "breaker")?;
+            Ok(Exit::Fine)
+        })
+        .await
+}
+
+/// The breakers that fit, the most notable state first.
+fn chosen<'a>(snapshot: &'a Snapshot, filter: &Filter) -> Vec<&'a Breaker> {
+    let breakers = snapshot.breakers.values().map(|breaker| &**breaker);
+    let mut breakers: Vec<&Breaker> =
+        breakers.filter(|breaker| filter.keeps(&[breaker.id.as_str(), &breaker.name])).collect();
+    breakers.sort_by(|a, b| (Reverse(a.state), &a.id).cmp(&(Reverse(b.state), &b.id)));
+    breakers
+}
+
+fn table(session: &Session, snapshot: &Snapshot, breakers: &[&Breaker]) -> String {
+    let names = Names::of(snapshot);
+    let mut table = Table::new(["CALLER", "CALLEE", "NAME", "KIND", "STATE", "OPEN", "REJECTED/S", "SOURCE"]);
+    for breaker in breakers {
+        let mut sources: Vec<&str> = breaker.evidence.iter().map(|evidence| evidence.source.as_str()).collect();
+        sources.dedup();
+        let state = match (breaker.state, breaker.stale) {
+            (state, false) => word(state),
+            (state, true) => format!("{} (stale)", word(state)),
+        };
+        table.row([
+            Cell::text(names.name(&breaker.caller)),
+            Cell::text(breaker.callee.as_ref().map_or("-", |callee| names.name(callee))),
+            Cell::text(&breaker.name),
+            Cell::text(word(breaker.kind)),
+            Cell::text(state).in_tone(tone(breaker.state)),
+            Cell::text(format!("{} of {}", breaker.open, breaker.of)),
+            Cell::number(breaker.rejected_per_s.map(rate)),
+            Cell::text(sources.join(", ")),
+        ]);
+    }
+    table.render(&session.terminal)
+}
+
+fn tone(state: BreakerState) -> Tone {
+    match state {
+        BreakerState::Closed => Tone::Good,
+        BreakerState::Disabled | BreakerState::Unknown => Tone::Dim,
+        BreakerState::HalfOpen => Tone::Warning,
+        BreakerState::ForcedOpen => Tone::Person,
+        BreakerState::Open => Tone::Bad,
+    }
+}

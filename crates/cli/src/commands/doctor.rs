@@ -1,0 +1,205 @@
+//! `doctor`: what was looked for, what answers and as whom, and whether edits can be recorded.
+
+use std::path::Path;
+
+use binnacle_engine::discover::{self, Answer, Found};
+use binnacle_history::History;
+use binnacle_sources::{ConnectionSpec, SourceError};
+use serde_json::{Value, json};
+
+use super::listing::pretty;
+use crate::arguments::{Form, Output};
+use crate::failure::{Exit, Failure};
+use crate::session::Session;
+use crate::table::{Cell, Table, Tone};
+use crate::terminal::print;
+
+const AFTER_HELP: &str = "\
+Examples:
+  binnaclectl doctor
+  binnaclectl doctor --source consul=https://consul.example.com:8501
+
+Asks each system who it is and what this identity may do, and reads nothing else. Exit 0 when what was named (or what was
+found) answers, 3 when not. Variables are listed by name only: some hold secrets.";
+
+/// What answers here, with which identity and permissions; where edits are recorded
+#[derive(clap::Args, Debug)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    output: Output,
+}
+
+/// Variables that change how systems are reached.
+const VARIABLES: [&str; 13] = [
+    "CONSUL_HTTP_ADDR",
+    "CONSUL_HTTP_TOKEN",
+    "CONSUL_HTTP_TOKEN_FILE",
+    "CONSUL_HTTP_AUTH",
+    "CONSUL_HTTP_SSL",
+    "CONSUL_HTTP_SSL_VERIFY",
+    "CONSUL_CACERT",
+    "CONSUL_CAPATH",
+    "CONSUL_CLIENT_CERT",
+    "CONSUL_CLIENT_KEY",
+    "CONSUL_TLS_SERVER_NAME",
+    "CONSUL_NAMESPACE",
+    "KUBECONFIG",
+];
+
+pub(crate) async fn run(session: &Session, arguments: &Arguments) -> Result<Exit, Failure> {
+    let found = look(session).await;
+    let history = history_state(session);
+    let set: Vec<&str> = VARIABLES.into_iter().filter(|name| session.environment.get(name).is_some()).collect();
+    let text = match arguments.output.form {
+        Form::Json => pretty(&json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "environment": set,
+            "looked_for": found.iter().map(found_json).collect::<Vec<_>>(),
+            "history": history.json(),
+        }))?,
+        Form::Table => {
+            let set = if set.is_empty() { "none of those that matter is set".to_owned() } else { set.join(", ") };
+            format!(
+                "binnaclectl {}\nenvironment: {set}\nhistory: {}\n\n{}",
+                env!("CARGO_PKG_VERSION"),
+                history.words(),
+                found_table(session, &found)
+            )
+        }
+    };
+    print(text).await?;
+    let asked: Vec<&Found> = found.iter().filter(|found| !matches!(found.answer, Answer::NotAsked(_))).collect();
+    match asked.iter().find_map(|found| failed(found)) {
+        Some((place, error)) => Err(Failure { exit: Exit::Unreachable, ..Failure::from(error.clone()).of(place) }),
+        None if history.works() => Ok(Exit::Fine),
+        None => Ok(Exit::Refused),
+    }
+}
+
+fn failed(found: &Found) -> Option<(&str, &SourceError)> {
+    match &found.answer {
+        Answer::Fails(error) => Some((&found.place, error)),
+        Answer::Answers(_) | Answer::NotAsked(_) => None,
+    }
+}
+
+/// What was named, or what is usually here.
+async fn look(session: &Session) -> Vec<Found> {
+    if session.global.sources.is_empty() {
+        return discover::found(&session.environment).await;
+    }
+    let mut found = Vec::new();
+    for spec in &session.global.sources {
+        found.push(Found {
+            title: spec.kind.word().to_owned(),
+            place: format!("{} from --source", spec.place),
+            answer: ask(session, spec).await,
+            spec: Some(spec.clone()),
+        });
+    }
+    found
+}
+
+async fn ask(session: &Session, spec: &ConnectionSpec) -> Answer {
+    let probed = match binnacle_sources::open(spec, &session.environment) {
+        Ok(connection) => connection.probe().await,
+        Err(error) => Err(error),
+    };
+    match probed {
+        Ok(probe) => Answer::Answers(probe),
+        Err(error) => Answer::Fails(error),
+    }
+}
+
+fn found_json(found: &Found) -> Value {
+    let spec = found.spec.as_ref().map(ToString::to_string);
+    match &found.answer {
+        Answer::Answers(probe) => json!({
+            "title": found.title, "place": found.place, "source": spec, "answer": "answers",
+            "product": probe.product, "detail": probe.detail, "took_ms": probe.took.as_secs_f64() * 1000.0,
+        }),
+        Answer::Fails(error) => json!({
+            "title": found.title, "place": found.place, "source": spec, "answer": "fails",
+            "code": error.code(), "detail": error.to_string(), "hint": error.hint,
+        }),
+        Answer::NotAsked(why) => json!({
+            "title": found.title, "place": found.place, "source": spec, "answer": "not_asked", "detail": why,
+        }),
+    }
+}
+
+fn found_table(session: &Session, found: &[Found]) -> String {
+    let mut table = Table::new(["LOOKED FOR", "WHERE", "ANSWER", "WHAT IT SAYS"]);
+    for found in found {
+        let (answer, says) = match &found.answer {
+            Answer::Answers(probe) => {
+                let took = super::listing::millis(probe.took.as_secs_f64() * 1000.0);
+                (
+                    Cell::text(format!("answers in {took}")).in_tone(Tone::Good),
+                    format!("{} · {}", probe.product, probe.detail),
+                )
+            }
+            Answer::Fails(error) => (Cell::text(error.code()).in_tone(Tone::Bad), format!("{error}. {}", error.hint)),
+            Answer::NotAsked(why) => (Cell::text("not asked").in_tone(Tone::Dim), why.clone()),
+        };
+        table.row([Cell::text(&found.title), Cell::text(&found.place), answer, Cell::text(says)]);
+    }
+    table.render(&session.terminal)
+}
+
+/// Whether edits can be recorded, found out without creating anything.
+enum HistoryState {
+    /// It is there, with so many edits.
+    Works { path: String, edits: usize, size_bytes: u64 },
+    /// The first edit creates it.
+    NotYet { path: String },
+    /// Edits are refused, since they cannot be recorded.
+    Broken(Failure),
+}
+
+fn history_state(session: &Session) -> HistoryState {
+    let path = match session.history_place() {
+        Ok(path) => path,
+        Err(failure) => return HistoryState::Broken(failure),
+    };
+    let shown = path.display().to_string();
+    match std::fs::metadata(&path) {
+        Err(_) if !path.exists() => HistoryState::NotYet { path: shown },
+        Err(error) => HistoryState::Broken(Failure::io(shown, &error)),
+        Ok(metadata) => match count(&path) {
+            Ok(edits) => HistoryState::Works { path: shown, edits, size_bytes: metadata.len() },
+            Err(failure) => HistoryState::Broken(failure),
+        },
+    }
+}
+
+fn count(path: &Path) -> Result<usize, Failure> {
+    Ok(History::open(path)?.count()?)
+}
+
+impl HistoryState {
+    fn works(&self) -> bool {
+        !matches!(self, Self::Broken(_))
+    }
+
+    fn words(&self) -> String {
+        match self {
+            Self::Works { path, edits, size_bytes } => format!("{path} ({edits} edits, {size_bytes} bytes)"),
+            Self::NotYet { path } => format!("{path} (not there yet; the first edit creates it)"),
+            Self::Broken(failure) => failure.text("error").trim_end().to_owned(),
+        }
+    }
+
+    fn json(&self) -> Value {
+        match self {
+            Self::Works { path, edits, size_bytes } => {
+                json!({ "path": path, "state": "works", "edits": edits, "size_bytes": size_bytes })
+            }
+            Self::NotYet { path } => json!({ "path": path, "state": "not_yet" }),
+            Self::Broken(failure) => {
+                json!({ "state": "broken", "code": failure.code, "detail": failure.message, "hint": failure.hint })
+            }
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! `health`: one answer for a script, and the reasons.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use binnacle_model::snapshot::{Check, Health, Instance, Service, ServiceRole, Snapshot};
+use serde_json::{Value, json};
+
+use super::listing::{Names, health_cell, pretty};
+use crate::arguments::{Form, Output};
+use crate::failure::{Exit, Failure};
+use crate::session::Session;
+use crate::table::{Cell, Table};
+use crate::terminal::print;
+
+const AFTER_HELP: &str = "\
+Examples:
+  binnaclectl health                          exit 0 when all is well, 1 and the reasons when not
+  binnaclectl health payments checkout        each named service must be there and be well
+  binnaclectl health --fail-on critical       warnings are listed and do not count
+  binnaclectl health -o json | jq -r '.reasons[].output'
+
+A service in maintenance was taken out on purpose and does not count. Services that no registry has, queues and topics
+have no health of their own. When a source gave no whole picture the exit code is 3, whatever the others say.";
+
+/// Whether all is well: exit 0 or 1, and the reasons
+#[derive(clap::Args, Debug)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct Arguments {
+    /// Only these services, by name or id; one that is not there counts as unwell
+    #[arg(value_name = "SERVICE")]
+    services: Vec<String>,
+    /// From which state on a service counts as unwell
+    #[arg(long, value_enum, value_name = "HEALTH", default_value_t = FailOn::Warning)]
+    fail_on: FailOn,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// From where on a health is a "no".
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum FailOn {
+    /// Warning and critical
+    Warning,
+    /// Critical alone
+    Critical,
+}
+
+impl FailOn {
+    fn is_unwell(self, health: Health) -> bool {
+        match self {
+            Self::Warning => matches!(health, Health::Warning | Health::Critical),
+            Self::Critical => health == Health::Critical,
+        }
+    }
+}
+
+/// Why the answer is not a plain yes: one check of one instance.
+struct Reason<'a> {
+    service: &'a Service,
+    instance: Option<&'a Instance>,
+    check: Option<&'a Check>,
+}
+
+pub(crate) async fn run(session: &Session, arguments: &Arguments) -> Result<Exit, Failure> {
+    session
+        .with_reading(async |_, snapshot| {
+            let answer = Answer::of(&snapshot, arguments);
+            let text = match arguments.output.form {
+                Form::Json => pretty(&answer.json())?,
+                Form::Table => answer.table(session, &snapshot),
+            };
+            print(text).await?;
+            if let Some(name) = answer.absent.first() {
+                return Err(Failure::not_found(
+                    format!("no service is called `{name}`"),
+                    "See the names and ids with `binnaclectl services`.",
+                ));
+            }
+            Ok(if answer.healthy { Exit::Fine } else { Exit::No })
+        })
+        .await
+}
+
+struct Answer<'a> {
+    healthy: bool,
+    counts: BTreeMap<Reverse<Health>, usize>,
+    reasons: Vec<Reason<'a>>,
+    absent: Vec<&'a str>,
+}
+
+impl<'a> Answer<'a> {
+    fn of(snapshot: &'a Snapshot, arguments: &'a Arguments) -> Self {
+        let is = |service: &Service, name: &str| *service.name == *name || service.id.as_str() == name;
+        let names = &arguments.services;
+        let services = snapshot.services.values().map(|service| &**service);
+        let mut asked: Vec<&Service> = services
+            .filter(|service| matches!(service.role, ServiceRole::Service | ServiceRole::Gateway))
+            .filter(|service| names.is_empty() || names.iter().any(|name| is(service, name)))
+            .collect();
+        asked.sort_by(|a, b| (Reverse(a.health), &a.name, &a.id).cmp(&(Reverse(b.health), &b.name, &b.id)));
+        let absent: Vec<&str> =
+            names.iter().map(String::as_str).filter(|name| !asked.iter().any(|service| is(service, name))).collect();
+        let mut counts = BTreeMap::new();
+        for service in &asked {
+            *counts.entry(Reverse(service.health)).or_default() += 1;
+        }
+        let healthy = absent.is_empty() && !asked.iter().any(|service| arguments.fail_on.is_unwell(service.health));
+        let reasons =
+            asked.iter().filter(|service| service.health != Health::Passing).flat_map(|service| reasons(service));
+        Self { healthy, counts, reasons: reasons.collect(), absent }
+    }
+
+    fn json(&self) -> Value {
+        let counts: serde_json::Map<String, Value> =
+            self.counts.iter().map(|(Reverse(health), count)| (health.word().to_owned(), json!(count))).collect();
+        let reason = |reason: &Reason<'_>| {
+            json!({
+                "service": reason.service.id,
+                "name": reason.service.name,
+                "health": reason.check.map_or(reason.service.health, |check| check.health),
+                "instance": reason.instance.map(|instance| &instance.id),
+                "check": reason.check.map(|check| &check.id),
+                "output": reason.check.map(|check| &check.output),
+                "source": reason.check.map(|check| &check.evidence.source),
+            })
+        };
+        json!({
+            "healthy": self.healthy,
+            "services": counts,
+            "reasons": self.reasons.iter().map(reason).collect::<Vec<_>>(),
+            "absent": self.absent,
+        })
+    }
+
+    fn table(&self, session: &Session, snapshot: &Snapshot) -> String {
+        let counts: Vec<String> =
+            self.counts.iter().map(|(Reverse(health), count)| format!("{count} {}", health.word())).collect();
+        let counts = if counts.is_empty() { "no services".to_owned() } else { counts.join(", ") };
+        let mut text = format!("{}: {counts}\n", if self.healthy { "well" } else { "not well" });
+        if self.reasons.is_empty() {
+            return text;
+        }
+        let names = Names::of(snapshot);
+        let mut table = Table::new(["HEALTH", "SERVICE", "INSTANCE", "CHECK", "OUTPUT"]);
+        for reason in &self.reasons {
+            let health = reason.check.map_or(reason.service.health, |check| check.health);
+            table.row([
+                health_cell(health, reason.service.stale),
+                Cell::text(names.name(&reason.service.id)),
+                Cell::text(reason.instance.map_or("-", |instance| &instance.native_id)),
+                Cell::text(reason.check.map_or("-", |check| &check.name)),
+                Cell::text(reason.check.map_or("", |check| check.output.trim())),
+            ]);
+        }
+        text.push('\n');
+        text.push_str(&table.render(&session.terminal));
+        text
+    }
+}
+
+/// Every check of the service that does not pass, worst first; the service alone when no check says why.
+fn reasons(service: &Service) -> Vec<Reason<'_>> {
+    let mut reasons: Vec<Reason<'_>> = service
+        .instances
+        .iter()
+        .flat_map(|instance| instance.checks.iter().map(move |check| (instance, check)))
+        .filter(|(_, check)| check.health != Health::Passing)
+        .map(|(instance, check)| Reason { service, instance: Some(instance), check: Some(check) })
+        .collect();
+    reasons.sort_by_key(|reason| Reverse(reason.check.map(|check| check.health)));
+    if reasons.is_empty() {
+        reasons.push(Reason { service, instance: None, check: None });
+    }
+    reasons
+}
