@@ -8,5 +8,8 @@
 
 #[macro_use]
 mod consul_contract;
+mod consul_edits;
+mod consul_live;
+mod consul_picture;
 mod contract;
 mod laboratory;

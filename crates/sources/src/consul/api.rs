@@ -51,8 +51,8 @@ pub(super) struct ConsulApi {
     meter: Arc<Meter>,
 }
 
-/// A question: a path below `/v1/` (escaped), its query, and what to wait for.
-#[derive(Clone, Debug, Default)]
+/// A question: a path below `/v1/` (escaped), its query, and what to wait for. Never printed: the body may be a secret.
+#[derive(Clone, Default)]
 pub(super) struct Question<'a> {
     pub(super) path: &'a str,
     pub(super) query: &'a str,
@@ -240,9 +240,15 @@ impl ConsulApi {
         }
         self.meter.failed();
         let refused = refusal(status, &tried, &error_text(&tried, response).await, self.is_anonymous());
-        // A leader that steps down while it works may have written before it said so.
-        Err(if status.is_server_error() { lost(refused) } else { refused })
+        Err(if may_have_happened(status, &refused.came_back) { lost(refused) } else { refused })
     }
+}
+
+/// Whether a refused change may have been made all the same: a leader that steps down while it works may have written
+/// before it said so. These three are said before anything is done.
+fn may_have_happened(status: StatusCode, words: &str) -> bool {
+    let untouched = ["No cluster leader", "No path to datacenter", "rate limit"];
+    status.is_server_error() && !untouched.iter().any(|said| words.contains(said))
 }
 
 /// A write whose answer did not come back.

@@ -13,6 +13,7 @@
 mod api;
 mod config;
 mod datacenter;
+mod edit;
 mod elements;
 mod listing;
 mod map;
@@ -45,6 +46,7 @@ pub use self::watch::Pace;
 use self::watch::WatchState;
 use self::wire::{AgentConfig, AgentSelf};
 use crate::connection::{Connection, ConnectionSpec, Meter, Outbox, Probe};
+use crate::edit::ConfigStore;
 use crate::environment::Environment;
 use crate::error::{ErrorKind, SourceError};
 
@@ -157,7 +159,7 @@ impl Consul {
         }
     }
 
-    async fn read(&self, out: &Outbox, nudge: &Notify) {
+    async fn read_all(&self, out: &Outbox, nudge: &Notify) {
         let identity = self.identify(out, nudge).await;
         let (known, mut wanted) = tokio::sync::watch::channel(vec![identity.datacenter.clone()]);
         let listing = self.list_datacenters(&identity.datacenter, &known);
@@ -281,7 +283,11 @@ impl Connection for Consul {
     async fn run(&self, out: Outbox, nudge: Arc<Notify>, cancel: CancellationToken) {
         tokio::select! {
             () = cancel.cancelled() => {}
-            () = self.read(&out, &nudge) => {}
+            () = self.read_all(&out, &nudge) => {}
         }
+    }
+
+    fn config_store(&self) -> Option<&dyn ConfigStore> {
+        Some(self)
     }
 }
