@@ -104,7 +104,7 @@ impl Engine {
         let (ingest, snapshots) = ingest::Ingest::new(config.clock.clone(), changes.clone(), timeline.clone());
         let inlet = ingest.inlet();
         tasks.spawn(ingest.run(cancel.child_token()));
-        let supervisor = Supervisor::new(inlet, snapshots.clone(), config.clock.clone(), tasks.clone(), cancel.clone());
+        let supervisor = Supervisor::new(inlet, config.clock.clone(), tasks.clone(), cancel.clone());
         let stores = Arc::new(supervisor.clone());
         let edits = Arc::new(Edits::new(
             stores.clone(),

@@ -1,17 +1,17 @@
 //! Owns the connections: runs each as a task, restarts it when it panics, and knows which sources it brings.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use binnacle_model::id::SourceId;
-use binnacle_model::snapshot::{Fault, Snapshot, SourceState, SourceStatus};
+use binnacle_model::snapshot::{Fault, SourceState, SourceStatus};
 use binnacle_model::world::Update;
 use binnacle_sources::{Connection, ConnectionSpec, Outbox};
 use futures_util::FutureExt;
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -28,7 +28,6 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 #[derive(Clone)]
 pub(crate) struct Supervisor {
     inlet: mpsc::Sender<Update>,
-    snapshots: watch::Receiver<Arc<Snapshot>>,
     clock: Clock,
     tasks: TaskTracker,
     cancel: CancellationToken,
@@ -41,11 +40,27 @@ struct Post {
     nudge: Arc<Notify>,
     cancel: CancellationToken,
     ended: CancellationToken,
-    sources: Mutex<BTreeSet<SourceId>>,
+    /// The sources that it brings, with what each said of itself last.
+    sources: Mutex<BTreeMap<SourceId, Option<SourceStatus>>>,
 }
 
 impl Post {
-    fn sources(&self) -> MutexGuard<'_, BTreeSet<SourceId>> {
+    /// Notes which sources an update speaks for.
+    fn note(&self, update: &Update) {
+        match update {
+            Update::Facts(batch) => {
+                self.sources().entry(batch.source.clone()).or_default();
+            }
+            Update::Status(source, status) => {
+                self.sources().insert(source.clone(), Some(status.clone()));
+            }
+            Update::Forget(source) => {
+                self.sources().remove(source);
+            }
+        }
+    }
+
+    fn sources(&self) -> MutexGuard<'_, BTreeMap<SourceId, Option<SourceStatus>>> {
         self.sources.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -53,12 +68,11 @@ impl Post {
 impl Supervisor {
     pub(crate) fn new(
         inlet: mpsc::Sender<Update>,
-        snapshots: watch::Receiver<Arc<Snapshot>>,
         clock: Clock,
         tasks: TaskTracker,
         cancel: CancellationToken,
     ) -> Self {
-        Self { inlet, snapshots, clock, tasks, cancel, posts: Arc::default() }
+        Self { inlet, clock, tasks, cancel, posts: Arc::default() }
     }
 
     fn posts(&self) -> MutexGuard<'_, BTreeMap<ConnectionSpec, Arc<Post>>> {
@@ -89,8 +103,7 @@ impl Supervisor {
     async fn keep_running(&self, post: &Post) {
         let mut pause = FIRST_PAUSE;
         while !post.cancel.is_cancelled() {
-            let outcome = AssertUnwindSafe(self.run_once(post)).catch_unwind().await;
-            if outcome.is_ok() {
+            if self.run_once(post).await.is_ok() {
                 return;
             }
             self.report_panic(post, pause).await;
@@ -103,38 +116,27 @@ impl Supervisor {
         }
     }
 
-    /// Runs the connection and passes on what it says, noting which sources it speaks for.
-    async fn run_once(&self, post: &Post) {
+    /// Runs the connection and passes on all that it says, also what it said right before a panic.
+    async fn run_once(&self, post: &Post) -> std::thread::Result<()> {
         let (sender, mut said) = mpsc::channel(WAITING);
         let running = post.connection.run(Outbox::new(sender), post.nudge.clone(), post.cancel.clone());
+        let running = AssertUnwindSafe(running).catch_unwind();
         let passing_on = async {
             while let Some(update) = said.recv().await {
-                match &update {
-                    Update::Facts(batch) => {
-                        post.sources().insert(batch.source.clone());
-                    }
-                    Update::Status(source, _) => {
-                        post.sources().insert(source.clone());
-                    }
-                    Update::Forget(source) => {
-                        post.sources().remove(source);
-                    }
-                }
+                post.note(&update);
                 if self.inlet.send(update).await.is_err() {
                     return;
                 }
             }
         };
-        tokio::join!(running, passing_on);
+        tokio::join!(running, passing_on).0
     }
 
     async fn report_panic(&self, post: &Post, pause: Duration) {
         let now = self.clock.now();
-        let sources: Vec<SourceId> = post.sources().iter().cloned().collect();
         tracing::error!(connection = %post.connection.spec(), "a source panicked and will be started again");
-        for id in sources {
-            let known = self.snapshots.borrow().sources.get(&id).map(|source| source.status.clone());
-            let Some(known) = known else { continue };
+        let sources = post.sources().clone();
+        for (id, known) in sources.into_iter().filter_map(|(id, known)| Some((id, known?))) {
             let status = SourceStatus {
                 state: SourceState::Failing,
                 since: now,
@@ -158,7 +160,7 @@ impl Supervisor {
         let Some(post) = post else { return };
         post.cancel.cancel();
         post.ended.cancelled().await;
-        let sources: Vec<SourceId> = post.sources().iter().cloned().collect();
+        let sources: Vec<SourceId> = post.sources().keys().cloned().collect();
         for source in sources {
             if self.inlet.send(Update::Forget(source)).await.is_err() {
                 return;
@@ -167,7 +169,7 @@ impl Supervisor {
     }
 
     pub(crate) fn nudge(&self, source: &SourceId) {
-        for post in self.posts().values().filter(|post| post.sources().contains(source)) {
+        for post in self.posts().values().filter(|post| post.sources().contains_key(source)) {
             post.nudge.notify_waiters();
         }
     }
@@ -175,7 +177,7 @@ impl Supervisor {
     pub(crate) fn report(&self) -> Vec<ConnectionReport> {
         let report = |post: &Arc<Post>| ConnectionReport {
             spec: post.connection.spec().clone(),
-            sources: post.sources().iter().cloned().collect(),
+            sources: post.sources().keys().cloned().collect(),
             meter: post.connection.meter().clone(),
         };
         self.posts().values().map(report).collect()
@@ -185,7 +187,7 @@ impl Supervisor {
 #[async_trait]
 impl Stores for Supervisor {
     async fn connection_of(&self, source: &SourceId) -> Result<Arc<dyn Connection>, EditError> {
-        let post = self.posts().values().find(|post| post.sources().contains(source)).cloned();
+        let post = self.posts().values().find(|post| post.sources().contains_key(source)).cloned();
         post.map(|post| post.connection.clone()).ok_or_else(|| EditError::unknown_source(source))
     }
 }
