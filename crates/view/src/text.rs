@@ -1,6 +1,8 @@
 //! Text from outside, made safe to look at: cut to a length, and with nothing in it that acts on the screen instead of
 //! being seen.
 
+use std::fmt::Write as _;
+
 /// Longest name that a screen gets, in characters.
 pub const NAME: usize = 200;
 /// Longest output of a check and the like, in characters.
@@ -32,7 +34,10 @@ pub fn visible(text: &str, lines: bool) -> String {
             '\n' | '\t' if lines => out.push(c),
             '\u{0}'..='\u{1f}' => out.push(char::from_u32(0x2400 + u32::from(c)).unwrap_or('\u{fffd}')),
             '\u{7f}' => out.push('\u{2421}'),
-            c if acts(c) => out.push_str(&format!("⟨U+{:04X}⟩", u32::from(c))),
+            c if acts(c) => {
+                // Writing to a text cannot fail.
+                let _ = write!(out, "⟨U+{:04X}⟩", u32::from(c));
+            }
             c => out.push(c),
         }
     }
@@ -57,14 +62,12 @@ fn acts(c: char) -> bool {
 }
 
 fn cut(text: &str, limit: usize) -> String {
-    match text.char_indices().nth(limit) {
-        None => text.to_owned(),
-        Some(_) => {
-            let mut short: String = text.chars().take(limit.saturating_sub(1)).collect();
-            short.push('…');
-            short
-        }
+    if text.char_indices().nth(limit).is_none() {
+        return text.to_owned();
     }
+    let mut short: String = text.chars().take(limit.saturating_sub(1)).collect();
+    short.push('…');
+    short
 }
 
 #[cfg(test)]

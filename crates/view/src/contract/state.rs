@@ -245,3 +245,101 @@ pub struct Offer {
     /// Why not; empty when possible.
     pub reason: String,
 }
+
+mod from_model {
+    //! The model's words in the contract's.
+
+    use binnacle_model::fact;
+    use binnacle_model::snapshot;
+
+    use super::{
+        BreakerKind, BreakerState, EdgeState, Health, HealthCounts, Pattern, Payload, Protocol, ServiceRole, Signals,
+        Since, SourceState, Tone,
+    };
+
+    macro_rules! same_words {
+        ($from:path => $to:ident: $($word:ident),+) => {
+            impl From<$from> for $to {
+                fn from(value: $from) -> Self {
+                    match value {
+                        $(<$from>::$word => Self::$word),+
+                    }
+                }
+            }
+        };
+    }
+
+    same_words!(snapshot::Health => Health: Passing, Unknown, Maintenance, Warning, Critical);
+    same_words!(snapshot::SourceState => SourceState: Connecting, Live, Stale, Failing, Off);
+    same_words!(snapshot::ServiceRole => ServiceRole: Service, Gateway, External, Channel);
+    same_words!(snapshot::EdgeState => EdgeState: Observed, Declared, Undeclared);
+    same_words!(fact::BreakerKind => BreakerKind: Failure, Capacity, Endpoint);
+    same_words!(fact::BreakerState => BreakerState: Closed, Disabled, Unknown, HalfOpen, ForcedOpen, Open);
+    same_words!(fact::Protocol => Protocol: Http, Grpc, Tcp, Messaging, Unknown);
+    same_words!(fact::Pattern => Pattern: RequestResponse, Push, WorkQueue, PublishSubscribe, Rpc, Unknown);
+    same_words!(fact::Payload => Payload: Json, Xml, Binary, Unknown);
+
+    impl From<snapshot::Since> for Since {
+        fn from(since: snapshot::Since) -> Self {
+            Self { at: super::millis(since.at), seen_changing: since.seen_changing }
+        }
+    }
+
+    impl From<fact::Signals> for Signals {
+        fn from(signals: fact::Signals) -> Self {
+            let fact::Signals { rps, error_ratio, p50_ms, p95_ms, p99_ms } = signals;
+            Self { rps, error_ratio, p50_ms, p95_ms, p99_ms }
+        }
+    }
+
+    impl From<&fact::Signals> for Tone {
+        fn from(signals: &fact::Signals) -> Self {
+            match signals.error_ratio {
+                Some(ratio) if ratio >= super::ERRORS_CRITICAL => Self::Critical,
+                Some(ratio) if ratio >= super::ERRORS_WARNING => Self::Warning,
+                _ => Self::Normal,
+            }
+        }
+    }
+
+    impl HealthCounts {
+        /// Counts them.
+        pub fn of(all: impl IntoIterator<Item = snapshot::Health>) -> Self {
+            let mut counts = Self::default();
+            for health in all {
+                let count = match health {
+                    snapshot::Health::Passing => &mut counts.passing,
+                    snapshot::Health::Unknown => &mut counts.unknown,
+                    snapshot::Health::Maintenance => &mut counts.maintenance,
+                    snapshot::Health::Warning => &mut counts.warning,
+                    snapshot::Health::Critical => &mut counts.critical,
+                };
+                *count += 1;
+            }
+            counts
+        }
+    }
+}
+
+/// The error ratio from which calls are worth a look.
+pub const ERRORS_WARNING: f64 = 0.01;
+/// The error ratio from which calls are critical.
+pub const ERRORS_CRITICAL: f64 = 0.05;
+
+/// A moment as it crosses: milliseconds since 1970.
+#[allow(clippy::cast_precision_loss, reason = "exact for the next 285,000 years")]
+pub fn millis(at: jiff::Timestamp) -> f64 {
+    at.as_millisecond() as f64
+}
+
+impl Offer {
+    /// It can be done.
+    pub fn yes() -> Self {
+        Self { possible: true, reason: String::new() }
+    }
+
+    /// It cannot be done, for this reason.
+    pub fn no(reason: impl Into<String>) -> Self {
+        Self { possible: false, reason: reason.into() }
+    }
+}

@@ -16,7 +16,7 @@ pub struct TopologyParams {
 }
 
 /// How cards are grouped.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, TS)]
 #[serde(rename_all = "lowercase")]
 pub enum GroupBy {
     /// By namespace; where a service has none, by team, else by datacenter.

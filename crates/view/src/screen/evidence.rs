@@ -1,0 +1,289 @@
+//! The observations behind one fact.
+
+use binnacle_model::fact::{BreakerFact, CallsBasis, CallsFact, CheckStatus, CheckSubject, Fact, How, Party};
+use binnacle_model::id::ConfigId;
+use binnacle_model::snapshot::{Breaker, Edge, EdgeState, Evidence, Service, Snapshot, Source};
+
+use super::inspector::{call_evidence, instance_evidence};
+use super::{letter, named, source_name};
+use crate::contract::inspector::{EvidenceArgs, EvidenceCard, EvidenceReport};
+use crate::contract::state::{SubjectKind, millis};
+use crate::text;
+
+/// The most cards that one report has.
+const MOST: usize = 60;
+
+/// The evidence for a fact of the inspector; `None` when the thing is no longer in the picture.
+pub fn report(snapshot: &Snapshot, args: &EvidenceArgs) -> Option<EvidenceReport> {
+    let id = args.subject.id.as_str();
+    match args.subject.kind {
+        SubjectKind::Service => of_service(snapshot, snapshot.services.get(id)?, &args.fact),
+        SubjectKind::Edge => Some(of_edge(snapshot, snapshot.edges.get(id)?, &args.fact)),
+        SubjectKind::Breaker => Some(of_breaker(snapshot, snapshot.breakers.get(id)?, &args.fact)),
+        SubjectKind::Config => of_config(snapshot, id),
+        SubjectKind::Source => Some(of_source(snapshot.sources.get(id)?)),
+    }
+}
+
+fn of_service(snapshot: &Snapshot, service: &Service, fact: &str) -> Option<EvidenceReport> {
+    let name = text::name(&service.name);
+    let kind = fact.split_once(':').map_or(fact, |(kind, _)| kind);
+    let rest = fact.split_once(':').map_or("", |(_, rest)| rest);
+    match kind {
+        "state" => Some(state_of_service(snapshot, service)),
+        "joined" => {
+            let rule = "Facets are one service when they share an instance by address and port, or by name where nothing speaks against it.";
+            Some(build(
+                snapshot,
+                format!("{name} is known to {}", names(service)),
+                rule,
+                service.evidence.iter().chain(instance_evidence(service)),
+            ))
+        }
+        "meta" => Some(build(
+            snapshot,
+            format!("{rest} of {name}"),
+            "The meta data of the instances.",
+            instance_evidence(service),
+        )),
+        "calls" => Some(build(snapshot, format!("Calls of {name}"), CALLS_RULE, call_evidence(snapshot, service))),
+        "signals" => {
+            let edges = snapshot.edges.values().filter(|edge| edge.to == service.id).flat_map(|edge| &edge.evidence);
+            Some(build(snapshot, format!("Calls to {name}, summed"), SIGNALS_RULE, edges))
+        }
+        "call" => Some(of_edge(snapshot, snapshot.edges.get(rest)?, "state")),
+        "breaker" => Some(of_breaker(snapshot, snapshot.breakers.get(rest)?, "state")),
+        "config" => of_config(snapshot, rest),
+        "instance" => {
+            let instance = service.instances.iter().find(|instance| instance.id.as_str() == rest)?;
+            let all = std::iter::once(&instance.evidence).chain(instance.checks.iter().map(|check| &check.evidence));
+            let title = format!("{} is {}", text::name(&instance.native_id), instance.health.word());
+            Some(build(snapshot, title, "An instance is as its worst check, and its node's.", all))
+        }
+        "check" => {
+            let checks = service
+                .instances
+                .iter()
+                .flat_map(|instance| instance.checks.iter().map(move |check| (instance, check)));
+            let found = checks.into_iter().find(|(instance, check)| format!("{}:{}", instance.id, check.id) == rest)?;
+            let title = format!("{} is {}", text::name(&found.1.name), found.1.health.word());
+            Some(build(snapshot, title, "What the source says of the check.", [&found.1.evidence]))
+        }
+        "rule" => {
+            let rule = snapshot.mesh_rules.get(rest)?;
+            Some(build(
+                snapshot,
+                text::name(&format!("{} {}", rule.rule, rule.name)),
+                "The entry as the source has it.",
+                [&rule.evidence],
+            ))
+        }
+        _ => None,
+    }
+}
+
+const CALLS_RULE: &str = "A call is observed when somebody counted it, declared when somebody configured it.";
+const SIGNALS_RULE: &str = "Rates add up and error ratios are weighed by rate; of percentiles the slowest stands. Each call is counted by one side only.";
+
+fn names(service: &Service) -> String {
+    service.facets.iter().map(|facet| source_name(&facet.source)).collect::<Vec<_>>().join(", ")
+}
+
+fn state_of_service(snapshot: &Snapshot, service: &Service) -> EvidenceReport {
+    let mut checks: Vec<_> = service.instances.iter().flat_map(|instance| &instance.checks).collect();
+    checks.sort_by_key(|check| std::cmp::Reverse(check.health));
+    let title = format!("{} is {}", text::name(&service.name), service.health.word());
+    let rule = if checks.is_empty() {
+        "No check is defined. Consul counts an instance without checks as passing; without a registry nobody says."
+    } else {
+        "A service is as its worst check: critical before warning, maintenance, unknown, passing."
+    };
+    if checks.is_empty() {
+        return build(snapshot, title, rule, service.evidence.iter().chain(instance_evidence(service)));
+    }
+    build(snapshot, title, rule, checks.into_iter().map(|check| &check.evidence))
+}
+
+fn of_edge(snapshot: &Snapshot, edge: &Edge, fact: &str) -> EvidenceReport {
+    let breaker = fact.strip_prefix("breaker:").and_then(|id| snapshot.breakers.get(id));
+    if let Some(breaker) = breaker {
+        return of_breaker(snapshot, breaker, "state");
+    }
+    let title = format!("{} calls {}", named(snapshot, &edge.from).name, named(snapshot, &edge.to).name);
+    let rule = if fact == "signals" { SIGNALS_RULE } else { CALLS_RULE };
+    let meaning = match edge.state {
+        EdgeState::Undeclared => "Calls are counted that the configuration does not name, or forbids.",
+        EdgeState::Observed | EdgeState::Declared => "",
+    };
+    EvidenceReport { meaning: meaning.to_owned(), ..build(snapshot, title, rule, &edge.evidence) }
+}
+
+fn of_breaker(snapshot: &Snapshot, breaker: &Breaker, fact: &str) -> EvidenceReport {
+    let word = binnacle_model::world::breaker_word(breaker.state).replace('_', "-");
+    let title = format!("{} is {word}", super::timeline::breaker_title(snapshot, breaker));
+    let one = fact.strip_prefix("report:");
+    let chosen = breaker.evidence.iter().filter(|evidence| {
+        one.is_none_or(|key| format!("{}/{}", evidence.source, evidence.observation.object.key) == key)
+    });
+    build(snapshot, title, "The most notable state among the caller's instances; the count says in how many.", chosen)
+}
+
+fn of_config(snapshot: &Snapshot, id: &str) -> Option<EvidenceReport> {
+    let item = snapshot.config.get(&ConfigId::from(id))?;
+    let card = EvidenceCard {
+        letter: letter(&item.source),
+        source: item.source.to_string(),
+        says: format!("version {}, {} bytes, flags {}", item.version, item.size_bytes, item.flags),
+        query: "GET /v1/kv/?recurse".to_owned(),
+        object: text::name(&item.path),
+        how: "pushed".to_owned(),
+        seen: millis(item.seen),
+        version: item.version.to_string(),
+        stale: is_stale(snapshot, &item.source),
+        differs: false,
+    };
+    Some(EvidenceReport {
+        title: text::name(&item.path),
+        rule: "The store's own word. The value stays in the store and is read when it is shown.".to_owned(),
+        cards: vec![card],
+        more: 0,
+        meaning: String::new(),
+    })
+}
+
+fn of_source(source: &Source) -> EvidenceReport {
+    let card = EvidenceCard {
+        letter: letter(&source.id),
+        source: source.id.to_string(),
+        says: source.status.fault.as_ref().map_or_else(
+            || source.status.state.word().to_owned(),
+            |fault| text::output(&format!("{}: {}", source.status.state.word(), fault.detail)),
+        ),
+        query: text::name(&source.status.address),
+        object: text::name(source.id.as_str()),
+        how: "seen by Binnacle itself".to_owned(),
+        seen: millis(source.status.since),
+        version: String::new(),
+        stale: false,
+        differs: false,
+    };
+    EvidenceReport {
+        title: format!("{} is {}", source_name(&source.id), source.status.state.word()),
+        rule: "Live while it answers; failing when an answer is an error or does not come.".to_owned(),
+        cards: vec![card],
+        more: 0,
+        meaning: String::new(),
+    }
+}
+
+fn build<'a>(
+    snapshot: &Snapshot,
+    title: String,
+    rule: &str,
+    evidence: impl IntoIterator<Item = &'a Evidence>,
+) -> EvidenceReport {
+    let mut cards = Vec::new();
+    let mut more = 0;
+    for one in evidence {
+        if cards.len() < MOST {
+            cards.push(card(snapshot, one));
+        } else {
+            more += 1;
+        }
+    }
+    EvidenceReport { title, rule: rule.to_owned(), cards, more, meaning: String::new() }
+}
+
+fn is_stale(snapshot: &Snapshot, source: &binnacle_model::id::SourceId) -> bool {
+    snapshot.sources.get(source).is_some_and(|source| !source.status.state.is_current())
+}
+
+fn card(snapshot: &Snapshot, evidence: &Evidence) -> EvidenceCard {
+    let observation = &evidence.observation;
+    EvidenceCard {
+        letter: letter(&evidence.source),
+        source: evidence.source.to_string(),
+        says: text::output(&says(&observation.fact)),
+        query: text::output(&observation.origin.query),
+        object: text::name(&format!("{}/{}", observation.object.collection, observation.object.key)),
+        how: match observation.origin.how {
+            How::Pushed => "pushed".to_owned(),
+            How::Asked => "asked".to_owned(),
+        },
+        seen: millis(observation.seen),
+        version: observation.version.map(|version| version.to_string()).unwrap_or_default(),
+        stale: is_stale(snapshot, &evidence.source),
+        differs: false,
+    }
+}
+
+/// A statement in words.
+pub fn says(fact: &Fact) -> String {
+    match fact {
+        Fact::Service(service) => format!("service {} exists, tags: {}", service.service, list(&service.tags)),
+        Fact::Node(node) => format!("node {} at {}", node.name, node.address),
+        Fact::Instance(instance) => format!(
+            "instance {} of {} at {}:{}, tags: {}",
+            instance.id,
+            instance.service,
+            instance.address,
+            instance.port,
+            list(&instance.tags)
+        ),
+        Fact::Check(check) => {
+            let status = match check.status {
+                CheckStatus::Passing => "passing",
+                CheckStatus::Warning => "warning",
+                CheckStatus::Critical => "critical",
+                CheckStatus::Maintenance => "maintenance",
+                CheckStatus::Unknown => "in a state that is not known",
+            };
+            let of = match &check.subject {
+                CheckSubject::Node(node) => format!("node {node}"),
+                CheckSubject::Instance { id, .. } => format!("instance {id}"),
+            };
+            format!("{} of {of} is {status}\n{}", check.name, check.output)
+        }
+        Fact::Config(config) => format!("{}: {} bytes, flags {}", config.path, config.size_bytes, config.flags),
+        Fact::Calls(calls) => calls_words(calls),
+        Fact::Breaker(breaker) => breaker_words(breaker),
+        Fact::MeshRule(rule) => format!("{} {}: {}", rule.rule, rule.name, rule.summary),
+        Fact::Session(session) => format!("session {} {} on {}", session.id, session.name, session.node),
+    }
+}
+
+fn list(words: &[std::sync::Arc<str>]) -> String {
+    if words.is_empty() { "none".to_owned() } else { words.join(", ") }
+}
+
+fn party(party: &Party) -> String {
+    match party {
+        Party::Service { service, .. } => service.to_string(),
+        Party::Address { host, port } => format!("{host}:{port}"),
+        Party::Named(name) | Party::Channel(name) => name.to_string(),
+        Party::Any => "any service".to_owned(),
+    }
+}
+
+fn calls_words(calls: &CallsFact) -> String {
+    let pair = format!("{} → {}", party(&calls.caller), party(&calls.callee));
+    match &calls.basis {
+        CallsBasis::Declared(by) => format!("{pair}, declared by {by}"),
+        CallsBasis::Denied(by) => format!("{pair}, denied by {by}"),
+        CallsBasis::Observed(signals) => {
+            let mut parts = vec![pair];
+            parts.extend(signals.rps.map(|rps| format!("{rps:.2}/s")));
+            parts.extend(signals.error_ratio.map(|ratio| format!("{:.2} % errors", ratio * 100.0)));
+            parts.extend(signals.p50_ms.map(|ms| format!("p50 {ms:.1} ms")));
+            parts.extend(signals.p95_ms.map(|ms| format!("p95 {ms:.1} ms")));
+            parts.extend(signals.p99_ms.map(|ms| format!("p99 {ms:.1} ms")));
+            parts.join(", ")
+        }
+    }
+}
+
+fn breaker_words(breaker: &BreakerFact) -> String {
+    let word = binnacle_model::world::breaker_word(breaker.state).replace('_', "-");
+    let raw: Vec<String> = breaker.raw.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+    format!("{} of {} is {word}\n{}", breaker.name, party(&breaker.caller), raw.join("\n"))
+}

@@ -1,0 +1,620 @@
+//! All that is known about one thing.
+
+use std::collections::BTreeMap;
+
+use binnacle_model::fact::{Fact, Signals};
+use binnacle_model::id::{CheckId, ConfigId, SourceId};
+use binnacle_model::snapshot::{
+    Ability, Breaker, Check, ConfigItem, Edge, EdgeState, Health, Instance, Service, Snapshot, Source,
+};
+
+use super::config_tree::edit_offer;
+use super::health::address;
+use super::timeline::breaker_title;
+use super::{Scene, Table, count, facet_pips, named, number, pip, pips, plural, source_name, stale_since};
+use crate::contract::inspector::{
+    Action, ActionKind, CallRow, CheckRow, Chip, ConfigUsed, EmptySection, FactRow, InspectorBreaker, InspectorHead,
+    InspectorRow, InstanceRow, RuleRow, Section, SignalsRow,
+};
+use crate::contract::state::{Offer, Pip, Subject, SubjectKind, Tone, millis};
+use crate::export::snapshot::pattern_word;
+use crate::text;
+
+/// The most rows of one section.
+const MOST: usize = 200;
+/// The most keys that are said to belong to a service.
+const MOST_KEYS: usize = 40;
+
+/// The inspector of a subject.
+pub fn table(scene: &Scene, subject: &Subject) -> Table<InspectorHead, InspectorRow> {
+    let snapshot = &scene.snapshot;
+    let shown = match subject.kind {
+        SubjectKind::Service => snapshot.services.get(subject.id.as_str()).map(|service| of_service(scene, service)),
+        SubjectKind::Edge => snapshot.edges.get(subject.id.as_str()).map(|edge| of_edge(snapshot, edge)),
+        SubjectKind::Breaker => snapshot.breakers.get(subject.id.as_str()).map(|breaker| of_breaker(snapshot, breaker)),
+        SubjectKind::Config => {
+            snapshot.config.get(&ConfigId::from(subject.id.as_str())).map(|item| of_config(scene, item))
+        }
+        SubjectKind::Source => snapshot.sources.get(subject.id.as_str()).map(|source| of_source(source)),
+    };
+    let (mut head, rows) = shown.unwrap_or_else(|| (unknown(subject), Vec::new()));
+    head.subject = subject.clone();
+    Table { head, rows }
+}
+
+fn blank(title: String) -> InspectorHead {
+    InspectorHead {
+        subject: Subject { kind: SubjectKind::Service, id: String::new() },
+        known: true,
+        title,
+        state: String::new(),
+        health: None,
+        breaker: None,
+        since: None,
+        stale: false,
+        stale_since: None,
+        chips: Vec::new(),
+        actions: Vec::new(),
+        empty: Vec::new(),
+    }
+}
+
+fn unknown(subject: &Subject) -> InspectorHead {
+    InspectorHead {
+        known: false,
+        state: "It is not, or no longer, in the picture.".to_owned(),
+        ..blank(text::name(&subject.id))
+    }
+}
+
+fn fact(key: &str, label: &str, value: String, pips: Vec<Pip>) -> FactRow {
+    FactRow {
+        key: key.to_owned(),
+        section: Section::Facts,
+        label: label.to_owned(),
+        value,
+        tone: Tone::Normal,
+        at: None,
+        link: None,
+        pips,
+    }
+}
+
+fn chip(label: &str, value: &str) -> Chip {
+    Chip { label: text::name(label), value: text::name(value) }
+}
+
+fn health_tone(health: Health) -> Tone {
+    match health {
+        Health::Critical => Tone::Critical,
+        Health::Warning => Tone::Warning,
+        Health::Passing | Health::Unknown | Health::Maintenance => Tone::Normal,
+    }
+}
+
+fn of_service(scene: &Scene, service: &Service) -> (InspectorHead, Vec<InspectorRow>) {
+    let snapshot = &scene.snapshot;
+    let mut chips = vec![chip("dc", &service.place)];
+    chips.extend(service.namespace.as_deref().map(|namespace| chip("ns", namespace)));
+    chips.extend(service.tags.iter().take(8).map(|tag| chip("tag", tag)));
+    let mut rows = service_facts(snapshot, service);
+    rows.extend(signals_row(snapshot, service));
+    rows.extend(calls(snapshot, service));
+    rows.extend(service.instances.iter().take(MOST).map(|one| InspectorRow::Instance(instance_row(scene, one))));
+    rows.extend(check_rows(service));
+    rows.extend(breaker_rows(snapshot, service));
+    rows.extend(rule_rows(snapshot, service));
+    rows.extend(config_used(snapshot, service));
+    let head = InspectorHead {
+        state: format!("{}{}", service.health.word(), instance_words(service)),
+        health: Some(service.health.into()),
+        since: Some(service.since.into()),
+        stale: service.stale,
+        stale_since: stale_since(snapshot, service.stale, service.facets.iter().map(|facet| &facet.source)),
+        chips,
+        actions: service_actions(scene, service, &rows),
+        empty: empty_sections(service, &rows),
+        ..blank(text::name(&service.name))
+    };
+    (head, rows)
+}
+
+fn instance_words(service: &Service) -> String {
+    match service.instances.len() {
+        0 => String::new(),
+        all => format!(", {} of {} passing", service.passing(), plural(all, "instance")),
+    }
+}
+
+fn service_facts(snapshot: &Snapshot, service: &Service) -> Vec<InspectorRow> {
+    let pips = facet_pips(&service.facets);
+    let state = FactRow {
+        tone: health_tone(service.health),
+        at: Some(millis(service.since.at)),
+        ..fact("state", "State", format!("{}{}", service.health.word(), instance_words(service)), pips.clone())
+    };
+    let joined = match service.facets.len() {
+        0 | 1 => "one source".to_owned(),
+        all => format!("{all} sources, {}", join_words(service)),
+    };
+    let mut facts = vec![state, fact("joined", "Joined", joined, pips)];
+    let versions = meta_values(service, "version");
+    if !versions.is_empty() {
+        facts.push(fact("meta:version", "Version", versions, super::pips(instance_evidence(service))));
+    }
+    let (mut incoming, mut outgoing, mut undeclared) = (0, 0, 0);
+    for edge in snapshot.edges.values() {
+        incoming += usize::from(edge.to == service.id);
+        outgoing += usize::from(edge.from == service.id);
+        let concerned = edge.to == service.id || edge.from == service.id;
+        undeclared += usize::from(concerned && edge.state == EdgeState::Undeclared);
+    }
+    let calls = format!("{incoming} in · {outgoing} out, {undeclared} undeclared");
+    facts.push(fact("calls", "Calls", calls, super::pips(call_evidence(snapshot, service))));
+    facts.into_iter().map(InspectorRow::Fact).collect()
+}
+
+fn join_words(service: &Service) -> &'static str {
+    use binnacle_model::snapshot::JoinReason;
+    if service.facets.iter().any(|facet| facet.joined_by == Some(JoinReason::Name)) {
+        "by name"
+    } else {
+        "by address and port"
+    }
+}
+
+/// The distinct values of a meta key over all instances.
+fn meta_values(service: &Service, key: &str) -> String {
+    let mut values: Vec<String> =
+        service.instances.iter().filter_map(|instance| instance.meta.get(key)).map(|value| text::name(value)).collect();
+    values.sort();
+    values.dedup();
+    values.join(", ")
+}
+
+pub(crate) fn instance_evidence(service: &Service) -> impl Iterator<Item = &binnacle_model::snapshot::Evidence> {
+    service.instances.iter().map(|instance| &instance.evidence)
+}
+
+pub(crate) fn call_evidence<'a>(
+    snapshot: &'a Snapshot,
+    service: &'a Service,
+) -> impl Iterator<Item = &'a binnacle_model::snapshot::Evidence> {
+    let edges = snapshot.edges.values().filter(|edge| edge.to == service.id || edge.from == service.id);
+    edges.flat_map(|edge| &edge.evidence)
+}
+
+fn signals_row(snapshot: &Snapshot, service: &Service) -> Option<InspectorRow> {
+    if service.signals == Signals::default() {
+        return None;
+    }
+    let evidence = snapshot.edges.values().filter(|edge| edge.to == service.id).flat_map(|edge| &edge.evidence);
+    Some(InspectorRow::Signals(SignalsRow {
+        key: "signals".to_owned(),
+        section: Section::Signals,
+        signals: service.signals.into(),
+        tone: Tone::from(&service.signals),
+        pips: pips(evidence),
+    }))
+}
+
+fn calls(snapshot: &Snapshot, service: &Service) -> Vec<InspectorRow> {
+    let mut rows: Vec<CallRow> = snapshot
+        .edges
+        .values()
+        .filter(|edge| edge.to == service.id || edge.from == service.id)
+        .map(|edge| call_row(snapshot, edge, edge.to == service.id))
+        .collect();
+    let loudest = |row: &CallRow| row.signals.rps.unwrap_or(-1.0);
+    rows.sort_by(|a, b| b.incoming.cmp(&a.incoming).then(loudest(b).total_cmp(&loudest(a))).then(a.key.cmp(&b.key)));
+    rows.into_iter().take(MOST).map(InspectorRow::Call).collect()
+}
+
+fn call_row(snapshot: &Snapshot, edge: &Edge, incoming: bool) -> CallRow {
+    CallRow {
+        key: format!("call:{}", edge.id),
+        section: Section::Calls,
+        incoming,
+        other: named(snapshot, if incoming { &edge.from } else { &edge.to }),
+        edge: edge.id.to_string(),
+        words: edge_words(edge),
+        signals: edge.signals.into(),
+        tone: Tone::from(&edge.signals),
+        pips: pips(&edge.evidence),
+    }
+}
+
+/// `observed · http · request response · json`.
+fn edge_words(edge: &Edge) -> String {
+    use binnacle_model::fact::{Pattern, Payload, Protocol};
+    let state = match edge.state {
+        EdgeState::Observed => "observed",
+        EdgeState::Declared => "declared, not observed",
+        EdgeState::Undeclared => "observed, undeclared",
+    };
+    let protocol = match edge.protocol {
+        Protocol::Http => "http",
+        Protocol::Grpc => "grpc",
+        Protocol::Tcp => "tcp",
+        Protocol::Messaging => "messaging",
+        Protocol::Unknown => "",
+    };
+    let pattern =
+        if edge.pattern == Pattern::Unknown { String::new() } else { pattern_word(edge.pattern).replace('_', "/") };
+    let payload = match edge.payload {
+        Payload::Json => "json",
+        Payload::Xml => "xml",
+        Payload::Binary => "binary",
+        Payload::Unknown => "",
+    };
+    [state, protocol, &pattern, payload].into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" · ")
+}
+
+fn instance_row(scene: &Scene, instance: &Instance) -> InstanceRow {
+    let passing = instance.checks.iter().filter(|check| check.health == Health::Passing).count();
+    InstanceRow {
+        key: format!("instance:{}", instance.id),
+        section: Section::Instances,
+        id: instance.id.to_string(),
+        native_id: text::name(&instance.native_id),
+        address: address(instance),
+        node: instance.node.as_deref().map(text::name),
+        health: instance.health.into(),
+        since: instance.since.into(),
+        passing: count(passing),
+        checks: count(instance.checks.len()),
+        sidecar: instance.sidecar,
+        tags: instance.tags.iter().map(|tag| text::name(tag)).collect(),
+        meta: instance.meta.iter().take(MOST_KEYS).map(|(key, value)| chip(key, value)).collect(),
+        stale: instance.stale,
+        deregister: register_offer(scene, &instance.evidence.source),
+        pips: pips([&instance.evidence]),
+    }
+}
+
+fn register_offer(scene: &Scene, source: &SourceId) -> Offer {
+    if let Some(reason) = &scene.read_only {
+        return Offer::no(reason.clone());
+    }
+    let known = scene.snapshot.sources.get(source);
+    match known {
+        Some(known) if !known.status.state.is_current() => {
+            Offer::no(format!("{} does not answer", source_name(source)))
+        }
+        Some(known) if known.status.abilities.contains(&Ability::Register) => Offer::yes(),
+        _ => Offer::no(format!("{} offers no registration to this token", source_name(source))),
+    }
+}
+
+/// The checks, worst first. A check of a node stands once, however many instances are on it.
+fn check_rows(service: &Service) -> Vec<InspectorRow> {
+    let mut nodes: BTreeMap<(Option<&str>, &CheckId), usize> = BTreeMap::new();
+    let mut rows: Vec<CheckRow> = Vec::new();
+    for instance in &service.instances {
+        for check in &instance.checks {
+            if check.of_node {
+                let place = *nodes.entry((instance.node.as_deref(), &check.id)).or_insert(rows.len());
+                if let Some(row) = rows.get_mut(place) {
+                    row.instances += 1;
+                    continue;
+                }
+            }
+            rows.push(check_row(instance, check));
+        }
+    }
+    rows.sort_by(|a, b| b.health.cmp(&a.health).then_with(|| a.key.cmp(&b.key)));
+    rows.into_iter().take(MOST).map(InspectorRow::Check).collect()
+}
+
+fn check_row(instance: &Instance, check: &Check) -> CheckRow {
+    let at = if check.of_node { instance.node.as_ref().unwrap_or(&instance.native_id) } else { &instance.native_id };
+    CheckRow {
+        key: format!("check:{}:{}", instance.id, check.id),
+        section: Section::Checks,
+        name: text::name(&check.name),
+        method: text::name(&check.method),
+        at: text::name(at),
+        health: check.health.into(),
+        since: check.since.into(),
+        output: text::output(&check.output),
+        seen: millis(check.evidence.observation.seen),
+        of_node: check.of_node,
+        instances: 1,
+        pips: pips([&check.evidence]),
+    }
+}
+
+fn breaker_rows(snapshot: &Snapshot, service: &Service) -> Vec<InspectorRow> {
+    let mut breakers: Vec<&Breaker> = snapshot
+        .breakers
+        .values()
+        .filter(|one| one.caller == service.id || one.callee.as_ref() == Some(&service.id))
+        .map(AsRef::as_ref)
+        .collect();
+    breakers.sort_by(|a, b| (b.state, &a.id).cmp(&(a.state, &b.id)));
+    breakers.into_iter().take(MOST).map(|one| InspectorRow::Breaker(breaker_row(snapshot, one))).collect()
+}
+
+fn breaker_row(snapshot: &Snapshot, breaker: &Breaker) -> InspectorBreaker {
+    InspectorBreaker {
+        key: format!("breaker:{}", breaker.id),
+        section: Section::Breakers,
+        id: breaker.id.to_string(),
+        caller: named(snapshot, &breaker.caller),
+        callee: breaker.callee.as_ref().map(|callee| named(snapshot, callee)),
+        name: text::name(&breaker.name),
+        breaker_kind: breaker.kind.into(),
+        state: breaker.state.into(),
+        since: breaker.since.into(),
+        open: breaker.open,
+        of: breaker.of,
+        rejected_per_s: breaker.rejected_per_s,
+        pips: pips(&breaker.evidence),
+    }
+}
+
+fn rule_rows(snapshot: &Snapshot, service: &Service) -> Vec<InspectorRow> {
+    let about = |name: &str| name == &*service.name || name == "*";
+    let knows = |source: &SourceId| service.facets.iter().any(|facet| facet.source == *source);
+    let rules = snapshot.mesh_rules.iter().filter(|(_, rule)| about(&rule.name) && knows(&rule.evidence.source));
+    let row = |key: &str, rule: &binnacle_model::snapshot::MeshRule| RuleRow {
+        key: format!("rule:{key}"),
+        section: Section::Rules,
+        rule: text::name(&rule.rule),
+        name: text::name(&rule.name),
+        summary: text::output(&rule.summary),
+        pips: pips([&rule.evidence]),
+    };
+    rules.take(MOST).map(|(key, rule)| InspectorRow::Rule(row(key, rule))).collect()
+}
+
+/// Keys with the service's name as a segment of their path, in the stores that know the service.
+fn config_used(snapshot: &Snapshot, service: &Service) -> Vec<InspectorRow> {
+    let name: &str = &service.name;
+    if name.is_empty() {
+        return Vec::new();
+    }
+    let belongs = |item: &&ConfigItem| item.path.contains(name) && item.path.split('/').any(|segment| segment == name);
+    let items = snapshot.config.values().map(AsRef::as_ref).filter(belongs).take(MOST_KEYS);
+    items
+        .map(|item| {
+            InspectorRow::Config(ConfigUsed {
+                key: format!("config:{}", item.id),
+                section: Section::Config,
+                id: item.id.to_string(),
+                path: text::name(&item.path),
+                reason: "by name".to_owned(),
+                version: item.version.to_string(),
+                size_bytes: number(item.size_bytes),
+                seen: millis(item.seen),
+                pips: vec![pip(&item.source)],
+            })
+        })
+        .collect()
+}
+
+fn service_actions(scene: &Scene, service: &Service, rows: &[InspectorRow]) -> Vec<Action> {
+    let first_key = rows.iter().find_map(|row| match row {
+        InspectorRow::Config(used) => Some(used.id.clone()),
+        _ => None,
+    });
+    let source = service.facets.first().map(|facet| facet.source.clone());
+    let mut actions = Vec::new();
+    let edit = match (&first_key, &source) {
+        (Some(_), Some(source)) => edit_offer(&scene.snapshot, source, scene.read_only.as_deref()),
+        _ => Offer::no("No key has this service's name in its path"),
+    };
+    actions.push(Action {
+        does: ActionKind::EditConfig,
+        label: "Edit config".to_owned(),
+        target: first_key.unwrap_or_default(),
+        offer: edit,
+    });
+    if let Some(source) = source.filter(|_| super::is_registered(service)) {
+        actions.push(Action {
+            does: ActionKind::Register,
+            label: "Register an instance".to_owned(),
+            target: source.to_string(),
+            offer: register_offer(scene, &source),
+        });
+    }
+    actions
+}
+
+fn empty_sections(service: &Service, rows: &[InspectorRow]) -> Vec<EmptySection> {
+    let is_empty = |section: Section| !rows.iter().any(|row| section_of(row) == section);
+    let no_instance = match service.role {
+        binnacle_model::snapshot::ServiceRole::External => "No registry knows it: it is only seen as a callee.",
+        binnacle_model::snapshot::ServiceRole::Channel => "A queue or topic has no instances.",
+        _ => "No instance is registered.",
+    };
+    let all = [
+        (Section::Signals, "Nobody measures calls to it."),
+        (Section::Calls, "No call to or from it is known."),
+        (Section::Instances, no_instance),
+        (Section::Checks, "No check is defined: without one, nobody says how it is."),
+        (Section::Breakers, "No breaker is known. They come from a Hystrix stream or from metrics."),
+        (Section::Rules, "No rule of the mesh names it."),
+        (Section::Config, "No key has its name in its path."),
+    ];
+    all.into_iter()
+        .filter(|(section, _)| is_empty(*section))
+        .map(|(section, reason)| EmptySection { section, reason: reason.to_owned() })
+        .collect()
+}
+
+fn section_of(row: &InspectorRow) -> Section {
+    match row {
+        InspectorRow::Fact(row) => row.section,
+        InspectorRow::Signals(row) => row.section,
+        InspectorRow::Call(row) => row.section,
+        InspectorRow::Instance(row) => row.section,
+        InspectorRow::Check(row) => row.section,
+        InspectorRow::Breaker(row) => row.section,
+        InspectorRow::Rule(row) => row.section,
+        InspectorRow::Config(row) => row.section,
+    }
+}
+
+fn of_edge(snapshot: &Snapshot, edge: &Edge) -> (InspectorHead, Vec<InspectorRow>) {
+    let (from, to) = (named(snapshot, &edge.from), named(snapshot, &edge.to));
+    let service = |id: &str| Some(Subject { kind: SubjectKind::Service, id: id.to_owned() });
+    let mut rows = vec![
+        InspectorRow::Fact(fact("state", "Known as", edge_words(edge), pips(&edge.evidence))),
+        InspectorRow::Fact(FactRow {
+            link: service(&from.id),
+            ..fact("from", "Caller", from.name.clone(), Vec::new())
+        }),
+        InspectorRow::Fact(FactRow { link: service(&to.id), ..fact("to", "Callee", to.name.clone(), Vec::new()) }),
+    ];
+    let mut empty = Vec::new();
+    if edge.signals == Signals::default() {
+        empty.push(EmptySection { section: Section::Signals, reason: "Nobody measures these calls.".to_owned() });
+    } else {
+        rows.push(InspectorRow::Signals(SignalsRow {
+            key: "signals".to_owned(),
+            section: Section::Signals,
+            signals: edge.signals.into(),
+            tone: Tone::from(&edge.signals),
+            pips: pips(&edge.evidence),
+        }));
+    }
+    let on_it = |one: &&Breaker| one.caller == edge.from && one.callee.as_ref() == Some(&edge.to);
+    let breakers: Vec<&Breaker> = snapshot.breakers.values().map(AsRef::as_ref).filter(on_it).collect();
+    if breakers.is_empty() {
+        let reason = "No breaker is known on it. They come from a Hystrix stream or from metrics.".to_owned();
+        empty.push(EmptySection { section: Section::Breakers, reason });
+    }
+    rows.extend(breakers.into_iter().map(|one| InspectorRow::Breaker(breaker_row(snapshot, one))));
+    let head = InspectorHead {
+        state: edge_words(edge),
+        stale: edge.stale,
+        stale_since: stale_since(snapshot, edge.stale, edge.evidence.iter().map(|one| &one.source)),
+        empty,
+        ..blank(format!("{} → {}", from.name, to.name))
+    };
+    (head, rows)
+}
+
+fn of_breaker(snapshot: &Snapshot, breaker: &Breaker) -> (InspectorHead, Vec<InspectorRow>) {
+    let word = binnacle_model::world::breaker_word(breaker.state).replace('_', "-");
+    let state = format!("{word}, {} of {}", breaker.open, plural(breaker.of as usize, "instance"));
+    let service = |id: &str| Some(Subject { kind: SubjectKind::Service, id: id.to_owned() });
+    let pips = pips(&breaker.evidence);
+    let caller = named(snapshot, &breaker.caller);
+    let rejected = breaker.rejected_per_s.map_or_else(|| "–".to_owned(), |rate| format!("{rate:.1} /s"));
+    let mut facts = vec![
+        FactRow { at: Some(millis(breaker.since.at)), ..fact("state", "State", state.clone(), pips.clone()) },
+        fact("name", "Name", text::name(&breaker.name), pips.clone()),
+        FactRow { link: service(&caller.id), ..fact("caller", "Caller", caller.name, pips.clone()) },
+    ];
+    if let Some(callee) = breaker.callee.as_ref().map(|callee| named(snapshot, callee)) {
+        facts.push(FactRow { link: service(&callee.id), ..fact("callee", "Callee", callee.name, pips.clone()) });
+    }
+    facts.push(fact("rejected", "Rejected", rejected, pips));
+    for evidence in breaker.evidence.iter().take(MOST) {
+        let Fact::Breaker(report) = &evidence.observation.fact else { continue };
+        let word = binnacle_model::world::breaker_word(report.state).replace('_', "-");
+        let raw: Vec<String> = report.raw.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+        let value = text::name(&format!("{word} · {}", raw.join(" · ")));
+        let key = format!("report:{}/{}", evidence.source, evidence.observation.object.key);
+        facts.push(fact(&key, &text::name(&evidence.observation.object.key), value, super::pips([evidence])));
+    }
+    let head = InspectorHead {
+        state,
+        breaker: Some(breaker.state.into()),
+        since: Some(breaker.since.into()),
+        stale: breaker.stale,
+        stale_since: stale_since(snapshot, breaker.stale, breaker.evidence.iter().map(|one| &one.source)),
+        ..blank(breaker_title(snapshot, breaker))
+    };
+    (head, facts.into_iter().map(InspectorRow::Fact).collect())
+}
+
+fn of_config(scene: &Scene, item: &ConfigItem) -> (InspectorHead, Vec<InspectorRow>) {
+    let snapshot = &scene.snapshot;
+    let pips = vec![pip(&item.source)];
+    let stale = snapshot.sources.get(&item.source).is_some_and(|source| !source.status.state.is_current());
+    let size = match item.size_bytes {
+        1 => "1 byte".to_owned(),
+        bytes => format!("{bytes} bytes"),
+    };
+    let mut facts = vec![
+        FactRow {
+            link: Some(Subject { kind: SubjectKind::Source, id: item.source.to_string() }),
+            ..fact("store", "Store", source_name(&item.source), pips.clone())
+        },
+        FactRow { at: Some(millis(item.seen)), ..fact("state", "Version", item.version.to_string(), pips.clone()) },
+        fact("size", "Size", size, pips.clone()),
+        fact("flags", "Flags", item.flags.to_string(), pips.clone()),
+    ];
+    if let Some(session) = &item.lock_session {
+        facts.push(fact("lock", "Locked by", lock_words(snapshot, session), pips));
+    }
+    let offer = edit_offer(snapshot, &item.source, scene.read_only.as_deref());
+    let action = |does: ActionKind, label: &str| Action {
+        does,
+        label: label.to_owned(),
+        target: item.id.to_string(),
+        offer: offer.clone(),
+    };
+    let head = InspectorHead {
+        state: format!("version {}", item.version),
+        stale,
+        stale_since: stale_since(snapshot, stale, [&item.source]),
+        actions: vec![action(ActionKind::EditConfig, "Edit"), action(ActionKind::DeleteConfig, "Delete…")],
+        ..blank(text::name(&item.path))
+    };
+    (head, facts.into_iter().map(InspectorRow::Fact).collect())
+}
+
+/// The session that holds a lock, with its name and node where the picture has them.
+pub fn lock_words(snapshot: &Snapshot, session: &str) -> String {
+    let known = snapshot.sessions.get(session).map(|evidence| &evidence.observation.fact);
+    match known {
+        Some(Fact::Session(fact)) if fact.name.is_empty() => text::name(&format!("{session} on {}", fact.node)),
+        Some(Fact::Session(fact)) => text::name(&format!("{} ({session}) on {}", fact.name, fact.node)),
+        _ => text::name(session),
+    }
+}
+
+fn of_source(source: &Source) -> (InspectorHead, Vec<InspectorRow>) {
+    let status = &source.status;
+    let pips = vec![pip(&source.id)];
+    let tone = if status.state.is_current() { Tone::Normal } else { Tone::Critical };
+    let state = FactRow {
+        tone,
+        at: Some(millis(status.since)),
+        ..fact("state", "State", status.state.word().to_owned(), pips.clone())
+    };
+    let mut facts = vec![state, fact("address", "Address", text::name(&status.address), pips.clone())];
+    facts
+        .extend(status.product.as_deref().map(|product| fact("product", "Product", text::name(product), pips.clone())));
+    facts.push(fact(
+        "facts",
+        "States",
+        plural(usize::try_from(source.facts).unwrap_or(usize::MAX), "fact"),
+        pips.clone(),
+    ));
+    for (place, fault) in status.fault.iter().chain(&status.partial).enumerate() {
+        let words = format!("{}: {} {}", fault.code, fault.detail, fault.hint);
+        facts.push(FactRow {
+            tone: Tone::Warning,
+            ..fact(&format!("fault:{place}"), "Cannot read", text::output(&words), pips.clone())
+        });
+    }
+    let try_now = Action {
+        does: ActionKind::TryNow,
+        label: "Try now".to_owned(),
+        target: source.id.to_string(),
+        offer: if status.state.is_current() { Offer::no("It answers") } else { Offer::yes() },
+    };
+    let head = InspectorHead {
+        state: status.state.word().to_owned(),
+        stale: !status.state.is_current(),
+        stale_since: (!status.state.is_current()).then(|| millis(status.since)),
+        actions: vec![try_now],
+        ..blank(source_name(&source.id))
+    };
+    (head, facts.into_iter().map(InspectorRow::Fact).collect())
+}
