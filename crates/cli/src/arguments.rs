@@ -19,35 +19,36 @@ config keys with a guard that the store itself checks, and registers services.";
 
 const AFTER_HELP: &str = "\
 Where it looks:
-  --source consul=http://127.0.0.1:8500   just the sources named (repeat it for several)
-  CONSUL_HTTP_ADDR                        otherwise the Consul that the consul command would use; the other CONSUL_*
-                                          variables (token, TLS) count as well, also for a Consul named by --source
-  http://127.0.0.1:8500                   otherwise the usual address, if it answers
-  --demo                                  or a fleet of small services that runs inside this process
+  --source consul=http://127.0.0.1:8500  just the sources named
+  CONSUL_HTTP_ADDR                       otherwise the Consul of the consul command
+  http://127.0.0.1:8500                  otherwise the usual address, if it answers
+  --demo                                 or a fleet that runs inside this process
+The other CONSUL_* variables (token, TLS) count in every case but --demo.
 
 Exit codes:
-  0  fine
-  1  the answer is no: unhealthy, different, not found
-  2  the command line makes no sense
-  3  a source could not be reached, or gave no whole picture within --wait (what is known is printed all the same)
-  4  refused: the guard did not hold, no permission, read-only; nothing was written
-  130, 143  ended by Ctrl-C, by SIGTERM
+  0    fine
+  1    the answer is no: unhealthy, different, not found
+  2    the command line makes no sense
+  3    a source could not be reached, or gave no whole picture within --wait; \
+what is known is printed all the same
+  4    refused: the guard did not hold, no permission, read-only; nothing was written
+  130  ended by Ctrl-C (143: by SIGTERM)
 
 Examples:
-  binnaclectl doctor                                       what answers here, and as whom
-  binnaclectl health                                       exit 0 when all is well, 1 and the reasons when not
+  binnaclectl doctor                      what answers here, and as whom
+  binnaclectl health                      exit 0 when all is well, 1 and the reasons if not
   binnaclectl config get consul:dc1/kv/shop/limits.yaml
-  echo 30 | binnaclectl config set consul:dc1/kv/shop/timeout --value-file -
+  binnaclectl config set consul:dc1/kv/shop/timeout --value 30
   binnaclectl graph -o dot | dot -Tsvg > map.svg
-  binnaclectl watch                                        one JSON line a change
-  binnaclectl --demo edges                                 a first look without any system
+  binnaclectl watch                       one JSON line a change
+  binnaclectl --demo edges                a first look without any system
 
 Every error is one line on stderr, `error[code]: what. hint`; with --errors json it is one JSON object.";
 
 /// The whole command line.
 #[derive(Debug, Parser)]
 #[command(name = "binnaclectl", version, about = ABOUT, long_about = LONG_ABOUT, after_long_help = AFTER_HELP)]
-#[command(arg_required_else_help = true, subcommand_required = true, disable_help_subcommand = false)]
+#[command(arg_required_else_help = true, subcommand_required = true, max_term_width = 100)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) global: Global,

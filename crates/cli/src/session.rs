@@ -2,11 +2,14 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
+use binnacle_demo::Demo;
 use binnacle_engine::discover::{self, Answer};
-use binnacle_engine::{Clock, Engine, EngineConfig};
+use binnacle_engine::{Clock, Engine, EngineConfig, EngineError};
 use binnacle_history::History;
-use binnacle_model::snapshot::Snapshot;
+use binnacle_model::fact::{CallsBasis, Fact};
+use binnacle_model::snapshot::{Edge, Snapshot};
 use binnacle_sources::{ConnectionSpec, Environment};
 use tokio_util::sync::CancellationToken;
 
@@ -14,6 +17,9 @@ use crate::arguments::{ErrorForm, Global};
 use crate::duration;
 use crate::failure::{Exit, Failure};
 use crate::terminal::Terminal;
+
+/// The second look at a metrics endpoint comes a few seconds after the first.
+const LONGEST_FOR_RATES: Duration = Duration::from_secs(6);
 
 /// See the module.
 pub(crate) struct Session {
@@ -79,6 +85,7 @@ impl Session {
             }
             let missing = engine.first_picture(self.global.wait).await.err().unwrap_or_default();
             let result = then(&engine, engine.snapshot()).await;
+            self.warn_of_parts(&engine.snapshot());
             match Failure::of_missing(&missing, &duration::short(self.global.wait)) {
                 None => result,
                 // The reader is gone, or the command failed by itself: that comes first.
@@ -90,6 +97,15 @@ impl Session {
         result
     }
 
+    /// Says what could not be read of sources that work otherwise.
+    fn warn_of_parts(&self, snapshot: &Snapshot) {
+        for source in snapshot.sources.values() {
+            for fault in &source.status.partial {
+                self.warn(&Failure::of_fault(fault, source.id.as_str()));
+            }
+        }
+    }
+
     /// The same for commands that write nothing: their engine has no history file to touch.
     pub(crate) async fn with_reading(
         &self,
@@ -97,6 +113,21 @@ impl Session {
     ) -> Result<Exit, Failure> {
         let nothing_recorded = History::in_memory().map_err(Failure::from)?;
         self.with_picture(Arc::new(nothing_recorded), then).await
+    }
+
+    /// The same for commands that show rates: somebody who counts calls has to be asked twice before there is a rate.
+    pub(crate) async fn with_rates(
+        &self,
+        then: impl AsyncFnOnce(&Engine, Arc<Snapshot>) -> Result<Exit, Failure>,
+    ) -> Result<Exit, Failure> {
+        let within = self.global.wait.min(LONGEST_FOR_RATES);
+        self.with_reading(async |engine, _| {
+            let mut snapshots = engine.snapshots();
+            // In vain where nobody calls anybody, and then the picture is shown without.
+            let _ = tokio::time::timeout(within, snapshots.wait_for(|snapshot| !awaits_rates(snapshot))).await;
+            then(engine, engine.snapshot()).await
+        })
+        .await
     }
 
     /// Ends the work early on Ctrl-C or SIGTERM.
@@ -108,6 +139,14 @@ impl Session {
             biased;
             () = self.interrupt.cancelled() => Err(Failure::silent(Exit::Interrupted)),
             result = work => result,
+        }
+    }
+
+    /// The demo fleet, for a command that does not run the engine; `None` unless `--demo`. It runs until it is dropped.
+    pub(crate) async fn demo(&self) -> Result<Option<Demo>, Failure> {
+        match self.global.demo {
+            true => Ok(Some(Demo::start().await.map_err(|error| EngineError::Demo(Box::new(error)))?)),
+            false => Ok(None),
         }
     }
 
@@ -165,6 +204,17 @@ pub(crate) fn say(failure: &Failure, severity: &str, form: ErrorForm) {
         ErrorForm::Json => format!("{}\n", failure.json(severity)),
     };
     let _ = std::io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// Whether somebody counts calls whose rate is not known yet.
+fn awaits_rates(snapshot: &Snapshot) -> bool {
+    let counted = |edge: &Edge| {
+        edge.evidence.iter().any(|evidence| match &evidence.observation.fact {
+            Fact::Calls(calls) => matches!(calls.basis, CallsBasis::Observed(_)),
+            _ => false,
+        })
+    };
+    snapshot.edges.values().any(|edge| edge.signals.rps.is_none() && counted(edge))
 }
 
 fn no_source(spec: &ConnectionSpec, from: &str, why: &str) -> Failure {

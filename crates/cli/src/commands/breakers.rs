@@ -18,7 +18,7 @@ Examples:
   binnaclectl breakers                       the open ones first
   binnaclectl breakers checkout -o json
 
-Kinds: failure (opens when calls fail), capacity (refuses when too many are under way), endpoint (takes single endpoints
+Kinds: failure (opens when calls fail), capacity (refuses when too many are under way), endpoint (takes single endpoints \
 out). OPEN counts the caller's instances in which it lets no call pass.";
 
 /// Circuit breakers: whose calls they guard, their state, and how many calls they refuse
@@ -33,7 +33,7 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(session: &Session, arguments: &Arguments) -> Result<Exit, Failure> {
     session
-        .with_reading(async |_, snapshot| {
+        .with_rates(async |_, snapshot| {
             let breakers = chosen(&snapshot, &arguments.filter);
             let text = match arguments.output.form {
                 Form::Json => pretty(&breakers.iter().map(|breaker| PublicBreaker::of(breaker)).collect::<Vec<_>>())?,

@@ -17,10 +17,10 @@ use crate::failure::{Exit, Failure};
 use crate::session::Session;
 
 const AFTER_HELP: &str = "\
-An ID is the id in the JSON of `snapshot`: the source, /kv/, and the key exactly as the store has it, such as
+An ID is the id in the JSON of `snapshot`: the source, /kv/, and the key exactly as the store has it, such as \
 consul:dc1/kv/shop/limits.yaml. Quote it when the key has spaces or other characters that the shell takes for its own.
 
-Every write is guarded: the store itself checks that the key still has the version that was read (or that --expect
+Every write is guarded: the store itself checks that the key still has the version that was read (or that --expect \
 names), and refuses otherwise. A refused write is exit code 4, writes nothing, and is never tried again by itself.";
 
 /// Read and edit config keys: ls, get, set, rm, undo, history, diff

@@ -7,7 +7,7 @@ use crate::failure::{Exit, Failure};
 use crate::terminal::print;
 
 const AFTER_HELP: &str = "\
-A dozen small services run inside this process on 127.0.0.1 and really call each other; their registry speaks the part of
+A dozen small services run inside this process on 127.0.0.1 and really call each other; their registry speaks the part of \
 Consul's API that Binnacle uses, and their behaviour is steered by its keys. They end with this command.
 
 Examples:
@@ -20,7 +20,7 @@ Examples:
 pub(crate) struct Arguments {}
 
 pub(crate) async fn run() -> Result<Exit, Failure> {
-    let demo = Demo::start().await.map_err(|error| Failure::from(EngineError::Demo(Box::new(error))))?;
+    let demo = Demo::start().await.map_err(|error| EngineError::Demo(Box::new(error)))?;
     let registry = demo.registry().as_str().trim_end_matches('/').to_owned();
     print(how_to_connect(&registry)).await?;
     // Ends with the signal that ends the command; dropping the fleet ends its services.

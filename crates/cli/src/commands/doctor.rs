@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
+use binnacle_demo::Demo;
 use binnacle_engine::discover::{self, Answer, Found};
 use binnacle_history::History;
-use binnacle_sources::{ConnectionSpec, SourceError};
+use binnacle_model::id::SourceKind;
+use binnacle_sources::{ConnectionSpec, Environment, SourceError};
 use serde_json::{Value, json};
 
 use super::listing::pretty;
@@ -19,7 +21,7 @@ Examples:
   binnaclectl doctor
   binnaclectl doctor --source consul=https://consul.example.com:8501
 
-Asks each system who it is and what this identity may do, and reads nothing else. Exit 0 when what was named (or what was
+Asks each system who it is and what this identity may do, and reads nothing else. Exit 0 when what was named (or what was \
 found) answers, 3 when not. Variables are listed by name only: some hold secrets.";
 
 /// What answers here, with which identity and permissions; where edits are recorded
@@ -31,7 +33,7 @@ pub(crate) struct Arguments {
 }
 
 /// Variables that change how systems are reached.
-const VARIABLES: [&str; 13] = [
+const VARIABLES: [&str; 14] = [
     "CONSUL_HTTP_ADDR",
     "CONSUL_HTTP_TOKEN",
     "CONSUL_HTTP_TOKEN_FILE",
@@ -44,11 +46,13 @@ const VARIABLES: [&str; 13] = [
     "CONSUL_CLIENT_KEY",
     "CONSUL_TLS_SERVER_NAME",
     "CONSUL_NAMESPACE",
+    "CONSUL_PARTITION",
     "KUBECONFIG",
 ];
 
 pub(crate) async fn run(session: &Session, arguments: &Arguments) -> Result<Exit, Failure> {
-    let found = look(session).await;
+    let demo = session.demo().await?;
+    let found = look(session, demo.as_ref()).await;
     let history = history_state(session);
     let set: Vec<&str> = VARIABLES.into_iter().filter(|name| session.environment.get(name).is_some()).collect();
     let text = match arguments.output.form {
@@ -85,24 +89,33 @@ fn failed(found: &Found) -> Option<(&str, &SourceError)> {
 }
 
 /// What was named, or what is usually here.
-async fn look(session: &Session) -> Vec<Found> {
-    if session.global.sources.is_empty() {
+async fn look(session: &Session, demo: Option<&Demo>) -> Vec<Found> {
+    if session.global.sources.is_empty() && demo.is_none() {
         return discover::found(&session.environment).await;
     }
     let mut found = Vec::new();
+    if let Some(demo) = demo {
+        let spec = ConnectionSpec { kind: SourceKind::Consul, place: demo.registry().to_string() };
+        found.push(Found {
+            title: "demo fleet".to_owned(),
+            place: format!("{} from --demo", spec.place),
+            answer: ask(&spec, &Environment::default()).await,
+            spec: Some(spec),
+        });
+    }
     for spec in &session.global.sources {
         found.push(Found {
             title: spec.kind.word().to_owned(),
             place: format!("{} from --source", spec.place),
-            answer: ask(session, spec).await,
+            answer: ask(spec, &session.environment).await,
             spec: Some(spec.clone()),
         });
     }
     found
 }
 
-async fn ask(session: &Session, spec: &ConnectionSpec) -> Answer {
-    let probed = match binnacle_sources::open(spec, &session.environment) {
+async fn ask(spec: &ConnectionSpec, environment: &Environment) -> Answer {
+    let probed = match binnacle_sources::open(spec, environment) {
         Ok(connection) => connection.probe().await,
         Err(error) => Err(error),
     };

@@ -16,7 +16,7 @@ Examples:
   binnaclectl edges payments                 calls from and to payments
   binnaclectl edges -o json | jq '.[] | select(.state == \"undeclared\")'
 
-States: observed (measured), declared (configured, not measured), undeclared (measured, though the configuration names
+States: observed (measured), declared (configured, not measured), undeclared (measured, though the configuration names \
 other partners only, or denies it). A dash is a number that nobody measured. `graph` draws the same.";
 
 /// Who calls whom, with rates, errors and latencies where somebody measures them
@@ -31,7 +31,7 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(session: &Session, arguments: &Arguments) -> Result<Exit, Failure> {
     session
-        .with_reading(async |_, snapshot| {
+        .with_rates(async |_, snapshot| {
             let edges = chosen(&snapshot, &arguments.filter);
             let text = match arguments.output.form {
                 Form::Json => pretty(&edges.iter().map(|edge| PublicEdge::of(edge)).collect::<Vec<_>>())?,

@@ -35,7 +35,7 @@ enum Form {
 
 pub(crate) async fn run(session: &Session, arguments: &Arguments) -> Result<Exit, Failure> {
     session
-        .with_reading(async |_, snapshot| {
+        .with_rates(async |_, snapshot| {
             let text = match arguments.form {
                 Form::Dot => graph::dot(&snapshot),
                 Form::Mermaid => graph::mermaid(&snapshot),

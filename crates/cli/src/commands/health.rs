@@ -20,7 +20,7 @@ Examples:
   binnaclectl health --fail-on critical       warnings are listed and do not count
   binnaclectl health -o json | jq -r '.reasons[].output'
 
-A service in maintenance was taken out on purpose and does not count. Services that no registry has, queues and topics
+A service in maintenance was taken out on purpose and does not count. Services that no registry has, queues and topics \
 have no health of their own. When a source gave no whole picture the exit code is 3, whatever the others say.";
 
 /// Whether all is well: exit 0 or 1, and the reasons

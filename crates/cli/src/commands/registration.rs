@@ -22,10 +22,10 @@ use crate::terminal::print;
 const REGISTER_HELP: &str = "\
 Examples:
   binnaclectl register web --port 8080 --check-http http://127.0.0.1:8080/health
-  binnaclectl register web --id web-2 --address 10.0.0.7 --port 8080 --tag v2 --meta team=shop --check-ttl 30s
+  binnaclectl register web --id web-2 --address 10.0.0.7 --port 8080 --tag v2 --check-ttl 30s
   binnaclectl register db --node legacy-1 --address 10.0.0.9 --port 5432 --dry-run
 
-The agent that is asked owns the entry, runs its checks and keeps it in the catalog. With --node the entry goes to the catalog
+The agent that is asked owns the entry, runs its checks and keeps it in the catalog. With --node the entry goes to the catalog \
 alone, where nobody runs checks. --dry-run shows the road, why, and the requests. Durations are Consul's: 10s, 1m, 90m.";
 
 const DEREGISTER_HELP: &str = "\
@@ -34,7 +34,7 @@ Examples:
   binnaclectl deregister consul:dc1/node-1/web-2
   binnaclectl deregister consul:dc1/node-1/web-2 --dry-run
 
-The entry is removed at the agent that owns it where that agent is the one asked; otherwise from the catalog, and the plan says
+The entry is removed at the agent that owns it where that agent is the one asked; otherwise from the catalog, and the plan says \
 that a living agent would bring it back. Afterwards the catalog is asked whether it stuck.";
 
 /// Register a service with its checks

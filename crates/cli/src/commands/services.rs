@@ -59,7 +59,7 @@ impl HealthWord {
 
 pub(crate) async fn run(session: &Session, arguments: &Arguments) -> Result<Exit, Failure> {
     session
-        .with_reading(async |_, snapshot| {
+        .with_rates(async |_, snapshot| {
             let services = chosen(&snapshot, arguments);
             let text = match (arguments.output.form, arguments.instances) {
                 (Form::Json, _) => {

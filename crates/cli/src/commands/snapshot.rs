@@ -40,7 +40,7 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> Result<Exit
         return Ok(Exit::Fine);
     }
     session
-        .with_reading(async |_, snapshot| {
+        .with_rates(async |_, snapshot| {
             let text = match arguments.form {
                 Form::Json => pretty(&PublicSnapshot::of(&snapshot, session.clock.now()))?,
             };

@@ -18,7 +18,7 @@ Examples:
   binnaclectl sources
   binnaclectl sources -o json | jq '.[] | select(.state != \"live\")'
 
-States: connecting (no whole picture yet), live, stale (silent for longer than it should be), failing (with the code and
+States: connecting (no whole picture yet), live, stale (silent for longer than it should be), failing (with the code and \
 what to do), off.";
 
 /// The systems that are read: their state, what they state, and how many requests that took

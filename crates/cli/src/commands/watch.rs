@@ -27,8 +27,8 @@ Examples:
   binnaclectl watch -o table                                   for people
 
 The first line has \"kind\":\"ready\" and says what is known; every line after it is one changed object:
-  {\"revision\":7,\"at\":\"…\",\"op\":\"put\",\"kind\":\"config\",\"id\":\"consul:dc1/kv/shop/timeout\",\"version\":\"42\",\"size\":2}
-op is put (new or different) or removed. What came after the id depends on the kind; the whole object is in `snapshot`.
+  {\"revision\":7,\"at\":\"…\",\"op\":\"put\",\"kind\":\"config\",\"id\":\"consul:dc1/kv/a\",\"version\":\"42\",\"size\":2}
+op is put (new or different) or removed. What came after the id depends on the kind; the whole object is in `snapshot`. \
 A line with \"kind\":\"missed\" says that the reader was too slow and how many change sets it did not get.";
 
 /// Changes as they happen, one line each

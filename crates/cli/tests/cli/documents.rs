@@ -1,6 +1,7 @@
 //! The documents say what the program says. `BINNACLE_BLESS=1` writes the reference anew.
 
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use crate::ran::Home;
 
@@ -73,4 +74,57 @@ fn every_command_of_the_help_has_a_section() {
         let name = line.split_whitespace().next().unwrap();
         assert!(name == "help" || written.contains(&format!("\n## {name}\n")), "no section about {name}");
     }
+}
+
+/// Every string in the sources that has the form of a code, such as `"edit.refused"`, by the first halves that exist.
+fn codes_in_the_sources() -> BTreeSet<String> {
+    let crates = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut codes = BTreeSet::new();
+    for name in ["cli", "engine", "history", "demo"] {
+        read_codes(&crates.join(name).join("src"), &mut codes);
+    }
+    codes
+}
+
+fn read_codes(folder: &Path, codes: &mut BTreeSet<String>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            read_codes(&path, codes);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            codes.extend(text.split('"').filter(|text| is_code(text)).map(str::to_owned));
+        }
+    }
+}
+
+fn is_code(text: &str) -> bool {
+    let halves =
+        text.split_once('.').filter(|(system, _)| ["cli", "edit", "engine", "history", "demo"].contains(system));
+    halves.is_some_and(|(_, word)| {
+        word != "sqlite" && !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c == '_')
+    })
+}
+
+/// The words of every kind of failure of a source, as they stand in the one place that has them.
+fn kinds_of_failure() -> BTreeSet<String> {
+    let error = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../sources/src/error.rs");
+    let text = std::fs::read_to_string(error).unwrap();
+    let arms = text.lines().filter_map(|line| line.trim().strip_prefix("Self::")?.split_once("=> \""));
+    arms.map(|(_, word)| format!("*.{}", word.trim_end_matches("\","))).collect()
+}
+
+#[test]
+fn every_error_code_is_explained_and_no_other() {
+    let page = std::fs::read_to_string(docs("exit-codes-and-errors.md")).unwrap();
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` |"));
+    let explained: BTreeSet<String> = rows.map(|(code, _)| code.to_owned()).filter(|code| code.contains('.')).collect();
+    let mut existing = codes_in_the_sources();
+    existing.extend(kinds_of_failure());
+    let missing: Vec<&String> = existing.difference(&explained).collect();
+    let invented: Vec<&String> = explained.difference(&existing).collect();
+    assert!(
+        missing.is_empty() && invented.is_empty(),
+        "not explained: {missing:?}; explained and not there: {invented:?}"
+    );
 }

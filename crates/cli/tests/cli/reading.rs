@@ -91,9 +91,9 @@ async fn health_is_a_yes_or_a_no_with_the_reasons() {
 async fn the_graph_comes_in_three_forms() {
     let (demo, home) = demo().await;
     let dot = home.run(&["graph", "-o", "dot"]).await.exits(0).out;
-    assert!(dot.starts_with("digraph") && dot.contains("->") && dot.trim_end().ends_with('}'), "{dot}");
+    assert!(dot.starts_with("digraph") && dot.contains(" -> ") && dot.trim_end().ends_with('}'), "{dot}");
     let mermaid = home.run(&["graph", "-o", "mermaid"]).await.exits(0).out;
-    assert!(mermaid.starts_with("flowchart") && mermaid.contains("-->"), "{mermaid}");
+    assert!(mermaid.starts_with("flowchart") && mermaid.contains(".->"), "{mermaid}");
     let json = home.run(&["graph", "-o", "json"]).await.exits(0).json();
     assert!(!json["nodes"].as_array().unwrap().is_empty() && !json["edges"].as_array().unwrap().is_empty(), "{json}");
     demo.stop().await;

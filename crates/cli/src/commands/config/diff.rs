@@ -23,7 +23,7 @@ Examples:
   binnaclectl config diff consul:dev/kv/shop consul:prod/kv/shop
   binnaclectl config diff consul:dc1/kv/a.yaml consul:dc1/kv/b.yaml -o json
 
-Compares the key itself and every key under it. JSON, YAML and TOML are compared by what they say: spaces, comments and the
+Compares the key itself and every key under it. JSON, YAML and TOML are compared by what they say: spaces, comments and the \
 order of keys are no difference. Exit 0 when both say the same, 1 when not.";
 
 /// No more keys than this on either side: more is a mistake in the prefix.

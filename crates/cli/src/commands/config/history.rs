@@ -18,8 +18,8 @@ Examples:
   binnaclectl config history consul:dc1/kv/shop/timeout --last 5
   binnaclectl config history -o json | jq '.[] | select(.state != \"applied\")'
 
-States: applied; refused (a guard did not hold, nothing was written); failed (nothing was written); unknown (the answer was
-lost); pending (on its way, or the program ended before it knew the answer). No source is asked: this is the record that the
+States: applied; refused (a guard did not hold, nothing was written); failed (nothing was written); unknown (the answer was \
+lost); pending (on its way, or the program ended before it knew the answer). No source is asked: this is the record that the \
 app and binnaclectl keep on this computer.";
 
 /// Edits that were made from this computer, the latest first

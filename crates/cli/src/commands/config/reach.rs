@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use binnacle_demo::Demo;
-use binnacle_engine::EngineError;
 use binnacle_engine::edits::{EditError, Edits, Stores, place_of};
 use binnacle_model::id::{ConfigId, SourceId, SourceKind};
 use binnacle_sources::edit::ConfigStore;
@@ -27,10 +26,7 @@ impl Reach {
         for spec in session.connections().await? {
             connections.push(binnacle_sources::open(&spec, &session.environment)?);
         }
-        let demo = match session.global.demo {
-            true => Some(Demo::start().await.map_err(|error| EngineError::Demo(Box::new(error)))?),
-            false => None,
-        };
+        let demo = session.demo().await?;
         if let Some(demo) = &demo {
             let registry = ConnectionSpec { kind: SourceKind::Consul, place: demo.registry().to_string() };
             // Tokens and certificates of the surroundings are meant for another Consul.

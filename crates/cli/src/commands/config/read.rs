@@ -20,7 +20,7 @@ Examples:
   binnaclectl config get consul:dc1/kv/shop/logo.png --raw > logo.png
   version=$(binnaclectl config get consul:dc1/kv/shop/timeout -o json | jq -r .version)
 
-Text is printed as it is, with a line break at its end (on a terminal, characters that steer it are written out). A value
+Text is printed as it is, with a line break at its end (on a terminal, characters that steer it are written out). A value \
 that is not text is shown as hex; --raw writes exactly its bytes. Exit 1 when the key does not exist.";
 
 /// The value of one key

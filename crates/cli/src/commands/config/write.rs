@@ -23,7 +23,7 @@ Examples:
   binnaclectl config set consul:dc1/kv/shop/new --value x --expect absent
   binnaclectl config set consul:dc1/kv/shop/timeout --value 30 --dry-run
 
-Without --expect the guard is the version that this command has read. Exit 4 when the guard does not hold: nothing is
+Without --expect the guard is the version that this command has read. Exit 4 when the guard does not hold: nothing is \
 written, and both versions and their merge are shown.";
 
 const REMOVE_HELP: &str = "\
@@ -31,7 +31,7 @@ Examples:
   binnaclectl config rm consul:dc1/kv/shop/timeout
   binnaclectl config rm consul:dc1/kv/shop/timeout --expect 48213 --dry-run
 
-Removes this key alone: keys under it stay. On a terminal the key's name is asked for, unless --yes. Exit 1 when the key
+Removes this key alone: keys under it stay. On a terminal the key's name is asked for, unless --yes. Exit 1 when the key \
 does not exist, 4 when the guard does not hold.";
 
 const UNDO_HELP: &str = "\
@@ -40,7 +40,7 @@ Examples:
   binnaclectl config undo 17
   binnaclectl config undo 17 --dry-run
 
-An undo is a new guarded edit: it restores the value and flags from before, and is refused (exit 4) when the key has moved
+An undo is a new guarded edit: it restores the value and flags from before, and is refused (exit 4) when the key has moved \
 since. It can be undone as well.";
 
 /// A value that is larger than this is not read to its end: every store's limit is far below.
