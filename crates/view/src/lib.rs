@@ -5,7 +5,9 @@
 
 pub mod contract;
 pub mod desk;
+pub mod diff;
 pub mod export;
 pub mod layout;
 pub mod screen;
 pub mod text;
+pub mod value;

@@ -119,8 +119,11 @@ pub struct ConfigValue {
 pub struct ConfigBody {
     /// What the value looks like.
     pub kind: ValueKind,
-    /// The value; `null` when it is not UTF-8 or holds control characters that an editor would damage.
+    /// The value, its lines ended by a line feed; `null` when it is not UTF-8 or holds control characters that an editor
+    /// would damage.
     pub text: Option<String>,
+    /// True when every line of the value ends with carriage return and line feed: give it back with the text.
+    pub crlf: bool,
     /// Lines of a hex view (offset, bytes, characters), of the first 64 KiB; empty for text.
     pub hex: Vec<String>,
     /// All bytes in hexadecimal, for editing; `null` for text and above 64 KiB.
@@ -181,8 +184,11 @@ pub struct ConfigDraft {
 pub enum DraftIntent {
     /// Set the value to this text.
     Text {
-        /// The new value.
+        /// The new value, its lines ended by a line feed.
         text: String,
+        /// True to end the lines with carriage return and line feed, as they were in the value that was read.
+        #[ts(optional)]
+        crlf: Option<bool>,
     },
     /// Set the value to these bytes.
     Hex {

@@ -256,8 +256,11 @@ why: string, };
 export type ConfigBody = { 
 /** What the value looks like. */
 kind: ValueKind, 
-/** The value; `null` when it is not UTF-8 or holds control characters that an editor would damage. */
+/** The value, its lines ended by a line feed; `null` when it is not UTF-8 or holds control characters that an editor
+ * would damage. */
 text: string | null, 
+/** True when every line of the value ends with carriage return and line feed: give it back with the text. */
+crlf: boolean, 
 /** Lines of a hex view (offset, bytes, characters), of the first 64 KiB; empty for text. */
 hex: Array<string>, 
 /** All bytes in hexadecimal, for editing; `null` for text and above 64 KiB. */
@@ -514,8 +517,10 @@ changed: boolean, };
 
 /** What to do with a key. */
 export type DraftIntent = { "kind": "text", 
-/** The new value. */
-text: string, } | { "kind": "hex", 
+/** The new value, its lines ended by a line feed. */
+text: string, 
+/** True to end the lines with carriage return and line feed, as they were in the value that was read. */
+crlf?: boolean, } | { "kind": "hex", 
 /** The new value in hexadecimal; blanks are passed over. */
 hex: string, } | { "kind": "delete" };
 
