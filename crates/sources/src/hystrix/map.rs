@@ -93,10 +93,26 @@ mod tests {
         let target = Target::named("hystrix", "http://127.0.0.1:9100/hystrix.stream", "/hystrix.stream").unwrap();
         let origin = Arc::new(Origin { query: Arc::from("GET /hystrix.stream"), how: How::Pushed });
         let one = observation(&target, &command, &origin, Timestamp::UNIX_EPOCH);
-        assert_eq!(&*one.object.key, "127.0.0.1:9100/Pay");
+        assert_eq!(*one.object.key, *format!("127.0.0.1:9100/{}", command.name));
         match one.fact {
             Fact::Breaker(fact) => fact,
             other => panic!("{other:?}"),
+        }
+    }
+
+    /// The fixtures are recorded by `examples/record_demo.rs`: at rest, and while payments fails.
+    #[test]
+    fn the_demos_events_mean_what_is_written_beside_them() {
+        let streams = [
+            ("closed", include_str!("fixtures/checkout-closed.txt")),
+            ("open", include_str!("fixtures/checkout-open.txt")),
+        ];
+        for (name, stream) in streams {
+            let events = stream.lines().filter_map(|line| line.strip_prefix("data: "));
+            let commands = events.filter(|event| event.contains("\"HystrixCommand\""));
+            let facts: BTreeMap<String, BreakerFact> =
+                commands.map(breaker).map(|fact| (fact.name.to_string(), fact)).collect();
+            insta::assert_json_snapshot!(name, facts);
         }
     }
 

@@ -156,6 +156,8 @@ struct Unfinished<S> {
     /// How much of the event under way was passed on.
     of_event: usize,
     spoke: bool,
+    /// An invalid byte stands behind what was passed on.
+    invalid: bool,
 }
 
 /// Passes a body on in whole lines of valid text, and ends with an error at an invalid byte, at an event without end, and when
@@ -164,9 +166,12 @@ fn whole_lines<B: AsRef<[u8]> + 'static>(
     target: Target,
     parts: Parts<B, reqwest::Error>,
 ) -> impl Stream<Item = Result<String, SourceError>> {
-    let start = Unfinished { target, parts, kept: Vec::new(), of_event: 0, spoke: false };
+    let start = Unfinished { target, parts, kept: Vec::new(), of_event: 0, spoke: false, invalid: false };
     stream::try_unfold(start, |mut body| async move {
         loop {
+            if body.invalid {
+                return Err(not_utf8(&body.target));
+            }
             let Some(part) = body.next_part().await? else { return Ok(None) };
             if let Some(lines) = body.lines(part.as_ref())? {
                 return Ok(Some((lines, body)));
@@ -203,7 +208,7 @@ impl<S> Unfinished<S> {
         } else {
             let mut lines = std::mem::take(&mut self.kept);
             lines.extend_from_slice(complete);
-            Some(String::from_utf8(lines).map_err(|_| not_utf8(&self.target))?)
+            Some(self.valid(lines))
         };
         self.kept.extend_from_slice(rest);
         for line in passed_on.iter().flat_map(|lines| lines.lines()) {
@@ -212,6 +217,16 @@ impl<S> Unfinished<S> {
         }
         self.within_limit()?;
         Ok(passed_on)
+    }
+
+    /// The lines in front of the first invalid byte.
+    fn valid(&mut self, lines: Vec<u8>) -> String {
+        String::from_utf8(lines).unwrap_or_else(|error| {
+            self.invalid = true;
+            let valid = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
+            let valid = String::from_utf8_lossy(valid);
+            valid.rfind('\n').and_then(|end| valid.get(..=end)).unwrap_or_default().to_owned()
+        })
     }
 
     fn within_limit(&self) -> Result<(), SourceError> {
@@ -255,9 +270,10 @@ mod tests {
 
     #[tokio::test]
     async fn an_invalid_byte_ends_the_stream_behind_the_events_before_it() {
-        let events =
-            events_of(vec![b"data: 1\n\n".to_vec(), b"data: \xff\n\n".to_vec(), b"data: 2\n\n".to_vec()]).await;
-        assert_eq!(events, [Ok("1".to_owned()), Err(ErrorKind::NotUnderstood)]);
+        let parts: [&[u8]; 3] = [b"data: 1\n\n", b"data: \xff\n\n", b"data: 2\n\n"];
+        for parts in [parts.iter().map(|part| part.to_vec()).collect(), vec![parts.concat()]] {
+            assert_eq!(events_of(parts).await, [Ok("1".to_owned()), Err(ErrorKind::NotUnderstood)]);
+        }
     }
 
     #[tokio::test]

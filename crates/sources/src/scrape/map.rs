@@ -430,6 +430,21 @@ demo_topic_messages_total{service="checkout",topic="order.placed",direction="con
         assert_eq!(breaker(&show(&[&none])).state, BreakerState::Unknown);
     }
 
+    /// The fixtures are recorded by `examples/record_demo.rs`: at rest, two seconds later, and while payments fails.
+    #[test]
+    fn the_demos_metrics_mean_what_is_written_beside_them() {
+        let texts = [
+            include_str!("fixtures/checkout-1.txt"),
+            include_str!("fixtures/checkout-2.txt"),
+            include_str!("fixtures/checkout-open.txt"),
+        ];
+        for (name, texts) in [("first", &texts[..1]), ("second", &texts[..2]), ("open", &texts[1..])] {
+            let facts: BTreeMap<String, Fact> =
+                show(texts).into_iter().map(|one| (format!("{:?}", one.object), one.fact)).collect();
+            insta::assert_json_snapshot!(name, facts);
+        }
+    }
+
     #[test]
     fn numbers_keep_three_digits() {
         for (value, expected) in [

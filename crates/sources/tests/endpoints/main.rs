@@ -1,0 +1,15 @@
+//! Metrics and Hystrix streams, read over real connections: from the demo fleet, and from endpoints with the faults that a
+//! healthy program does not show.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that meets the unexpected has failed"
+)]
+
+mod faulty;
+mod hystrix;
+mod reader;
+mod scrape;
