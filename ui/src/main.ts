@@ -2,7 +2,8 @@ import './tokens.css';
 import './base.css';
 import { mount } from 'svelte';
 import App from './App.svelte';
+import { tauriHost } from './host/tauri';
 
 const target = document.getElementById('app');
 if (target === null) throw new Error('index.html has no element with the id app');
-mount(App, { target });
+mount(App, { target, props: { host: tauriHost() } });

@@ -14,6 +14,7 @@ import type { Hit, Renderer, RendererEvents } from './renderer';
 import { byHarm, EMPTY, type Emphasis, type Scene, type SceneNode } from './scene';
 import { bundled, drawBreaker, drawEdgeLabel, drawWire, harm, wired, type Bundle, type Wire } from './wires';
 import { toWorld, toScreen } from './camera';
+import { sortedBy } from '../sorted';
 
 /** How long a flight of the camera takes, and how long a changed state is emphasised. */
 const FLIGHT_MS = 240;
@@ -301,7 +302,7 @@ export class Canvas2dRenderer implements Renderer {
   /** From far away a group is a round hull; its members stand in a sunflower, the worst in the middle. */
   private drawHulls(): void {
     const radius = new Map<string, number>();
-    const members = Map.groupBy(this.scene.nodes, (node) => node.group);
+    const members = sortedBy(this.scene.nodes, (node) => node.group);
     for (const [group, nodes] of members) radius.set(group, Math.sqrt(nodes.length) * 5.2 + 9);
     this.drawBundles((id) => this.groupMiddle(id));
     const labels = new Labels(this.ink);

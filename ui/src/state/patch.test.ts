@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { Patch } from '../host/contract/types';
 import { applied, type Data } from './patch';
 
 interface Row {
@@ -6,7 +7,8 @@ interface Row {
   n: number;
 }
 const data: Data<string, Row> = { revision: 4, head: 'h', rows: [{ key: 'a', n: 1 }, { key: 'b', n: 2 }, { key: 'c', n: 3 }] };
-const delta = { kind: 'delta', since: 4, revision: 5, head: null, put: [], removed: [], order: null } as const;
+type Delta = Extract<Patch<string, Row>, { kind: 'delta' }>;
+const delta: Delta = { kind: 'delta', since: 4, revision: 5, head: null, put: [], removed: [], order: null };
 
 test('everything replaces everything', () => {
   expect(applied(data, { kind: 'full', revision: 1, head: 'x', rows: [] })).toEqual({ revision: 1, head: 'x', rows: [] });
@@ -35,7 +37,7 @@ test('a head alone leaves the rows as they are', () => {
 
 test('a patch for another revision is a gap', () => {
   expect(applied(data, { ...delta, since: 3 })).toBeNull();
-  expect(applied(null, { ...delta })).toBeNull();
+  expect(applied<string, Row>(null, { ...delta })).toBeNull();
 });
 
 test('an order that does not name every row is a gap', () => {

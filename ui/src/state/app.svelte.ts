@@ -1,0 +1,135 @@
+/** What the window is showing: the one place that says where the person is. */
+import { getContext, setContext } from 'svelte';
+import { parse, type Filter } from '../filter';
+import { asFailure, type Args, type CommandName, type Host, type Result } from '../host';
+import type { Failure, Screen, Subject, Theme } from '../host/contract/types';
+import { ConfigDesk } from './config-desk.svelte';
+import { Topology } from './topology.svelte';
+import { Views } from './views.svelte';
+
+/** What stands over the screen. */
+export type Overlay =
+  | { readonly kind: 'palette'; readonly commands: boolean }
+  | { readonly kind: 'evidence'; readonly subject: Subject; readonly fact: string }
+  | { readonly kind: 'keys' }
+  | { readonly kind: 'register'; readonly like: string | null }
+  | { readonly kind: 'deregister'; readonly source: string; readonly instance: string; readonly name: string }
+  | { readonly kind: 'connect' };
+
+export class App {
+  screen = $state<Screen>('topology');
+  selection = $state.raw<Subject | null>(null);
+  inspecting = $state(false);
+  /** Shows what was found on this computer, also when something is connected already. */
+  adding = $state(false);
+  overlay = $state.raw<Overlay | null>(null);
+  /** Terms of the filter that stand, and the one that is being typed. */
+  filterTerms = $state.raw<readonly string[]>([]);
+  filterDraft = $state('');
+  theme = $state<Theme>('system');
+  /** The latest thing that went wrong with what the person asked for. */
+  failure = $state.raw<Failure | null>(null);
+  /** One sentence about what was just done. */
+  said = $state('');
+
+  readonly views: Views;
+  readonly topology: Topology;
+  readonly desk: ConfigDesk;
+  private readonly parsed: Filter = $derived(parse([...this.filterTerms, this.filterDraft].join(' ')));
+
+  constructor(readonly host: Host) {
+    this.views = new Views(host);
+    this.topology = new Topology(host, this.views.topology);
+    this.desk = new ConfigDesk(this);
+  }
+
+  get filter(): Filter {
+    return this.parsed;
+  }
+
+  /** Nothing is connected, or the person asked for more: the first screen. */
+  get atFirstRun(): boolean {
+    return this.adding || this.views.shell.head?.live === 'nothing';
+  }
+
+  go(screen: Screen): void {
+    this.adding = false;
+    this.screen = screen;
+  }
+
+  /** Selects without opening anything: the cursor of a table or of the topology. */
+  select(subject: Subject | null): void {
+    this.selection = subject;
+    if (subject === null) this.inspecting = false;
+  }
+
+  inspect(subject: Subject): void {
+    this.selection = subject;
+    this.inspecting = true;
+  }
+
+  /** Opens a thing where it lives. */
+  open(subject: Subject): void {
+    if (subject.kind === 'config') {
+      this.go('config');
+      void this.desk.open(subject.id);
+      return;
+    }
+    if (subject.kind === 'source') this.go('sources');
+    else if (this.screen === 'config' || this.screen === 'sources') this.go('topology');
+    this.inspect(subject);
+    if (this.screen === 'topology') this.topology.reveal(subject);
+  }
+
+  clearFilter(): void {
+    this.filterTerms = [];
+    this.filterDraft = '';
+  }
+
+  /** Closes the topmost: overlay, then the inspector, then the filter. True when there was something. */
+  back(): boolean {
+    if (this.overlay !== null) this.overlay = null;
+    else if (this.failure !== null) this.failure = null;
+    else if (this.adding) this.adding = false;
+    else if (this.screen === 'config' && this.desk.back()) return true;
+    else if (this.inspecting) this.inspecting = false;
+    else if (this.filter.text.trim() !== '') this.clearFilter();
+    else if (this.selection !== null) this.selection = null;
+    else return false;
+    return true;
+  }
+
+  /** Asks the host on the person's behalf; a failure is shown, and nothing comes back. */
+  async ask<N extends Exclude<CommandName, 'subscribe'>>(name: N, args: Args<N>): Promise<Result<N> | undefined> {
+    try {
+      const answer = await this.host.call(name, args);
+      this.failure = null;
+      return answer;
+    } catch (thrown) {
+      this.failure = asFailure(thrown);
+      return undefined;
+    }
+  }
+
+  async readPreferences(): Promise<void> {
+    const preferences = await this.ask('preferences_read', {});
+    if (preferences !== undefined) this.theme = preferences.theme;
+  }
+
+  switchTheme(): void {
+    const order: readonly Theme[] = ['system', 'dark', 'light'];
+    this.theme = order[(order.indexOf(this.theme) + 1) % order.length] ?? 'system';
+    void this.ask('preferences_write', { theme: this.theme });
+    this.said = `Theme: ${this.theme === 'system' ? 'as the system has it' : this.theme}`;
+  }
+}
+
+const KEY = Symbol('app');
+
+export function provideApp(host: Host): App {
+  return setContext(KEY, new App(host));
+}
+
+export function useApp(): App {
+  return getContext<App>(KEY);
+}

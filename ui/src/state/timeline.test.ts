@@ -1,0 +1,46 @@
+import { expect, test } from 'vitest';
+import type { Lane, TimelineRow } from '../host/contract/types';
+import { bars, roomy, runs, SLOT_MS, ticks } from './timeline';
+
+function event(at: number, id: string, from: string, to: string, lane: Lane = 'health'): TimelineRow {
+  const tone = to === 'critical' ? 'critical' : 'normal';
+  return { key: `${at}${id}`, at, lane, subject: { kind: 'service', id }, title: id, from, to, detail: '', tone, edit: null };
+}
+
+const quiet = new Set(['passing']);
+
+test('a state lasts until the next event of the same thing, and the last one until now', () => {
+  const rows = [event(200, 'a', 'passing', 'warning'), event(300, 'b', 'passing', 'critical'), event(500, 'a', 'warning', 'passing')];
+  expect(runs(rows, 'health', quiet, 0, 1000)).toEqual([
+    { from: 200, to: 500, state: 'warning', subject: 'service a' },
+    { from: 300, to: 1000, state: 'critical', subject: 'service b' },
+  ]);
+});
+
+test('what was so before the first event is drawn from the beginning', () => {
+  expect(runs([event(500, 'a', 'critical', 'passing')], 'health', quiet, 100, 1000)).toEqual([
+    { from: 100, to: 500, state: 'critical', subject: 'service a' },
+  ]);
+});
+
+test('bars count transitions, not edits', () => {
+  const rows = [event(10, 'a', '', 'critical'), event(20, 'a', '', 'passing'), event(SLOT_MS + 1, 'a', '', 'critical'), event(5, 'k', '', 'x', 'edits')];
+  expect(bars(rows, 0, 1e6)).toEqual([
+    { at: 0, critical: 1, warning: 0, normal: 1 },
+    { at: SLOT_MS, critical: 1, warning: 0, normal: 0 },
+  ]);
+});
+
+test.each([
+  [5 * 60_000, 5, '−1 min'],
+  [30 * 60_000, 6, '−5 min'],
+  [6 * 3_600_000, 6, '−1 h'],
+])('an axis of %d ms has %d marks', (span, n, first) => {
+  expect(ticks(span)).toHaveLength(n);
+  expect(ticks(span)[0]?.label).toBe(first);
+});
+
+test('of labels without room the newer one stays', () => {
+  const placed = roomy([{ x: 200, width: 80, item: 'old' }, { x: 220, width: 80, item: 'new' }, { x: 20, width: 80, item: 'edge' }], 0);
+  expect([...placed.keys()]).toEqual(['new']);
+});
