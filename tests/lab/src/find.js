@@ -3,7 +3,7 @@ const [role, name] = arguments;
 const implied = {
   button: 'button', link: 'a[href]', textbox: 'input:not([type]), input[type=text], input[type=search], textarea',
   checkbox: 'input[type=checkbox]', radio: 'input[type=radio]', combobox: 'select', heading: 'h1, h2, h3, h4',
-  navigation: 'nav', main: 'main', banner: 'header', complementary: 'aside', dialog: 'dialog', table: 'table', row: 'tr',
+  navigation: 'nav', main: 'main', region: 'section[aria-label]', banner: 'header', complementary: 'aside', dialog: 'dialog', table: 'table', row: 'tr',
   cell: 'td', columnheader: 'th', list: 'ul, ol', listitem: 'li', form: 'form', searchbox: 'input[type=search]',
 };
 const selector = `[role="${role}"]` + (implied[role] ? `, :is(${implied[role]}):not([role])` : '');

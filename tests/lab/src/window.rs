@@ -177,6 +177,30 @@ impl Window {
         }
     }
 
+    /// Waits until the page no longer shows this text.
+    pub async fn await_text_without(&self, text: &str) {
+        let seen = until(&format!("the text “{text}” to go"), PATIENCE, async || {
+            if self.text().await.contains(text) { Err("it is shown") } else { Ok(()) }
+        })
+        .await;
+        if let Err(error) = seen {
+            panic!("{error}\n{}", self.text().await);
+        }
+    }
+
+    /// The ids of the app's own processes: those that were given this window's home.
+    pub fn app_processes(&self) -> Vec<u32> {
+        let home = format!("HOME={}\0", self.home.path().display());
+        let pids = std::fs::read_dir("/proc").expect("a /proc").filter_map(|entry| {
+            let folder = entry.ok()?.path();
+            let pid = folder.file_name()?.to_str()?.parse().ok()?;
+            let runs_app = std::fs::read_link(folder.join("exe")).ok()?.file_name()?.to_str() == Some("binnacle");
+            let environment = std::fs::read(folder.join("environ")).ok()?;
+            (runs_app && String::from_utf8_lossy(&environment).contains(&home)).then_some(pid)
+        });
+        pids.collect()
+    }
+
     /// Everything that is written on the page.
     pub async fn text(&self) -> String {
         let text = self.driver.execute("return document.body.innerText", vec![]).await;
