@@ -135,7 +135,7 @@ pub(crate) enum Command {
     Snapshot(snapshot::Arguments),
     Watch(watch::Arguments),
     Config(config::Arguments),
-    Register(registration::Register),
+    Register(Box<registration::Register>),
     Deregister(registration::Deregister),
     Doctor(doctor::Arguments),
     Demo(demo::Arguments),

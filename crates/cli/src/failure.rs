@@ -8,6 +8,8 @@ use binnacle_sources::{ErrorKind, SourceError};
 use binnacle_view::text::visible;
 use serde_json::{Value, json};
 
+use crate::page::Page;
+
 /// What the exit code says. A part of the contract for programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Exit {
@@ -52,7 +54,7 @@ pub(crate) struct Failure {
     /// What to do next.
     pub(crate) hint: String,
     /// The source that it concerns.
-    pub(crate) source: Option<String>,
+    pub(crate) source: Option<Box<str>>,
     /// How the process ends.
     pub(crate) exit: Exit,
     /// Further failures of the same command, each of another source.
@@ -99,7 +101,7 @@ impl Failure {
 
     /// The same failure, concerning this source.
     pub(crate) fn of(mut self, source: impl std::fmt::Display) -> Self {
-        self.source = Some(source.to_string());
+        self.source = Some(source.to_string().into());
         self
     }
 
@@ -109,7 +111,7 @@ impl Failure {
             code: fault.code.to_string(),
             message: fault.detail.to_string(),
             hint: fault.hint.to_string(),
-            source: Some(source.to_owned()),
+            source: Some(source.into()),
             exit: Exit::Unreachable,
             more: Vec::new(),
         }
@@ -152,18 +154,14 @@ impl Failure {
 
     /// As text, one line a failure: `error[code]: what. hint`.
     pub(crate) fn text(&self, severity: &str) -> String {
-        let mut text = String::new();
+        let mut text = Page::default();
         for failure in std::iter::once(self).chain(&self.more) {
             let message = visible(failure.message.trim_end_matches('.'), false);
             let source = failure.source.as_deref().filter(|source| !message.contains(*source));
             let whose = source.map(|source| format!("{}: ", visible(source, false))).unwrap_or_default();
-            text.push_str(&format!(
-                "{severity}[{}]: {whose}{message}. {}\n",
-                failure.code,
-                visible(&failure.hint, false)
-            ));
+            text.line(format!("{severity}[{}]: {whose}{message}. {}", failure.code, visible(&failure.hint, false)));
         }
-        text
+        text.text()
     }
 
     /// As one JSON object.
@@ -206,7 +204,7 @@ impl From<EditError> for Failure {
             ExitClass::Refused => Exit::Refused,
         };
         let source = match &error {
-            EditError::UnknownSource(source) | EditError::NoStore(source) => Some(source.to_string()),
+            EditError::UnknownSource(source) | EditError::NoStore(source) => Some(source.to_string().into()),
             _ => None,
         };
         Self { code: error.code(), message: error.to_string(), hint: error.hint(), source, exit, more: Vec::new() }

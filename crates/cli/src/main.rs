@@ -4,6 +4,7 @@ mod arguments;
 mod commands;
 mod duration;
 mod failure;
+mod page;
 mod process;
 mod session;
 mod table;

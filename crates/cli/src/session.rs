@@ -144,10 +144,10 @@ impl Session {
 
     /// The demo fleet, for a command that does not run the engine; `None` unless `--demo`. It runs until it is dropped.
     pub(crate) async fn demo(&self) -> Result<Option<Demo>, Failure> {
-        match self.global.demo {
-            true => Ok(Some(Demo::start().await.map_err(|error| EngineError::Demo(Box::new(error)))?)),
-            false => Ok(None),
+        if !self.global.demo {
+            return Ok(None);
         }
+        Ok(Some(Demo::start().await.map_err(|error| EngineError::Demo(Box::new(error)))?))
     }
 
     /// Where edits are recorded.

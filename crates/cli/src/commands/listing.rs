@@ -69,10 +69,8 @@ pub(crate) fn health_cell(health: Health, stale: bool) -> Cell {
         Health::Warning => Tone::Warning,
         Health::Critical => Tone::Bad,
     };
-    match stale {
-        true => Cell::text(format!("{} (stale)", health.word())).in_tone(tone),
-        false => Cell::text(health.word()).in_tone(tone),
-    }
+    let age = if stale { " (stale)" } else { "" };
+    Cell::text(format!("{}{age}", health.word())).in_tone(tone)
 }
 
 /// Calls per second, share of errors and the 95th percentile, each a dash when nobody measured it.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use binnacle_engine::registry::{CarriedOut, Registry};
-use binnacle_model::id::{InstanceId, SourceId};
-use binnacle_model::snapshot::{Ability, Snapshot};
+use binnacle_model::id::{InstanceId, SourceId, SourceKind};
+use binnacle_model::snapshot::Snapshot;
 use binnacle_sources::register::{
     CheckDefinition, CheckMethod, PlannedRequest, Registration, RegistryPlan, Road, Verified,
 };
@@ -16,6 +16,7 @@ use super::config::Reach;
 use super::listing::pretty;
 use crate::arguments::{Form, Output};
 use crate::failure::{Exit, Failure};
+use crate::page::Page;
 use crate::session::Session;
 use crate::terminal::print;
 
@@ -216,13 +217,11 @@ async fn one_shot(session: &Session) -> Result<Registry, Failure> {
     Ok(Registry::new(reach, session.history()?, session.clock.clone(), session.actor(), session.global.read_only))
 }
 
-/// The only source in which services can be registered.
+/// The only registry that is there. What the token may do is for the registry to say.
 fn only_registry(snapshot: &Snapshot) -> Result<SourceId, Failure> {
-    let can = |source: &&SourceId| {
-        snapshot.sources.get(*source).is_some_and(|source| source.status.abilities.contains(&Ability::Register))
-    };
-    let able: Vec<&SourceId> = snapshot.sources.keys().filter(can).collect();
-    match able.as_slice() {
+    let registries: Vec<&SourceId> =
+        snapshot.sources.keys().filter(|source| source.kind() == Some(SourceKind::Consul)).collect();
+    match registries.as_slice() {
         [only] => Ok((*only).clone()),
         [] => Err(Failure::not_found(
             "no source is there in which services can be registered",
@@ -257,7 +256,7 @@ impl Errand<'_> {
         if self.how.dry_run {
             let text = match self.how.output.form {
                 Form::Json => pretty(&plan_json(plan))?,
-                Form::Table => format!("{}\nnothing was changed (dry run)\n", plan_words(plan)),
+                Form::Table => format!("{}nothing was changed (dry run)\n", plan_words(plan)),
             };
             print(text).await?;
             return Ok(Exit::Fine);
@@ -265,7 +264,7 @@ impl Errand<'_> {
         let done = self.registry.carry_out(plan, self.how.why.clone()).await?;
         let text = match self.how.output.form {
             Form::Json => pretty(&done_json(&done))?,
-            Form::Table => format!("{}\n{}\n", plan_words(plan), verified_words(&done)),
+            Form::Table => format!("{}{}\n", plan_words(plan), verified_words(&done)),
         };
         print(text).await?;
         match done.verified {
@@ -303,21 +302,22 @@ fn plan_json(plan: &RegistryPlan) -> Value {
 }
 
 fn plan_words(plan: &RegistryPlan) -> String {
-    let mut text = format!(
-        "{} by the {} of {}: {}\n",
+    let mut text = Page::default();
+    text.line(format!(
+        "{} by the {} of {}: {}",
         visible(plan.instance.as_str(), false),
         road_word(plan.road),
         visible(&plan.at, false),
         visible(&plan.why, false)
-    );
+    ));
     for request in &plan.requests {
-        text.push_str(&format!("  {} {}\n", visible(&request.method, false), visible(&request.path, false)));
-        visible(&request.body, true).lines().for_each(|line| text.push_str(&format!("    {line}\n")));
+        text.line(format!("  {} {}", visible(&request.method, false), visible(&request.path, false)));
+        visible(&request.body, true).lines().for_each(|line| text.line(format!("    {line}")));
     }
     for note in &plan.notes {
-        text.push_str(&format!("  {}\n", visible(note, false)));
+        text.line(format!("  {}", visible(note, false)));
     }
-    text.trim_end().to_owned()
+    text.text()
 }
 
 fn done_json(done: &CarriedOut) -> Value {

@@ -9,6 +9,7 @@ use super::listing::pretty;
 use crate::arguments::{Form, Output};
 use crate::duration;
 use crate::failure::{Exit, Failure};
+use crate::page::Page;
 use crate::session::Session;
 use crate::table::{Cell, Table, Tone};
 use crate::terminal::print;
@@ -107,14 +108,15 @@ fn table(session: &Session, engine: &Engine, snapshot: &Snapshot) -> String {
             Cell::text(&status.address),
         ]);
     }
-    let mut text = table.render(&session.terminal);
+    let mut text = Page::default();
+    text.lines(table.render(&session.terminal));
     for source in snapshot.sources.values() {
         for fault in source.status.fault.iter().chain(&source.status.partial) {
             let said = format!("{}: {}. {}", fault.code, fault.detail.trim_end_matches('.'), fault.hint);
-            text.push_str(&format!("{}  {}\n", visible(source.id.as_str(), false), visible(&said, false)));
+            text.line(format!("{}  {}", visible(source.id.as_str(), false), visible(&said, false)));
         }
     }
-    text
+    text.text()
 }
 
 fn tone(state: SourceState) -> Tone {

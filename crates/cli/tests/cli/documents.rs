@@ -37,16 +37,16 @@ fn docs(name: &str) -> PathBuf {
 #[tokio::test]
 async fn the_reference_of_the_commands_is_what_help_prints() {
     let home = Home::new();
-    let mut text =
-        "# binnaclectl\n\nWhat `binnaclectl --help` and `binnaclectl COMMAND -h` print. A test keeps this page up \
-                    to date.\n\n```\n"
-            .to_owned();
-    text.push_str(&trimmed(&home.run(&["--help"]).await.exits(0).out));
-    text.push_str("```\n");
+    let mut sections = vec![
+        "# binnaclectl\n\nWhat `binnaclectl --help` and `binnaclectl COMMAND -h` print. A test keeps this page up to date.\n"
+            .to_owned(),
+        format!("```\n{}```\n", trimmed(&home.run(&["--help"]).await.exits(0).out)),
+    ];
     for command in COMMANDS {
         let help = home.run(&[command, &["-h"]].concat()).await.exits(0).out;
-        text.push_str(&format!("\n## {}\n\n```\n{}```\n", command.join(" "), trimmed(&without_globals(&help))));
+        sections.push(format!("## {}\n\n```\n{}```\n", command.join(" "), trimmed(&without_globals(&help))));
     }
+    let text = sections.join("\n");
     if std::env::var_os("BINNACLE_BLESS").is_some() {
         std::fs::write(docs("cli.md"), &text).unwrap();
     }
@@ -56,7 +56,8 @@ async fn the_reference_of_the_commands_is_what_help_prints() {
 
 /// No spaces at the ends of lines, one line break at the end.
 fn trimmed(text: &str) -> String {
-    text.trim_end().lines().map(|line| format!("{}\n", line.trim_end())).collect()
+    let lines: Vec<&str> = text.trim_end().lines().map(str::trim_end).collect();
+    lines.join("\n") + "\n"
 }
 
 /// The options that every command has stand once, at the top of the page.

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::diff::indented;
 use super::read;
+use crate::page::Page;
 use crate::table::Tone;
 use crate::terminal::Terminal;
 
@@ -67,25 +68,26 @@ fn wanted_json(intent: &Intent) -> Value {
 
 /// The plan for people: the difference, the guard, and what to know before.
 pub(super) fn plan_words(plan: &Plan, terminal: &Terminal) -> String {
-    let mut text = format!("plan for {} by {}\n", plan.source, visible(&plan.connection.to_string(), false));
+    let mut text = Page::default();
+    text.line(format!("plan for {} by {}", plan.source, visible(&plan.connection.to_string(), false)));
     for (key, request) in plan.keys.iter().zip(plan.preview()) {
-        text.push_str(&format!("\n{}\n", visible(key.id.as_str(), false)));
-        text.push_str(&change(key, terminal));
-        text.push_str(&format!("  {}\n", visible(&request, false)));
+        text.line(format!("\n{}", visible(key.id.as_str(), false)));
+        text.lines(change(key, terminal));
+        text.line(format!("  {}", visible(&request, false)));
         for note in &key.notes {
-            text.push_str(&format!("  {}\n", visible(&note.sentence(), false)));
+            text.line(format!("  {}", visible(&note.sentence(), false)));
         }
         if !key.beneath.keys.is_empty() {
             let more = if key.beneath.more { " and more" } else { "" };
-            text.push_str(&format!("  under it: {}{more}\n", visible(&key.beneath.keys.join(", "), false)));
+            text.line(format!("  under it: {}{more}", visible(&key.beneath.keys.join(", "), false)));
         }
         if let Permission::Denied(says) = &key.permission {
             let denied = format!("this token may not write it: {}", visible(says, false));
-            text.push_str(&format!("  {}\n", Tone::Bad.paint(&denied, terminal)));
+            text.line(format!("  {}", Tone::Bad.paint(&denied, terminal)));
         }
     }
-    text.push_str("\nnothing was written (dry run)\n");
-    text
+    text.line("\nnothing was written (dry run)");
+    text.text()
 }
 
 /// What an edit changes in one key, line by line.
@@ -104,16 +106,16 @@ fn lines(before: &[u8], after: &[u8], terminal: &Terminal) -> String {
     };
     let diff = similar::TextDiff::from_lines(before_text, after_text);
     let diff = indented(&diff.unified_diff().context_radius(3).missing_newline_hint(false).to_string());
-    diff.lines()
-        .map(|line| {
-            let tone = match line.trim_start().as_bytes().first() {
-                Some(b'-') => Tone::Bad,
-                Some(b'+') => Tone::Good,
-                _ => Tone::Plain,
-            };
-            format!("{}\n", tone.paint(line, terminal))
-        })
-        .collect()
+    let mut page = Page::default();
+    for line in diff.lines() {
+        let tone = match line.trim_start().as_bytes().first() {
+            Some(b'-') => Tone::Bad,
+            Some(b'+') => Tone::Good,
+            _ => Tone::Plain,
+        };
+        page.line(tone.paint(line, terminal));
+    }
+    page.text()
 }
 
 /// The result as JSON.
@@ -149,7 +151,7 @@ pub(super) fn applied_json(plan: &Plan, applied: &Applied) -> Value {
 
 /// The result for people.
 pub(super) fn applied_words(plan: &Plan, applied: &Applied) -> String {
-    let mut text = String::new();
+    let mut text = Page::default();
     for (plan, key) in plan.keys.iter().zip(&applied.keys) {
         let what = match (plan.after(), &plan.before, key.version) {
             (None, _, _) => "removed".to_owned(),
@@ -164,16 +166,16 @@ pub(super) fn applied_words(plan: &Plan, applied: &Applied) -> String {
             Verified::Otherwise => "but the store has something else under this version".to_owned(),
             Verified::NotRead(code) => format!("could not be read back ({code})"),
         };
-        text.push_str(&format!("{}: {what}, {verified}\n", visible(key.id.as_str(), false)));
+        text.line(format!("{}: {what}, {verified}", visible(key.id.as_str(), false)));
     }
-    text.push_str(&match applied.undo {
+    text.lines(match applied.undo {
         UndoReach::Always => format!("edit {0}; take it back with: binnaclectl config undo {0}\n", applied.edit),
         UndoReach::WhileRunning => {
             format!("edit {}; a secret is not recorded, so it cannot be undone later\n", applied.edit)
         }
         UndoReach::Never => format!("edit {}; it cannot be undone, since its version is not known\n", applied.edit),
     });
-    text
+    text.text()
 }
 
 /// A refusal as JSON: base, theirs, yours and their merge for each key.
@@ -212,20 +214,20 @@ fn merged_json(merge: &Merge) -> Value {
 
 /// A refusal for people: what is there now against what was wanted, and how both go together.
 pub(super) fn refused_words(conflicts: &[KeyConflict], terminal: &Terminal) -> String {
-    let mut text = String::new();
+    let mut text = Page::default();
     for conflict in conflicts {
-        text.push_str(&format!("{}\n", visible(&conflict.sentence(), false)));
+        text.line(visible(&conflict.sentence(), false));
         let theirs = conflict.theirs.as_ref().map_or(&[][..], |theirs| &theirs.bytes);
         match &conflict.yours {
             Intent::Put { bytes, .. } => {
-                text.push_str("  theirs (-) against yours (+):\n");
-                text.push_str(&lines(theirs, bytes, terminal));
+                text.line("  theirs (-) against yours (+):");
+                text.lines(lines(theirs, bytes, terminal));
             }
-            Intent::Delete => text.push_str("  yours removes it; theirs changed it\n"),
+            Intent::Delete => text.line("  yours removes it; theirs changed it"),
         }
-        text.push_str(&merge_words(conflict, terminal));
+        text.lines(merge_words(conflict, terminal));
     }
-    text
+    text.text()
 }
 
 fn merge_words(conflict: &KeyConflict, terminal: &Terminal) -> String {
@@ -233,18 +235,16 @@ fn merge_words(conflict: &KeyConflict, terminal: &Terminal) -> String {
     match &conflict.merge {
         Merge::Same => "  both say the same: nothing is left to write\n".to_owned(),
         Merge::ChooseSide => "  one side must be chosen whole\n".to_owned(),
-        Merge::Text(merged) => match merged.text() {
-            Some(whole) => {
-                let expect = conflict.theirs.as_ref().map_or("absent".to_owned(), |theirs| theirs.version.to_string());
-                let both = lines(theirs, whole.as_bytes(), terminal);
-                format!("  both together, against theirs (write it with --expect {expect}):\n{both}")
+        Merge::Text(merged) => {
+            let choices = merged.conflicts();
+            let whole = merged.resolved(&vec![Side::Yours; choices]).unwrap_or_default();
+            let both = lines(theirs, whole.as_bytes(), terminal);
+            let version = conflict.theirs.as_ref().map_or("absent".to_owned(), |theirs| theirs.version.to_string());
+            match choices {
+                0 => format!("  both together, against theirs (write it with --expect {version}):\n{both}"),
+                1 => format!("  one place was changed by both; with yours in it, against theirs:\n{both}"),
+                _ => format!("  {choices} places were changed by both; with yours in each, against theirs:\n{both}"),
             }
-            None => {
-                let yours = merged.resolved(&vec![Side::Yours; merged.conflicts()]).unwrap_or_default();
-                let both = lines(theirs, yours.as_bytes(), terminal);
-                let choices = merged.conflicts();
-                format!("  {choices} place(s) were changed by both; with yours in each, against theirs:\n{both}")
-            }
-        },
+        }
     }
 }

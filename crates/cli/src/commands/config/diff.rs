@@ -14,6 +14,7 @@ use super::reach::{Reach, place, store_of};
 use crate::arguments::{Form, Output};
 use crate::commands::listing::pretty;
 use crate::failure::{Exit, Failure};
+use crate::page::Page;
 use crate::session::Session;
 use crate::table::Tone;
 use crate::terminal::print;
@@ -79,9 +80,8 @@ async fn side(reach: &Reach, id: &str) -> Result<Side, Failure> {
     let read = paths.into_iter().map(|key| value(store, &source, key));
     let values: Vec<(String, Option<StoredValue>)> =
         stream::iter(read).buffer_unordered(AT_A_TIME).try_collect().await?;
-    let below = |key: String| match path.is_empty() {
-        true => format!("/{key}"),
-        false => key.strip_prefix(&path).unwrap_or(&key).to_owned(),
+    let below = |key: String| {
+        if path.is_empty() { format!("/{key}") } else { key.strip_prefix(&path).unwrap_or(&key).to_owned() }
     };
     let side: Side = values.into_iter().filter_map(|(key, value)| Some((below(key), value?.bytes))).collect();
     if side.is_empty() {
@@ -153,18 +153,20 @@ impl Comparison {
         if self.equal {
             return "both say the same\n".to_owned();
         }
-        let mut text = String::new();
+        let mut text = Page::default();
         for (paths, id) in [(&self.only_left, &arguments.left), (&self.only_right, &arguments.right)] {
             if !paths.is_empty() {
                 let id = id.trim_end_matches('/');
-                text.push_str(&format!("only {} has:\n", visible(id, false)));
-                paths.iter().for_each(|path| text.push_str(&format!("  {}\n", visible(&format!("{id}{path}"), false))));
+                text.line(format!("only {} has:", visible(id, false)));
+                for path in paths {
+                    text.line(format!("  {}", visible(&format!("{id}{path}"), false)));
+                }
             }
         }
         for changed in &self.changed {
-            text.push_str(&changed.words(session, arguments));
+            text.lines(changed.words(session, arguments));
         }
-        text
+        text.text()
     }
 }
 
@@ -190,7 +192,8 @@ impl Changed {
 
     fn words(&self, session: &Session, arguments: &Arguments) -> String {
         let id = format!("{}{}", arguments.left.trim_end_matches('/'), self.path);
-        let mut text = format!("{}\n", visible(&id, false));
+        let mut text = Page::default();
+        text.line(visible(&id, false));
         let side = |value: &Option<serde_json::Value>| {
             value.as_ref().map_or_else(|| "(not there)".to_owned(), |value| visible(&value.to_string(), false))
         };
@@ -200,20 +203,22 @@ impl Changed {
                 if difference.at.is_empty() { String::new() } else { format!("{}: ", visible(&difference.at, false)) };
             let (left, right) =
                 (Tone::Bad.paint(&left, &session.terminal), Tone::Good.paint(&right, &session.terminal));
-            text.push_str(&format!("  {at}{left} → {right}\n"));
+            text.line(format!("  {at}{left} → {right}"));
         }
         match (&self.by_meaning, &self.lines) {
-            (None, Some(lines)) => text.push_str(&indented(lines)),
-            (None, None) => text.push_str(&format!("  binary: {} → {} bytes\n", self.left_size, self.right_size)),
+            (None, Some(lines)) => text.lines(indented(lines)),
+            (None, None) => text.line(format!("  binary: {} → {} bytes", self.left_size, self.right_size)),
             (Some(_), _) => {}
         }
-        text
+        text.text()
     }
 }
 
 /// The lines of a diff, indented and harmless.
 pub(super) fn indented(lines: &str) -> String {
-    visible(lines, true).lines().map(|line| format!("  {line}\n")).collect()
+    let mut page = Page::default();
+    visible(lines, true).lines().for_each(|line| page.line(format!("  {line}")));
+    page.text()
 }
 
 #[cfg(test)]

@@ -39,9 +39,10 @@ pub(super) async fn run(session: &Session, arguments: &Arguments) -> Result<Exit
     let key = arguments.id.as_deref().map(reach::place).transpose()?;
     let place = session.history_place()?;
     // Looking does not make the file.
-    let records = match place.exists() {
-        true => History::open(&place)?.edits(&Filter { key, newest: arguments.last })?,
-        false => Vec::new(),
+    let records = if place.exists() {
+        History::open(&place)?.edits(&Filter { key, newest: arguments.last })?
+    } else {
+        Vec::new()
     };
     let text = match arguments.output.form {
         Form::Json => pretty(&records.iter().map(json).collect::<Vec<_>>())?,
