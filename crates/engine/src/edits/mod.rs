@@ -87,6 +87,12 @@ impl Edits {
         Ok(value)
     }
 
+    /// The largest value that the source's store takes, in bytes.
+    pub async fn value_limit_bytes(&self, source: &SourceId) -> Result<u64, EditError> {
+        let connection = self.stores.connection_of(source).await?;
+        Ok(store_of(&*connection, source)?.value_limit_bytes())
+    }
+
     /// The audit, the newest first: of one key, or of all. Values are not part of it; [`Edits::audited`] has them.
     pub async fn history(&self, key: Option<&ConfigId>, newest: u32) -> Result<Vec<AuditEntry>, EditError> {
         let key = key.map(place_of).transpose()?;
