@@ -15,8 +15,10 @@ use binnacle_engine::edits::{
 use binnacle_history::History;
 use binnacle_model::derive::config_id;
 use binnacle_model::id::{ConfigId, SourceId, SourceKind};
-use binnacle_sources::edit::{Guard, StoredValue};
-use binnacle_sources::{Connection, ConnectionSpec, Environment};
+use binnacle_sources::edit::{ConfigStore, Guard, KeyWrite, Outcome, Permission, StoredValue};
+use binnacle_sources::{Connection, ConnectionSpec, Environment, Meter, Outbox, Probe, SourceError};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 const SOURCE: &str = "consul:demo";
 
@@ -59,9 +61,18 @@ impl Desk {
 }
 
 fn edits(registry: &Registry, history: Arc<History>, read_only: bool) -> Edits {
+    Edits::new(
+        Arc::new(OneConnection(connection(registry))),
+        history,
+        Clock::system(),
+        "ada@ship".to_owned(),
+        read_only,
+    )
+}
+
+fn connection(registry: &Registry) -> Arc<dyn Connection> {
     let spec = ConnectionSpec { kind: SourceKind::Consul, place: registry.url().to_string() };
-    let connection = binnacle_sources::open(&spec, &Environment::default()).unwrap();
-    Edits::new(Arc::new(OneConnection(connection)), history, Clock::system(), "ada@ship".to_owned(), read_only)
+    binnacle_sources::open(&spec, &Environment::default()).unwrap()
 }
 
 fn edits_of_somebody_else(registry: &Registry) -> Edits {
@@ -403,4 +414,100 @@ async fn an_edit_that_cannot_be_recorded_is_not_sent() {
     let error = edits.apply(&plan, None).await.unwrap_err();
     assert!(error.code().starts_with("history."), "{error}");
     assert_eq!(desk.read("a").await, None);
+}
+
+/// A store in which somebody else writes right after each write and before the read-back. No real server can be made to
+/// show this at a chosen moment; everything else is the real connection's.
+struct OvertakenStore {
+    connection: Arc<dyn Connection>,
+    other: Edits,
+}
+
+impl OvertakenStore {
+    fn store(&self) -> &dyn ConfigStore {
+        self.connection.config_store().unwrap()
+    }
+}
+
+#[async_trait]
+impl ConfigStore for OvertakenStore {
+    fn value_limit_bytes(&self) -> u64 {
+        self.store().value_limit_bytes()
+    }
+
+    async fn read(&self, source: &SourceId, path: &str) -> Result<Option<StoredValue>, SourceError> {
+        self.store().read(source, path).await
+    }
+
+    async fn beneath(&self, source: &SourceId, path: &str, limit: usize) -> Result<Vec<String>, SourceError> {
+        self.store().beneath(source, path, limit).await
+    }
+
+    async fn may_write(&self, source: &SourceId, path: &str) -> Result<Permission, SourceError> {
+        self.store().may_write(source, path).await
+    }
+
+    async fn write(&self, source: &SourceId, writes: &[KeyWrite]) -> Result<Outcome, SourceError> {
+        let outcome = self.store().write(source, writes).await;
+        for key in writes {
+            write_later(&self.other, &key.path).await;
+        }
+        outcome
+    }
+}
+
+async fn write_later(other: &Edits, path: &str) {
+    write(other, put(path, b"a moment later")).await;
+}
+
+#[async_trait]
+impl Connection for OvertakenStore {
+    fn spec(&self) -> &ConnectionSpec {
+        self.connection.spec()
+    }
+
+    fn meter(&self) -> &Arc<Meter> {
+        self.connection.meter()
+    }
+
+    async fn probe(&self) -> Result<Probe, SourceError> {
+        self.connection.probe().await
+    }
+
+    async fn reaches(&self, source: &SourceId) -> Result<bool, SourceError> {
+        self.connection.reaches(source).await
+    }
+
+    async fn run(&self, out: Outbox, nudge: Arc<Notify>, cancel: CancellationToken) {
+        self.connection.run(out, nudge, cancel).await;
+    }
+
+    fn config_store(&self) -> Option<&dyn ConfigStore> {
+        Some(self)
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_somebody_changed_right_after_is_applied_and_said_to_be_changed_since() {
+    let desk = Desk::new().await;
+    desk.put("a", b"1").await;
+    desk.put("b", b"1").await;
+    let overtaken =
+        OvertakenStore { connection: connection(&desk.registry), other: edits_of_somebody_else(&desk.registry) };
+    let stores = Arc::new(OneConnection(Arc::new(overtaken)));
+    let edits = Edits::new(stores, desk.history.clone(), Clock::system(), "ada@ship".to_owned(), false);
+
+    let plan = edits.plan(vec![put("a", b"2"), delete("b")]).await.unwrap();
+    let applied = edits.apply(&plan, None).await.unwrap();
+    let now = desk.read("a").await.unwrap();
+    assert_eq!(applied.keys[0].verified, Verified::ChangedSince(Some(now.version)));
+    assert!(applied.keys[0].version.unwrap() < now.version);
+    let created_again = desk.read("b").await.unwrap().version;
+    assert_eq!(applied.keys[1].verified, Verified::ChangedSince(Some(created_again)));
+    let line = edits.audited(applied.edit).await.unwrap();
+    assert_eq!(
+        (line.state, line.keys[0].after.as_ref().unwrap().version),
+        (EditState::Applied, applied.keys[0].version)
+    );
+    refused(edits.plan_undo(applied.edit).await);
 }
