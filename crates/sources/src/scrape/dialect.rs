@@ -12,8 +12,7 @@ use serde::de::value::{Error as WordError, StrDeserializer};
 
 use super::exposition::Labels;
 
-/// The dialects that come with Binnacle, each by its file.
-pub const BUILT_IN: [(&str, &str); 1] = [("demo.toml", include_str!("dialects/demo.toml"))];
+include!(concat!(env!("OUT_DIR"), "/dialects.rs"));
 
 /// The dialects that come with Binnacle.
 pub fn built_in() -> &'static [Dialect] {

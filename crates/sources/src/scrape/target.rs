@@ -50,6 +50,8 @@ impl Target {
         let host = match url.host() {
             Some(Host::Ipv4(ip)) => ip.to_string(),
             Some(Host::Ipv6(ip)) => ip.to_string(),
+            // By RFC 6761 it is this machine; registries know processes here by the number.
+            Some(Host::Domain("localhost")) => Ipv4Addr::LOCALHOST.to_string(),
             Some(Host::Domain(name)) => name.to_owned(),
             None => return Err(refused("it names no host".to_owned(), &form)),
         };
@@ -160,6 +162,7 @@ mod tests {
         for (place, url, host, port, short) in [
             ("127.0.0.1:9100", "http://127.0.0.1:9100/metrics", "127.0.0.1", 9100, "127.0.0.1:9100"),
             ("http://node/", "http://node/metrics", "node", 80, "node:80"),
+            ("localhost:9100", "http://localhost:9100/metrics", "127.0.0.1", 9100, "127.0.0.1:9100"),
             ("https://node/stats?x=1", "https://node/stats?x=1", "node", 443, "node:443/stats"),
             ("http://[::1]:9/metrics", "http://[::1]:9/metrics", "::1", 9, "[::1]:9"),
         ] {
