@@ -262,6 +262,7 @@ async fn a_token_writes_where_it_may_and_is_told_before_where_it_may_not() {
     assert!(matches!(store.may_write(&dc1, "open/x").await.unwrap(), Permission::Denied(_)));
     assert!(matches!(store.write(&dc1, &write("team/x")).await.unwrap(), Outcome::Applied(_)));
     assert_eq!(store.write(&dc1, &write("open/x")).await.unwrap_err().kind, ErrorKind::AclDenied);
+    admin.kv_put("closed/x", b"1").await.unwrap();
     assert_eq!(store.read(&dc1, "closed/x").await.unwrap_err().kind, ErrorKind::AclDenied);
     let open = lab::shared::open().await.unwrap();
     let free = connect(&open.address(), &[]);

@@ -279,6 +279,10 @@ fn explain(error: &reqwest::Error) -> (ErrorKind, &'static str) {
     if let Some(tls) = find::<rustls::Error>(error) {
         return (ErrorKind::Tls, tls_hint(tls));
     }
+    // Over HTTP/2 the cause arrives as text alone.
+    if chain(error).contains("received fatal alert") {
+        return (ErrorKind::Tls, ALERTED);
+    }
     if error.is_timeout() {
         let hint = "See that the address is right and that nothing between drops the packets.";
         return (if error.is_connect() { ErrorKind::Unreachable } else { ErrorKind::TimedOut }, hint);
@@ -300,6 +304,8 @@ fn explain(error: &reqwest::Error) -> (ErrorKind, &'static str) {
     (ErrorKind::CutOff, "The connection broke while it was in use; it is tried again by itself.")
 }
 
+const ALERTED: &str = "The other side ended the handshake: it may ask for a client certificate that it trusts.";
+
 fn tls_hint(error: &rustls::Error) -> &'static str {
     use rustls::CertificateError::{
         Expired, ExpiredContext, NotValidForName, NotValidForNameContext, NotValidYet, NotValidYetContext,
@@ -318,9 +324,7 @@ fn tls_hint(error: &rustls::Error) -> &'static str {
         rustls::Error::InvalidMessage(_) => {
             "What answers at this port does not speak TLS: use http:// or another port."
         }
-        rustls::Error::AlertReceived(_) => {
-            "The other side ended the handshake: it may ask for a client certificate that it trusts."
-        }
+        rustls::Error::AlertReceived(_) => ALERTED,
         _ => "See the certificate, its authority and the server name.",
     }
 }

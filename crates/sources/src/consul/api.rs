@@ -49,6 +49,8 @@ pub(super) struct ConsulApi {
     basic_auth: Option<Secret>,
     scope: String,
     meter: Arc<Meter>,
+    /// True when TLS is spoken without a certificate of our own.
+    uncertified: bool,
 }
 
 /// A question: a path below `/v1/` (escaped), its query, and what to wait for. Never printed: the body may be a secret.
@@ -115,8 +117,9 @@ impl ConsulApi {
                 let _ = write!(scope, "&{name}={}", segment(value));
             }
         }
+        let uncertified = config.address.scheme() == "https" && config.tls.client_cert.is_none();
         let token = TokenKeeper::new(config.token);
-        Ok(Self { wire, shown, token, basic_auth: config.basic_auth, scope, meter })
+        Ok(Self { uncertified, wire, shown, token, basic_auth: config.basic_auth, scope, meter })
     }
 
     /// Where it is reached, without credentials.
@@ -180,7 +183,7 @@ impl ConsulApi {
             Ok(Ok(response)) => Ok((response, tried)),
             Ok(Err(error)) => {
                 self.meter.failed();
-                let failed = transport_error(SYSTEM, tried, &error);
+                let failed = self.explained(transport_error(SYSTEM, tried, &error));
                 Err(if changes_something && !was_never_sent(&error) { lost(failed) } else { failed })
             }
             Err(_) => {
@@ -194,6 +197,19 @@ impl ConsulApi {
                 };
                 Err(if changes_something { lost(failed) } else { failed })
             }
+        }
+    }
+
+    /// With TLS 1.3 a server refuses a missing client certificate after the handshake, and its reason may be lost with the
+    /// connection.
+    fn explained(&self, failed: SourceError) -> SourceError {
+        if failed.kind != ErrorKind::CutOff || !self.uncertified || self.meter.last_answer().is_some() {
+            return failed;
+        }
+        SourceError {
+            kind: ErrorKind::Tls,
+            hint: "It closes the connection before any answer: it may ask for a client certificate.".to_owned(),
+            ..failed
         }
     }
 
@@ -328,7 +344,7 @@ fn refusal(status: StatusCode, tried: &str, text: &str, anonymous: bool) -> Sour
             ErrorKind::Unsupported,
             "This Consul has no ACLs, or a proxy before it asks for a password (CONSUL_HTTP_AUTH).",
         ),
-        403 if text.contains("ACL not found") => (
+        403 if text.contains("ACL not found") && !anonymous => (
             ErrorKind::Unauthenticated,
             "The token is unknown or has expired: get a new one and set CONSUL_HTTP_TOKEN.",
         ),

@@ -17,6 +17,7 @@ mod edit;
 mod elements;
 mod listing;
 mod map;
+mod register;
 mod rights;
 mod standing;
 mod watch;
@@ -49,6 +50,7 @@ use crate::connection::{Connection, ConnectionSpec, Meter, Outbox, Probe};
 use crate::edit::ConfigStore;
 use crate::environment::Environment;
 use crate::error::{ErrorKind, SourceError};
+use crate::register::Registrar;
 
 /// The first half of this source's error codes.
 const SYSTEM: &str = "consul";
@@ -288,6 +290,10 @@ impl Connection for Consul {
     }
 
     fn config_store(&self) -> Option<&dyn ConfigStore> {
+        Some(self)
+    }
+
+    fn registrar(&self) -> Option<&dyn Registrar> {
         Some(self)
     }
 }

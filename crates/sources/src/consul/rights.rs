@@ -20,11 +20,8 @@ impl Datacenter<'_> {
     pub(super) async fn rights(&self) {
         loop {
             self.settled.notified().await;
-            for (ability, resource, names) in [
-                (Ability::EditConfig, "key", self.folders().await),
-                (Ability::Register, "service", self.some_services()),
-            ] {
-                if let Some(allowed) = self.may_any(resource, &names).await {
+            for (ability, resource) in [(Ability::EditConfig, "key"), (Ability::Register, "service")] {
+                if let Some(allowed) = self.may_write_some(resource).await {
                     self.lock().may(ability, allowed);
                 }
             }
@@ -33,11 +30,22 @@ impl Datacenter<'_> {
         }
     }
 
-    /// Whether writing is allowed on any of these names; `None` when Consul does not say.
+    /// Whether something of a kind may be written; `None` when Consul does not say. A token for a prefix may not write
+    /// everything: then some names that it may read are asked about.
+    async fn may_write_some(&self, resource: &'static str) -> Option<bool> {
+        if self.may_any(resource, &[String::new()]).await? {
+            return Some(true);
+        }
+        let names = if resource == "key" { self.some_keys().await } else { self.some_services() };
+        if names.is_empty() {
+            return Some(false);
+        }
+        self.may_any(resource, &names).await
+    }
+
     async fn may_any(&self, resource: &'static str, names: &[String]) -> Option<bool> {
-        let right = |segment| Right { resource, access: "write", segment };
-        let mut asked = vec![right("")];
-        asked.extend(names.iter().map(|name| right(name)));
+        let asked: Vec<Right<'_>> =
+            names.iter().map(|name| Right { resource, access: "write", segment: name }).collect();
         match verdicts(self.api, &self.name, &asked).await {
             Ok(Some(verdicts)) => Some(verdicts.iter().any(|verdict| verdict.allow)),
             Ok(None) => Some(true),
@@ -45,12 +53,13 @@ impl Datacenter<'_> {
         }
     }
 
-    /// The first folders and keys at the top: a token that may write anywhere may mostly write below one of them.
-    async fn folders(&self) -> Vec<String> {
-        let question =
-            Question { path: "kv/", query: "keys=&separator=%2F", dc: Some(&self.name), ..Question::default() };
+    /// Keys from all over the store.
+    async fn some_keys(&self) -> Vec<String> {
+        let question = Question { path: "kv/", query: "keys=", dc: Some(&self.name), ..Question::default() };
         let listed: Result<(Vec<String>, _), SourceError> = self.api.json(&question).await;
-        listed.map(|(names, _)| names).unwrap_or_default().into_iter().take(AT_ONCE).collect()
+        let names = listed.map(|(names, _)| names).unwrap_or_default();
+        let step = names.len().div_ceil(AT_ONCE).max(1);
+        names.into_iter().step_by(step).collect()
     }
 }
 
