@@ -1,0 +1,236 @@
+//! `binnaclectl` on real Consul servers.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use lab::Consul;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+
+use crate::binnaclectl::executable;
+
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// A home folder, and the variables of one shell.
+struct Shell {
+    home: TempDir,
+    variables: Vec<(String, String)>,
+}
+
+struct Ran {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+impl Shell {
+    fn new() -> Self {
+        Self { home: tempfile::tempdir().unwrap(), variables: Vec::new() }
+    }
+
+    /// The variables that the `consul` command would need for this server.
+    fn at(consul: &Consul) -> Self {
+        let mut shell = Self::new().with("CONSUL_HTTP_ADDR", consul.address());
+        if let Some(token) = consul.management_token() {
+            shell = shell.with("CONSUL_HTTP_TOKEN", token);
+        }
+        if let Some(certificate) = consul.client_certificate() {
+            shell = shell
+                .with("CONSUL_CACERT", certificate.ca.display())
+                .with("CONSUL_CLIENT_CERT", certificate.certificate.display())
+                .with("CONSUL_CLIENT_KEY", certificate.key.display());
+        }
+        shell
+    }
+
+    fn with(mut self, name: &str, value: impl std::fmt::Display) -> Self {
+        self.variables.retain(|(known, _)| known != name);
+        self.variables.push((name.to_owned(), value.to_string()));
+        self
+    }
+
+    async fn start(&self, arguments: &[&str]) -> Child {
+        let mut command = Command::new(executable().await);
+        command.args(arguments).env_clear().env("HOME", self.home.path()).env("USER", "tester");
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        command.spawn().unwrap()
+    }
+
+    #[track_caller]
+    fn run<'a>(&'a self, arguments: &'a [&'a str]) -> impl Future<Output = Ran> + 'a {
+        async move {
+            let child = self.start(arguments).await;
+            let output = tokio::time::timeout(DEADLINE, child.wait_with_output()).await;
+            let output = output.expect("the command takes too long").unwrap();
+            let text = |bytes| String::from_utf8(bytes).unwrap();
+            Ran { code: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }
+        }
+    }
+}
+
+impl Ran {
+    #[track_caller]
+    fn exits(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "stdout: {}\nstderr: {}", self.out, self.err);
+        self
+    }
+
+    #[track_caller]
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {}", self.out))
+    }
+
+    #[track_caller]
+    fn error(&self) -> Value {
+        serde_json::from_str(&self.err).unwrap_or_else(|error| panic!("{error}: {}", self.err))
+    }
+}
+
+#[tokio::test]
+async fn a_real_consul_is_read_and_its_health_is_a_yes_or_a_no() {
+    let consul = Consul::open().await.unwrap();
+    let client = consul.client().unwrap();
+    let shell = Shell::at(&consul);
+    client
+        .register(&json!({ "Name": "web", "ID": "web-1", "Address": "127.0.0.1", "Port": 80,
+        "Check": { "CheckID": "web-ttl", "TTL": "10m", "Status": "passing" } }))
+        .await
+        .unwrap();
+    shell.run(&["health"]).await.exits(0);
+    let snapshot = shell.run(&["snapshot"]).await.exits(0).json();
+    assert_eq!(snapshot["sources"][0]["id"], "consul:dc1");
+    assert!(
+        snapshot["services"].as_array().unwrap().iter().any(|service| service["id"] == "consul:dc1/web"),
+        "{snapshot}"
+    );
+    client.set_check("web-ttl", "fail", "disk full").await.unwrap();
+    let unwell = shell.run(&["health", "-o", "json"]).await.exits(1).json();
+    assert_eq!(unwell["reasons"][0]["output"], "disk full", "{unwell}");
+    shell.run(&["health", "consul"]).await.exits(0);
+}
+
+#[tokio::test]
+async fn flags_and_the_lock_of_a_key_survive_an_edit() {
+    let consul = lab::shared::open().await.unwrap();
+    let client = consul.client().unwrap();
+    let shell = Shell::at(consul);
+    client.kv_put_with_flags("cli/locked", b"one", 42).await.unwrap();
+    let session = client.session("cli").await.unwrap();
+    assert!(client.lock("cli/locked", &session, b"one").await.unwrap());
+    let before = client.kv_get("cli/locked").await.unwrap().unwrap();
+    shell.run(&["config", "set", "consul:dc1/kv/cli/locked", "--value", "two"]).await.exits(0);
+    let after = client.kv_get("cli/locked").await.unwrap().unwrap();
+    assert_eq!((after.value, after.flags), (b"two".to_vec(), before.flags));
+    assert_eq!(after.session, Some(session));
+}
+
+#[tokio::test]
+async fn a_write_by_another_program_is_never_overwritten() {
+    let consul = lab::shared::open().await.unwrap();
+    let client = consul.client().unwrap();
+    let shell = Shell::at(consul);
+    let id = "consul:dc1/kv/cli/contended";
+    client.kv_put("cli/contended", b"one").await.unwrap();
+    let seen =
+        shell.run(&["config", "get", id, "-o", "json"]).await.exits(0).json()["version"].as_str().unwrap().to_owned();
+    client.kv_put("cli/contended", b"theirs").await.unwrap();
+    let refused =
+        shell.run(&["config", "set", id, "--value", "ours", "--expect", &seen, "--errors", "json"]).await.exits(4);
+    assert_eq!(refused.error()["code"], "edit.refused");
+    assert_eq!(client.kv_get("cli/contended").await.unwrap().unwrap().value, b"theirs");
+    shell.run(&["config", "set", id, "--value", "ours"]).await.exits(0);
+    assert_eq!(client.kv_get("cli/contended").await.unwrap().unwrap().value, b"ours");
+}
+
+#[tokio::test]
+async fn what_a_token_may_not_do_is_refused_and_the_rest_works() {
+    let consul = lab::shared::secured().await.unwrap();
+    let client = consul.client().unwrap();
+    client.kv_put("cli/open/a", b"1").await.unwrap();
+    client.kv_put("cli/closed/a", b"1").await.unwrap();
+    let rules = r#"key_prefix "cli/open/" { policy = "write" } service_prefix "" { policy = "read" } node_prefix "" { policy = "read" }"#;
+    client.acl_policy("cli-open", rules).await.unwrap();
+    let token = client.acl_token(&["cli-open"]).await.unwrap();
+    let shell = Shell::at(consul).with("CONSUL_HTTP_TOKEN", &token);
+    shell.run(&["config", "set", "consul:dc1/kv/cli/open/a", "--value", "2"]).await.exits(0);
+    let refused =
+        shell.run(&["config", "set", "consul:dc1/kv/cli/closed/a", "--value", "2", "--errors", "json"]).await.exits(4);
+    assert!(!refused.err.contains(&token), "a token is never printed");
+    assert_eq!(client.kv_get("cli/closed/a").await.unwrap().unwrap().value, b"1");
+    let keys = shell.run(&["config", "ls", "consul:dc1/kv/cli/", "-o", "json"]).await.json();
+    assert_eq!(keys.as_array().unwrap().len(), 1, "{keys}");
+    shell.run(&["doctor"]).await.exits(0);
+}
+
+#[tokio::test]
+async fn a_certificate_that_does_not_match_and_a_missing_one_are_said() {
+    let consul = lab::shared::secured().await.unwrap();
+    let elsewhere = Shell::at(consul).with("CONSUL_HTTP_ADDR", consul.address_without_certificate());
+    let ran = elsewhere.run(&["services", "--wait", "3s", "--errors", "json"]).await.exits(3);
+    assert_eq!(ran.error()["code"], "consul.tls", "{}", ran.err);
+    let stranger = Shell::new().with("CONSUL_HTTP_ADDR", consul.address());
+    let ran = stranger.run(&["doctor", "--errors", "json"]).await.exits(3);
+    assert_eq!(ran.error()["code"], "consul.tls", "{}", ran.err);
+}
+
+#[tokio::test]
+async fn keys_of_two_datacenters_are_told_apart() {
+    let both = lab::shared::datacenters().await.unwrap();
+    let shell = Shell::at(&both.dc1);
+    shell.run(&["config", "set", "consul:dc1/kv/cli/place", "--value", "here"]).await.exits(0);
+    shell.run(&["config", "set", "consul:dc2/kv/cli/place", "--value", "there"]).await.exits(0);
+    assert_eq!(shell.run(&["config", "get", "consul:dc2/kv/cli/place", "--raw"]).await.exits(0).out, "there");
+    let diff = shell.run(&["config", "diff", "consul:dc1/kv/cli/place", "consul:dc2/kv/cli/place"]).await.exits(1);
+    assert!(diff.out.contains("-here") && diff.out.contains("+there"), "{}", diff.out);
+    let sources = shell.run(&["sources", "-o", "json"]).await.exits(0).json();
+    let ids: Vec<&str> = sources.as_array().unwrap().iter().map(|source| source["id"].as_str().unwrap()).collect();
+    assert_eq!(ids, ["consul:dc1", "consul:dc2"]);
+}
+
+#[tokio::test]
+async fn a_registration_sticks_and_a_deregistration_too() {
+    let consul = Consul::open().await.unwrap();
+    let shell = Shell::at(&consul);
+    let arguments = [
+        "register",
+        "web",
+        "--id",
+        "web-1",
+        "--address",
+        "127.0.0.1",
+        "--port",
+        "80",
+        "--check-ttl",
+        "10m",
+        "-o",
+        "json",
+    ];
+    let done = shell.run(&arguments).await.exits(0).json();
+    assert_eq!((&done["road"], &done["verified"]), (&"agent".into(), &true.into()), "{done}");
+    let instance = format!("consul:dc1/{}/web-1", consul.node_name());
+    shell.run(&["deregister", &instance]).await.exits(0);
+    shell.run(&["services", "web"]).await.exits(1);
+}
+
+#[tokio::test]
+async fn a_change_is_a_line_of_watch() {
+    let consul = Consul::open().await.unwrap();
+    let client = consul.client().unwrap();
+    let shell = Shell::at(&consul);
+    let mut watch = shell.start(&["watch", "--only", "config"]).await;
+    let mut lines = BufReader::new(watch.stdout.take().unwrap()).lines();
+    let mut next = async || {
+        let line = tokio::time::timeout(DEADLINE, lines.next_line()).await.expect("no line in time").unwrap();
+        serde_json::from_str::<Value>(&line.expect("the command ended")).unwrap()
+    };
+    assert_eq!(next().await["kind"], "ready");
+    client.kv_put("cli/watched", b"1").await.unwrap();
+    let line = next().await;
+    assert_eq!((&line["op"], &line["id"]), (&"put".into(), &"consul:dc1/kv/cli/watched".into()));
+    client.kv_delete("cli/watched").await.unwrap();
+    let line = next().await;
+    assert_eq!((&line["op"], &line["id"]), (&"removed".into(), &"consul:dc1/kv/cli/watched".into()));
+}
