@@ -170,6 +170,11 @@ async fn a_config_entry_an_intention_a_lock_and_a_check_can_be_arranged() {
     client.deregister("laboratory").await.unwrap();
 }
 
+fn assert_matches(answer: Result<serde_json::Value, LabError>, expected: impl FnOnce(&LabError) -> bool) {
+    let seen = format!("{answer:?}");
+    assert!(answer.is_err_and(|error| expected(&error)), "{seen}");
+}
+
 #[tokio::test]
 async fn a_faulty_wire_shows_each_fault_and_passes_all_else() {
     let consul = lab::shared::open().await.unwrap();
@@ -183,17 +188,17 @@ async fn a_faulty_wire_shows_each_fault_and_passes_all_else() {
     wire.fault_times(2, "/v1/kv/", Fault::Status(429, "rate limit".into()));
     assert_eq!(client.get("/v1/catalog/datacenters").await.unwrap(), json!(["dc1"]));
     for _ in 0..2 {
-        assert!(matches!(read().await, Err(LabError::Refused { status: 429, .. })));
+        assert_matches(read().await, |error| matches!(error, LabError::Refused { status: 429, .. }));
     }
     assert_eq!(read().await.unwrap(), good);
     assert_eq!((wire.requests().len(), wire.faults_shown()), (5, 2));
     assert_eq!(wire.requests()[1], "GET /v1/catalog/datacenters");
 
     wire.fault("", Fault::CutHalfway);
-    assert!(matches!(read().await, Err(LabError::Request { .. })));
+    assert_matches(read().await, |error| matches!(error, LabError::Request { .. }));
     wire.mend();
     wire.fault("", Fault::Body("<html>".into()));
-    assert!(matches!(read().await, Err(LabError::Unexpected { .. })));
+    assert_matches(read().await, |error| matches!(error, LabError::Unexpected { .. }));
     wire.mend();
     wire.fault("", Fault::Index(3));
     let answer = client.request(reqwest::Method::GET, "/v1/kv/wire/x", "").await.unwrap();
@@ -202,7 +207,7 @@ async fn a_faulty_wire_shows_each_fault_and_passes_all_else() {
     wire.mend();
 
     wire.refuse().await.unwrap();
-    assert!(matches!(read().await, Err(LabError::Request { source, .. }) if source.is_connect()));
+    assert_matches(read().await, |error| matches!(error, LabError::Request { source, .. } if source.is_connect()));
     wire.accept().await.unwrap();
     assert_eq!(read().await.unwrap(), good);
 
@@ -213,7 +218,7 @@ async fn a_faulty_wire_shows_each_fault_and_passes_all_else() {
         until("the request on the wire", Duration::from_secs(10), seen).await.unwrap();
         wire.cut();
     });
-    assert!(matches!(stalled, Err(LabError::Request { .. })));
+    assert_matches(stalled, |error| matches!(error, LabError::Request { .. }));
 }
 
 #[tokio::test]
