@@ -1,0 +1,10 @@
+//! What the screens make of a picture.
+
+#![allow(clippy::indexing_slicing, clippy::unwrap_used, clippy::panic, reason = "a panic is how a test fails")]
+
+mod config;
+mod desk;
+mod export;
+mod fleet;
+mod shown;
+mod topology;

@@ -1,0 +1,183 @@
+//! Single screens.
+
+use binnacle_model::fact::{BreakerState, CheckStatus, Party};
+use binnacle_model::snapshot::SourceState;
+use binnacle_view::contract::health::{Cause, HealthRow};
+use binnacle_view::contract::inspector::{EvidenceArgs, InspectorRow};
+use binnacle_view::contract::palette::PaletteArgs;
+use binnacle_view::contract::shell::LiveState;
+use binnacle_view::contract::state::{Health, Subject, SubjectKind};
+use binnacle_view::contract::timeline::{Lane, TimelineParams};
+use binnacle_view::screen::{breakers, evidence, health, inspector, palette, services, shell, sources, timeline};
+
+use super::fleet::{Fleet, named, shop};
+
+fn service(id: &str) -> Subject {
+    Subject { kind: SubjectKind::Service, id: format!("consul:dc1/{id}") }
+}
+
+#[test]
+fn the_worst_service_stands_first_and_says_why() {
+    let mut fleet = shop();
+    fleet.check("payments", 3, CheckStatus::Critical, "HTTP 503\nmore of it");
+    let table = services::table(&fleet.snapshot());
+    let first = &table.rows[0];
+    assert_eq!(
+        (first.name.as_str(), first.health, first.passing, first.instances),
+        ("payments", Health::Critical, 0, 1)
+    );
+    assert_eq!(first.worst_output, "HTTP 503");
+    assert_eq!((table.head.counts.critical, table.head.counts.passing), (1, 2));
+    assert!(first.since.seen_changing, "it was passing before these eyes");
+}
+
+#[test]
+fn a_name_from_outside_cannot_act_on_the_screen() {
+    let mut fleet = Fleet::new();
+    let name = format!("<script>\u{202e}{}", "x".repeat(10_000));
+    fleet.instance(&name, 1, "t");
+    let shown = &services::table(&fleet.snapshot()).rows[0].name;
+    assert!(shown.starts_with("<script>⟨U+202E⟩xxx") && shown.chars().count() == 200, "{shown}");
+}
+
+fn causes(fleet: &Fleet) -> Vec<(Cause, String, String)> {
+    let table = health::table(&fleet.snapshot());
+    let problems = table.rows.into_iter().filter_map(|row| match row {
+        HealthRow::Problem(problem) => Some((problem.cause, problem.title, problem.reach)),
+        HealthRow::Check(_) => None,
+    });
+    problems.collect()
+}
+
+#[test]
+fn a_node_that_fails_is_one_cause_however_many_services_are_on_it() {
+    let mut fleet = shop();
+    fleet.node_check(CheckStatus::Critical, "Agent not live or unreachable");
+    let causes = causes(&fleet);
+    assert_eq!(causes.len(), 1, "{causes:?}");
+    assert_eq!(causes[0].0, Cause::Node);
+    assert_eq!(causes[0].2, "3 services, 3 instances");
+}
+
+#[test]
+fn callers_with_errors_are_the_reach_of_the_service_that_fails() {
+    let mut fleet = shop();
+    fleet.check("payments", 3, CheckStatus::Critical, "no").calls("cart", named("payments"), 5.0, 0.31).breaker(
+        "cart",
+        "payments",
+        BreakerState::Open,
+    );
+    let causes = causes(&fleet);
+    assert_eq!(causes.len(), 1, "{causes:?}");
+    assert_eq!(causes[0].1, "payments is critical");
+    assert!(
+        causes[0].2.contains("31.0 % errors at cart") && causes[0].2.contains("breaker at cart open"),
+        "{causes:?}"
+    );
+}
+
+#[test]
+fn an_open_breaker_alone_is_a_cause_of_its_own() {
+    let mut fleet = shop();
+    fleet.breaker("cart", "payments", BreakerState::Open);
+    assert_eq!(causes(&fleet)[0].0, Cause::Breaker);
+    let table = breakers::table(&fleet.snapshot());
+    assert_eq!((table.head.open, table.rows[0].caller.name.as_str(), table.rows[0].edge.is_some()), (1, "cart", true));
+}
+
+#[test]
+fn a_source_that_fails_is_a_cause_and_its_facts_stay_and_are_stale() {
+    let mut fleet = shop();
+    fleet.status(SourceState::Failing, Some("consul.unreachable"));
+    let causes = causes(&fleet);
+    assert_eq!((causes[0].0, causes[0].2.as_str()), (Cause::Source, "3 services shown as they were"));
+    let rows = services::table(&fleet.snapshot()).rows;
+    assert!(rows.len() == 3 && rows.iter().all(|row| row.stale && row.stale_since.is_some()));
+    let table = sources::table(&fleet.scene());
+    assert_eq!(table.rows[0].fault.as_ref().unwrap().code, "consul.unreachable");
+    assert_eq!(shell::table(&fleet.scene()).head.live, LiveState::Not);
+}
+
+#[test]
+fn without_any_source_the_screens_say_what_would_fill_them() {
+    let fleet = Fleet::default();
+    let scene = fleet.scene();
+    assert_eq!(shell::table(&scene).head.live, LiveState::Nothing);
+    assert!(services::table(&scene.snapshot).head.empty.unwrap().contains("Add a source"));
+}
+
+#[test]
+fn every_fact_of_a_service_opens_its_evidence() {
+    let mut fleet = shop();
+    fleet.breaker("cart", "payments", BreakerState::Open).key("config/payments/timeout_ms");
+    let scene = fleet.scene();
+    let subject = service("payments");
+    let rows = inspector::table(&scene, &subject).rows;
+    let mut opened = 0;
+    for row in &rows {
+        let key = match row {
+            InspectorRow::Fact(row) => &row.key,
+            InspectorRow::Signals(row) => &row.key,
+            InspectorRow::Call(row) => &row.key,
+            InspectorRow::Instance(row) => &row.key,
+            InspectorRow::Check(row) => &row.key,
+            InspectorRow::Breaker(row) => &row.key,
+            InspectorRow::Rule(row) => &row.key,
+            InspectorRow::Config(row) => &row.key,
+        };
+        let report = evidence::report(&scene.snapshot, &EvidenceArgs { subject: subject.clone(), fact: key.clone() });
+        let report = report.unwrap_or_else(|| panic!("no evidence for {key}"));
+        assert!(!report.cards.is_empty() && !report.rule.is_empty(), "{key}: {report:?}");
+        assert!(report.cards.iter().all(|card| !card.query.is_empty() && card.seen > 0.0), "{key}: {report:?}");
+        opened += 1;
+    }
+    assert!(opened >= 8, "{rows:?}");
+}
+
+#[test]
+fn what_is_gone_from_the_picture_is_said_to_be_gone() {
+    let table = inspector::table(&shop().scene(), &service("nobody"));
+    assert!(!table.head.known && table.rows.is_empty());
+}
+
+#[test]
+fn an_action_that_cannot_work_says_why() {
+    let mut fleet = shop();
+    fleet.key("config/payments/timeout_ms");
+    let mut scene = fleet.scene();
+    let offers = |scene: &_| inspector::table(scene, &service("payments")).head.actions;
+    assert!(offers(&scene).iter().all(|action| action.offer.possible));
+    scene.read_only = Some("read-only".to_owned());
+    assert!(offers(&scene).iter().all(|action| !action.offer.possible && action.offer.reason == "read-only"));
+}
+
+#[test]
+fn the_timeline_has_a_lane_for_what_happened() {
+    let mut fleet = shop();
+    fleet.check("payments", 3, CheckStatus::Critical, "no").breaker("cart", "payments", BreakerState::Closed);
+    fleet.breaker("cart", "payments", BreakerState::Open);
+    let table = timeline::table(&fleet.scene(), TimelineParams { span_ms: 1e9 });
+    let last: Vec<_> =
+        table.rows.iter().rev().take(2).map(|row| (row.lane, row.title.as_str(), row.to.as_str())).collect();
+    assert_eq!(last, [(Lane::Breakers, "cart → payments", "open"), (Lane::Health, "payments", "critical")]);
+    assert_eq!(timeline::table(&fleet.scene(), TimelineParams { span_ms: 0.0 }).rows.len(), 1);
+    assert_eq!(shell::table(&fleet.scene()).head.announcement.unwrap().text, "payments is critical");
+}
+
+#[test]
+fn the_palette_finds_services_before_keys_and_the_worst_first_without_words() {
+    let mut fleet = shop();
+    fleet.key("config/payments/x").check("cart", 2, CheckStatus::Warning, "slow");
+    let find = |query: &str| palette::items(&fleet.snapshot(), &PaletteArgs { query: query.to_owned(), limit: 10 });
+    let titles: Vec<_> = find("PAY").into_iter().map(|item| item.title).collect();
+    assert_eq!(titles, ["payments", "config/payments/x"]);
+    assert_eq!(find("")[0].title, "cart");
+}
+
+#[test]
+fn a_party_outside_every_registry_is_said_to_be_one() {
+    let mut fleet = shop();
+    fleet.calls("payments", Party::Named("acquirer".into()), 1.0, 0.2);
+    let causes = causes(&fleet);
+    assert_eq!((causes[0].0, causes[0].1.as_str()), (Cause::Calls, "Calls to acquirer fail"));
+}
