@@ -6,10 +6,18 @@
     reason = "a scenario that cannot arrange its system, or meets another answer, fails right there"
 )]
 
+mod consul_access;
+mod consul_bad_days;
 #[macro_use]
 mod consul_contract;
+mod binnaclectl;
+mod cli;
 mod consul_edits;
 mod consul_live;
 mod consul_picture;
+mod consul_registration;
 mod contract;
+mod edits;
+mod increments;
 mod laboratory;
+mod registrations;
