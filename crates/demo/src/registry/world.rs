@@ -30,6 +30,11 @@ pub(crate) struct Tables {
 }
 
 impl Tables {
+    /// The indexes that every answer's index comes from: when none of them moved, no waiting read has news.
+    fn visible(&self) -> (u64, u64, u64) {
+        (self.catalog.dump_index(), self.keys.table_index(), self.config.index())
+    }
+
     /// Brings the catalog in line with the agent.
     pub(crate) fn synchronise(&mut self, now: Instant, extent: Extent) {
         self.agent.synchronise(now, self.index, &mut self.catalog, extent);
@@ -94,14 +99,18 @@ impl World {
         look(&self.lock())
     }
 
-    /// Changes something, at an index of its own, and wakes everyone who waits.
+    /// Changes something, at an index of its own, and wakes everyone who waits when there is anything new to see.
     pub(crate) fn write<T>(&self, change: impl FnOnce(&mut Tables) -> T) -> T {
-        let (answer, index) = {
+        let (answer, index, news) = {
             let mut tables = self.lock();
+            let before = tables.visible();
             tables.index += 1;
-            (change(&mut tables), tables.index)
+            let answer = change(&mut tables);
+            (answer, tables.index, tables.visible() != before)
         };
-        self.changed.send_replace(index);
+        if news {
+            self.changed.send_replace(index);
+        }
         answer
     }
 
