@@ -12,7 +12,7 @@ import { Labels } from './labels';
 import { drawMinimap } from './minimap';
 import type { Hit, Renderer, RendererEvents } from './renderer';
 import { byHarm, EMPTY, type Emphasis, type Scene, type SceneNode } from './scene';
-import { bundled, drawBreaker, drawEdgeLabel, drawWire, harm, wired, type Bundle, type Wire } from './wires';
+import { bundled, drawBreaker, drawBreakerLabel, drawEdgeLabel, drawWire, harm, wired, type Bundle, type Wire } from './wires';
 import { toWorld, toScreen } from './camera';
 import { sortedBy } from '../sorted';
 
@@ -235,10 +235,11 @@ export class Canvas2dRenderer implements Renderer {
   }
 
   private drawOnWires(wires: readonly Wire[], level: Detail, now: number): void {
-    for (const wire of wires) {
-      if (level === 'full' || wire.edge.breaker?.state !== 'closed') {
-        drawBreaker(this.ink, this.eye, wire, this.groundUnder(wire), this.stateOf(wire).dimmed, now);
-      }
+    const drawn = wires.filter(({ edge }) => edge.breaker !== null && (level === 'full' || edge.breaker.state !== 'closed'));
+    for (const wire of drawn) drawBreaker(this.ink, this.eye, wire, this.groundUnder(wire), this.stateOf(wire).dimmed);
+    const taken = this.scene.nodes.map(({ box }) => placed(this.eye, box));
+    for (const wire of drawn) {
+      if (!this.stateOf(wire).dimmed) drawBreakerLabel(this.ink, this.eye, wire, this.groundUnder(wire), now, taken);
     }
     const hovered = wires.find((wire) => wire.edge.id === this.emphasis.hovered);
     if (hovered !== undefined) drawEdgeLabel(this.ink, this.eye, hovered);

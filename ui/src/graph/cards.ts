@@ -104,21 +104,25 @@ function drawCard(ink: Ink, camera: Camera, node: SceneNode, level: Detail, stat
   const k = Math.max(0.6, Math.min(1.25, h / 60));
   const lines = level === 'full' ? 3 : h >= 34 && (node.health !== 'passing' || node.staleSince !== null) ? 2 : 1;
   const first = level === 'full' ? y + 18 * k : y + h / 2 + (lines === 1 ? 4 : -3);
-  const left = x + (camera.zoom < 0.6 ? 12 : 17);
+  const left = x + (level === 'full' ? 17 : 12);
   ink.health(node.health, left, first - 10, 12, 'card', node.staleSince !== null);
-  const right = countsText(ink, node, x + w - 9, first, w);
-  ink.text(node.name, left + 17, first, { tone: 'tx1', size: 12, weight: 600, room: right - left - 21 });
-  if (lines >= 2) drawWord(ink, node, left, level === 'full' ? y + 34 * k : first + 14, x + w - 9, now);
+  const start = left + (level === 'full' ? 17 : 15);
+  const size = level === 'full' ? 12 : 11;
+  const edge = x + w - (level === 'full' ? 9 : 6);
+  const right = countsText(ink, node, edge, first, edge - start - ink.width(node.name, size, 600));
+  ink.text(node.name, start, first, { tone: 'tx1', size, weight: 600, room: right - start });
+  if (lines >= 2) drawWord(ink, node, level === 'full' ? left : start, level === 'full' ? y + 34 * k : first + 14, x + w - 9, now);
   if (lines === 3) drawNumbers(ink, node, left, y + 51 * k, x + w - 9);
   if (node.differs) drawTab(ink, x + w, y);
 }
 
-/** `n/m`, or only `m` when all pass. Gives back where the name has to end. */
-function countsText(ink: Ink, node: SceneNode, right: number, y: number, width: number): number {
-  if (node.total === 0 || width < 80) return right;
+/** `n/m`, or only `m` when all pass and the name leaves room for it. Gives back where the name has to end. */
+function countsText(ink: Ink, node: SceneNode, right: number, y: number, spare: number): number {
+  if (node.total === 0) return right;
   const passing = node.instances.passing;
   const whole = passing === node.total && node.staleSince === null;
   const text = whole ? String(node.total) : `${passing}/${node.total}`;
+  if (whole && spare < ink.width(text) + 6) return right;
   const tone = passing < node.total ? (HEALTH[node.health].tone as Tone) : 'tx3';
   ink.text(text, right, y, { tone, weight: whole ? 400 : 600, align: 'right' });
   return right - ink.width(text, 11, 600) - 4;
@@ -127,7 +131,11 @@ function countsText(ink: Ink, node: SceneNode, right: number, y: number, width: 
 function drawWord(ink: Ink, node: SceneNode, x: number, y: number, right: number, now: number): void {
   const bad = node.health !== 'passing';
   const tone: Tone = node.staleSince !== null ? 'tx1' : bad ? (HEALTH[node.health].tone as Tone) : 'tx3';
-  ink.text(stateWords(node, now), x, y, { tone, weight: bad || node.staleSince !== null ? 500 : 400, room: right - x });
+  const weight = bad || node.staleSince !== null ? 500 : 400;
+  const whole = stateWords(node, now);
+  // Where there is no room, the glyph says the state and the text what it does not say.
+  const text = ink.width(whole, 11, weight) <= right - x ? whole : shortWords(node, now);
+  ink.text(text, x, y, { tone, weight, room: right - x });
 }
 
 /** `critical 3m 08s`, `stale 12 s`, `unknown · no check`. */
@@ -135,6 +143,12 @@ export function stateWords(node: SceneNode, now: number): string {
   if (node.staleSince !== null) return `stale ${age(now - node.staleSince)}`;
   const since = node.since === null || node.health === 'passing' ? '' : ` ${node.atLeast ? '≥ ' : ''}${age(now - node.since)}`;
   return node.note === null ? `${node.health}${since}` : `${node.health} · ${node.note}`;
+}
+
+function shortWords(node: SceneNode, now: number): string {
+  if (node.note !== null) return node.note;
+  const since = node.since === null ? null : age(now - (node.staleSince ?? node.since));
+  return since === null ? node.health : `${node.atLeast && node.staleSince === null ? '≥ ' : ''}${since}`;
 }
 
 /** Rate, errors and p95, each in a column of its own; what has no room loses its unit first. */
@@ -209,10 +223,10 @@ function drawPipe(ink: Ink, camera: Camera, node: SceneNode, level: Detail, stat
   ink.fill('raised');
   ink.stroke('line2');
   if (node.kind === 'topic') drawFan(ink, x + r, y + h / 2);
-  const text = x + 2 * r + 8;
+  const text = x + 2 * r + (level === 'full' ? 8 : 4);
   const word = level === 'full' ? ink.width(node.kind) + 8 : 0;
   const line = level === 'full' ? y + h * 0.41 : y + h / 2 + 4;
-  ink.text(node.name, text, line, { tone: 'tx1', size: 12, weight: 600, room: x + w - 2 * r - word - text });
+  ink.text(node.name, text, line, { tone: 'tx1', size: 12, weight: 600, room: x + w - r - word - text });
   if (level !== 'full') return;
   ink.text(node.kind, x + w - 16, line, { tone: 'tx3', align: 'right' });
   ink.text(node.detail ?? '', text, y + h * 0.77, { room: x + w - 16 - text });
@@ -242,8 +256,15 @@ function drawStack(ink: Ink, camera: Camera, node: SceneNode, level: Detail, sta
   ink.stroke(state.selected ? 'accent' : 'line3', state.selected ? 1.5 : 1);
   const k = h / 76;
   const line = level === 'full' ? y + 19 * k : y + h / 2 + 4;
-  ink.text(node.name, x + 12, line, { tone: 'tx1', size: 12, weight: 600, room: w - 24 - ink.width('folded') - 8 });
-  ink.text('folded', x + w - 9, line, { tone: 'tx3', align: 'right' });
+  const c = ink.context;
+  c.beginPath();
+  c.moveTo(x + 9, line - 8);
+  c.lineTo(x + 13, line - 4);
+  c.lineTo(x + 9, line);
+  ink.stroke('tx2', 1.5);
+  const said = ink.width(node.name, 12, 600) + ink.width('folded') + 40 <= w;
+  if (said) ink.text('folded', x + w - 9, line, { tone: 'tx3', align: 'right' });
+  ink.text(node.name, x + 20, line, { tone: 'tx1', size: 12, weight: 600, room: w - 26 - (said ? ink.width('folded') + 8 : 0) });
   if (level !== 'full') return;
   ink.text(node.detail ?? '', x + 12, y + 36 * k, { room: w - 21 });
   const worst = SPINE.findLast((health) => node.instances[health] > 0) ?? 'unknown';

@@ -2,7 +2,7 @@
 import { BREAKER } from '../glyphs';
 import { age, errorTone, latency, percent, perSecond, THIN } from '../format';
 import { toScreen, type Camera } from './camera';
-import { at, chord, cut, gap, middle, ports, route, width, type Box, type Curve, type Point } from './geometry';
+import { at, chord, cut, gap, middle, overlap, ports, route, width, type Box, type Curve, type Point } from './geometry';
 import type { Ink, Tone } from './ink';
 import type { Scene, SceneBreaker, SceneEdge } from './scene';
 
@@ -154,8 +154,8 @@ function drawQuestion(ink: Ink, [x, y]: Point): void {
   ink.text('?', x, y + 4, { tone: 'tx1', weight: 700, align: 'center' });
 }
 
-/** The switch on an edge and what it says of itself. */
-export function drawBreaker(ink: Ink, camera: Camera, wire: Wire, ground: Tone, dimmed: boolean, now: number): void {
+/** The switch on an edge. */
+export function drawBreaker(ink: Ink, camera: Camera, wire: Wire, ground: Tone, dimmed: boolean): void {
   const { breaker } = wire.edge;
   if (breaker === null) return;
   const c = ink.context;
@@ -171,31 +171,44 @@ export function drawBreaker(ink: Ink, camera: Camera, wire: Wire, ground: Tone, 
     ink.fill(ground);
     c.restore();
     ink.breaker('closed', x, y, 18, angle, ground);
-  } else {
-    const angle = chord(curve, gap(curve, 0.5, SWITCH));
-    ink.breaker(breaker.state, x, y, 30, angle, ground);
-    breakerLabel(ink, breaker, [x, y], angle, ground, now);
-  }
+  } else ink.breaker(breaker.state, x, y, 30, chord(curve, gap(curve, 0.5, SWITCH)), ground);
   c.globalAlpha = 1;
 }
 
-function breakerLabel(ink: Ink, breaker: SceneBreaker, [x, y]: Point, angle: number, ground: Tone, now: number): void {
-  const tone = BREAKER[breaker.state].tone;
-  const word = BREAKER[breaker.state].word;
-  const said = breaker.since === null ? word : `${word} ${age(now - breaker.since)}`;
-  const steep = Math.abs(Math.sin(angle)) > 0.6;
-  const lines: [string, 400 | 600, Tone][] = [[said, 600, tone === 'tx3' ? 'tx2' : (tone as Tone)]];
-  if (breaker.detail !== null) lines.push([breaker.detail, 400, 'tx2']);
-  const w = Math.max(...lines.map(([text, weight]) => ink.width(text, 11, weight)));
-  const h = lines.length * 14 + 4;
-  const left = steep ? x - 26 - w : x - w / 2;
-  const top = steep ? y - h / 2 : y + 8;
-  ink.box(left - 6, top, w + 12, h, 4);
+/** What a breaker says of itself, beside its switch where nothing else stands; `taken` grows by it. */
+export function drawBreakerLabel(ink: Ink, camera: Camera, wire: Wire, ground: Tone, now: number, taken: Box[]): void {
+  const { breaker } = wire.edge;
+  if (breaker === null || breaker.state === 'closed') return;
+  const curve = onScreen(camera, wire.curve);
+  const lines = breakerLines(breaker, now);
+  const w = Math.max(...lines.map(({ text, weight }) => ink.width(text, 11, weight))) + 8;
+  const steep = Math.abs(Math.sin(chord(curve, gap(curve, 0.5, SWITCH)))) > 0.6;
+  const spots = labelSpots(at(curve, 0.5), w, lines.length * 14 + 4, steep);
+  const box = spots.find((spot) => !taken.some((other) => overlap(spot, other))) ?? spots[0];
+  if (box === undefined) return;
+  taken.push(box);
+  ink.box(box.x, box.y, box.w, box.h, 4);
   ink.fill(ground);
-  for (const [i, [text, weight, lineTone]] of lines.entries()) {
-    const align = steep ? 'right' : 'center';
-    ink.text(text, steep ? left + w : x, top + 13 + i * 14, { tone: lineTone, weight, align });
+  for (const [i, { text, weight, tone }] of lines.entries()) {
+    ink.text(text, box.x + box.w / 2, box.y + 13 + i * 14, { tone, weight, align: 'center' });
   }
+}
+
+function breakerLines(breaker: SceneBreaker, now: number): { text: string; weight: 400 | 600; tone: Tone }[] {
+  const { tone, word } = BREAKER[breaker.state];
+  const said = breaker.since === null ? word : `${word} ${age(now - breaker.since)}`;
+  const lines: { text: string; weight: 400 | 600; tone: Tone }[] = [{ text: said, weight: 600, tone: tone === 'tx3' ? 'tx2' : (tone as Tone) }];
+  if (breaker.detail !== null) lines.push({ text: breaker.detail, weight: 400, tone: 'tx2' });
+  return lines;
+}
+
+/** Below on flat edges, at the sides of steep ones; the other places after those. */
+function labelSpots([x, y]: Point, w: number, h: number, steep: boolean): Box[] {
+  const below = { x: x - w / 2, y: y + 8, w, h };
+  const above = { x: x - w / 2, y: y - 18 - h, w, h };
+  const left = { x: x - 20 - w, y: y - h / 2, w, h };
+  const right = { x: x + 20, y: y - h / 2, w, h };
+  return steep ? [left, right, below, above] : [below, above, left, right];
 }
 
 /** `96/s · 31.4 % · 204 ms` beside the middle of an edge under the pointer. */

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
-import { following, moved, ordered, turned, visible, type Column } from './table';
+import { following, moved, ordered, roomFor, turned, visible, type Column } from './table';
 
 const columns: Column[] = [
-  { id: 'name', title: 'name', width: '1fr', sortable: true },
-  { id: 'rate', title: 'rate', width: '80px', numeric: true, sortable: true },
-  { id: 'why', title: 'why', width: '1fr' },
+  { id: 'name', title: 'name', width: '1fr', sortable: true, least: 100 },
+  { id: 'rate', title: 'rate', width: '80px', numeric: true, sortable: true, least: 80, drop: 1 },
+  { id: 'why', title: 'why', width: '1fr', least: 200, drop: 2 },
 ];
 const [name, rate] = columns as [Column, Column];
 
@@ -13,6 +13,13 @@ test('a header chosen twice turns the order round; numbers start with the larges
   expect(first).toEqual({ column: 'rate', descending: true });
   expect(turned(first, rate).descending).toBe(false);
   expect(turned(first, name)).toEqual({ column: 'name', descending: false });
+});
+
+test('where there is no room the least important columns give way', () => {
+  const shown = (width: number) => roomFor(columns, width).map(({ id }) => id);
+  expect(shown(436)).toEqual(['name', 'rate', 'why']);
+  expect(shown(435)).toEqual(['name', 'rate']);
+  expect(shown(10)).toEqual(['name']);
 });
 
 test('S goes through the sortable columns and round again', () => {

@@ -6,6 +6,22 @@ export interface Column {
   readonly width: string;
   readonly numeric?: boolean;
   readonly sortable?: boolean;
+  /** The least room that it needs, in pixels. */
+  readonly least: number;
+  /** Where there is no room for all, the highest number goes first; without one it stays. */
+  readonly drop?: number;
+}
+
+/** Between columns, and at both sides of a row. */
+export const GAP = 12;
+const SIDE = 16;
+
+/** The columns that there is room for. */
+export function roomFor(columns: readonly Column[], width: number): readonly Column[] {
+  const needed = columns.reduce((sum, { least }) => sum + least + GAP, 2 * SIDE - GAP);
+  if (needed <= width) return columns;
+  const [first] = columns.filter(({ drop }) => drop !== undefined).toSorted((a, b) => (b.drop ?? 0) - (a.drop ?? 0));
+  return first === undefined ? columns : roomFor(columns.filter((column) => column !== first), width);
 }
 
 export interface Sort {

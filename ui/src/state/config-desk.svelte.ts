@@ -303,7 +303,7 @@ function draftOf(tab: Tab): ConfigDraft {
 
 function intentOf(tab: Tab): DraftIntent {
   if (tab.deleting) return { kind: 'delete' };
-  return isHex(tab.value) ? { kind: 'hex', hex: tab.draft } : { kind: 'text', text: tab.draft };
+  return isHex(tab.value) ? { kind: 'hex', hex: tab.draft } : { kind: 'text', text: tab.draft, crlf: tab.value.value?.crlf ?? false };
 }
 
 function started(conflict: ConfigConflict): Merging {
@@ -314,13 +314,14 @@ function started(conflict: ConfigConflict): Merging {
 /** What is to be written after a merge; `null` when theirs stays. */
 function resolved({ conflict, merged, side }: Merging): ConfigDraft | null {
   const guard = { id: conflict.id, flags: null, expect: conflict.theirs_version };
+  const crlf = (conflict.theirs ?? conflict.yours)?.crlf ?? false;
   if (merged?.text !== null && merged?.text !== undefined) {
-    return merged.text === conflict.theirs?.text ? null : { ...guard, intent: { kind: 'text', text: merged.text } };
+    return merged.text === conflict.theirs?.text ? null : { ...guard, intent: { kind: 'text', text: merged.text, crlf } };
   }
   if (side !== 'yours') return null;
   const { yours } = conflict;
   if (yours === null) return { ...guard, intent: { kind: 'delete' } };
-  if (yours.text !== null) return { ...guard, intent: { kind: 'text', text: yours.text } };
+  if (yours.text !== null) return { ...guard, intent: { kind: 'text', text: yours.text, crlf } };
   return { ...guard, intent: { kind: 'hex', hex: yours.bytes_hex ?? '' } };
 }
 
