@@ -186,7 +186,7 @@ fn print_logs_of_failing_tests() {
             before(panic);
             with_folders(|folders| {
                 for folder in folders.iter() {
-                    if fs::write(folder.join("keep"), "").is_ok() && folder.join("log").exists() {
+                    if folder.join("log").exists() && fs::write(folder.join("keep"), "").is_ok() {
                         eprintln!("lab: log kept: {}", folder.join("log").display());
                     }
                 }
