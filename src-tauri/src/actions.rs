@@ -1,0 +1,65 @@
+//! What the app does besides answering: looking around, connecting, and following up on a registration.
+
+use std::sync::Arc;
+
+use binnacle_engine::EngineError;
+use binnacle_engine::registry::{CarriedOut, LOOK_AGAIN_AFTER};
+use binnacle_sources::register::Verified;
+
+use crate::scene;
+use crate::state::App;
+use crate::stream::BY_CONNECTIONS;
+
+/// What happens when the window opens.
+pub(crate) fn begin(app: &Arc<App>) {
+    if app.settings.demo {
+        let app = app.clone();
+        app.engine.clone().spawn(async move {
+            if let Err(error) = connect_demo(&app).await {
+                eprintln!("error[{}]: {error}. {}", error.code(), error.hint());
+            }
+        });
+    } else {
+        look(app);
+    }
+}
+
+/// Looks for systems on this computer; one look at a time.
+pub(crate) fn look(app: &Arc<App>) {
+    if std::mem::replace(&mut app.found().looking, true) {
+        return;
+    }
+    app.pulse.changed(BY_CONNECTIONS);
+    let app = app.clone();
+    app.engine.clone().spawn(async move {
+        let systems = app.engine.found().await;
+        {
+            let mut found = app.found();
+            found.systems = systems.into_iter().enumerate().map(|(number, one)| scene::found(number, one)).collect();
+            found.looked_at = Some(app.engine.clock().now());
+            found.looking = false;
+        }
+        app.pulse.changed(BY_CONNECTIONS);
+    });
+}
+
+/// Starts the demo fleet and connects to it.
+pub(crate) async fn connect_demo(app: &App) -> Result<(), EngineError> {
+    let connected = app.engine.connect_demo().await;
+    app.pulse.changed(BY_CONNECTIONS);
+    connected
+}
+
+/// Asks the catalog once more whether a registration stuck, after an agent had the time to bring the entry back. The audit
+/// has the answer.
+pub(crate) fn look_again(app: &App, done: &CarriedOut) {
+    let later = app.engine.registry().look_again(done, LOOK_AGAIN_AFTER);
+    let instance = done.plan.instance.clone();
+    app.engine.spawn(async move {
+        match later.await {
+            Ok(Verified::Stuck) => {}
+            Ok(Verified::NotStuck(why)) => tracing::warn!(%instance, why, "a registration did not stick"),
+            Err(error) => tracing::warn!(%instance, code = error.code(), "a registration could not be looked at again"),
+        }
+    });
+}

@@ -1,0 +1,76 @@
+//! The engine's state as the screens take it.
+
+use binnacle_engine::discover::Answer;
+use binnacle_engine::{ConnectionReport, TimelineEvent};
+use binnacle_sources::connection::KINDS;
+use binnacle_view::contract::first_run::{FoundRow, FoundState};
+use binnacle_view::screen::{ConnectionFacts, Happened, Scene};
+use binnacle_view::text;
+
+use crate::failure;
+use crate::state::App;
+
+/// The reason that is shown wherever an edit is greyed out in a read-only run.
+const READ_ONLY: &str = "This window was opened read-only (--read-only)";
+
+/// Everything that the screens are made of, as it is now.
+pub(crate) fn of(app: &App) -> Scene {
+    let demo = app.engine.demo_runs();
+    Scene {
+        snapshot: app.engine.snapshot(),
+        connections: app.engine.connections().into_iter().map(connection).collect(),
+        happened: app.engine.timeline().since(app.started).into_iter().map(happened).collect(),
+        found: app.found().clone(),
+        profile: if demo { "demo" } else { "this computer" }.to_owned(),
+        read_only: app.engine.read_only().then(|| READ_ONLY.to_owned()),
+        demo,
+        kinds: KINDS.iter().map(|kind| kind.word().to_owned()).collect(),
+        started: app.started,
+        now: app.engine.clock().now(),
+    }
+}
+
+fn connection(report: ConnectionReport) -> ConnectionFacts {
+    ConnectionFacts {
+        spec: report.spec.to_string(),
+        requests: report.meter.requests(),
+        failures: report.meter.failures(),
+        bytes: report.meter.bytes(),
+        last_answer: report.meter.last_answer(),
+        sources: report.sources,
+    }
+}
+
+fn happened(event: TimelineEvent) -> Happened {
+    match event {
+        TimelineEvent::Transition(transition) => Happened::Transition(transition),
+        TimelineEvent::Edit { at, id, edit, summary } => Happened::Edit { at, id, edit: edit.to_string(), summary },
+    }
+}
+
+/// A system that was looked for, as a row of the first screen.
+pub(crate) fn found(number: usize, found: binnacle_engine::Found) -> FoundRow {
+    let (state, detail, took_ms, fault) = match &found.answer {
+        Answer::Answers(probe) => {
+            let words = format!("{} · {}", probe.product, probe.detail);
+            (FoundState::Answers, words, Some(probe.took.as_secs_f64() * 1000.0), None)
+        }
+        Answer::Fails(error) => {
+            let fault = failure::of_source(error, None);
+            (FoundState::Fails, error.to_string(), None, Some(fault))
+        }
+        Answer::NotAsked(reason) => (FoundState::NotAsked, reason.clone(), None, None),
+    };
+    let spec = found.spec.map(|spec| spec.to_string());
+    FoundRow {
+        key: format!("{number}:{}", spec.as_deref().unwrap_or(&found.place)),
+        spec,
+        title: text::name(&found.title),
+        place: text::name(&found.place),
+        state,
+        detail: text::output(&detail),
+        took_ms,
+        fault,
+        connected: false,
+    }
+}
