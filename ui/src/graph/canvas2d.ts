@@ -20,6 +20,10 @@ import { sortedBy } from '../sorted';
 const FLIGHT_MS = 240;
 const PULSE_MS = 600;
 const STILL_PULSE_MS = 2000;
+/** Below this zoom a group's box has no room for its title, and it is drawn as a label. */
+const TITLED = 0.2;
+/** Above this many lines between groups the well ones are drawn paler. */
+const MANY_BUNDLES = 120;
 /** How near the pointer must be to an edge, in screen pixels. */
 const NEAR = 6;
 
@@ -278,15 +282,21 @@ export class Canvas2dRenderer implements Renderer {
       c.moveTo(...a);
       const [dx, dy] = [b[0] - a[0], b[1] - a[1]];
       c.quadraticCurveTo((a[0] + b[0]) / 2 - dy * 0.12, (a[1] + b[1]) / 2 + dx * 0.12, ...b);
-      c.globalAlpha = bundle.harm > 0 ? 0.9 : 0.6;
+      c.globalAlpha = bundle.harm > 0 ? 0.9 : this.bundles.length > MANY_BUNDLES ? 0.15 : 0.6;
       this.ink.stroke(bundle.harm === 2 ? 'critfill' : bundle.harm === 1 ? 'warnfill' : 'edge', 1);
       c.globalAlpha = 1;
     }
   }
 
+  /** Names of groups win over names of members, and far out only what is not well has a name of its own. */
   private drawLabels(nodes: readonly SceneNode[]): void {
     const labels = new Labels(this.ink);
+    for (const group of this.scene.groups) {
+      const { x, y, w } = placed(this.eye, group.box);
+      if (this.eye.zoom < TITLED) labels.offer(group.title, [x + w / 2, y + 10], 1e12);
+    }
     for (const node of nodes) {
+      if (this.eye.zoom < TITLED && node.health === 'passing' && node.id !== this.emphasis.selected) continue;
       const { x, y, w, h } = placed(this.eye, node.box);
       labels.offer(node.name, [x + w / 2, y + h / 2], this.weightOf(node));
     }

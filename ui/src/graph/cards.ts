@@ -63,7 +63,7 @@ function drawDisc(ink: Ink, camera: Camera, node: SceneNode, level: Detail, stat
     ink.context.arc(cx, cy, size / 2 + 4, 0, 7);
     ink.stroke('accent', 1.5);
   }
-  if (bad || level === 'disc') {
+  if (bad || (level === 'disc' && camera.zoom >= 0.2)) {
     ink.health(node.health, cx - size / 2, cy - size / 2, size, 'group', node.staleSince !== null);
     return;
   }

@@ -110,7 +110,11 @@ export function step(app: App, key: Step): void {
     const subject = { kind: 'service', id: next.slice(2) } as const;
     app.select(subject);
     app.topology.reveal(subject);
-  } else app.topology.wishFor(next);
+  } else {
+    // A folded group is no subject: the cursor alone stands on it.
+    app.select(null);
+    app.topology.wishFor(next);
+  }
 }
 
 const NAMED: Readonly<Record<string, string>> = { Enter: '↵', '-': '−', '=': '+' };

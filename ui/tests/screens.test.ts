@@ -1,0 +1,275 @@
+/** Every screen over the recorded shop: found by role and name, as a person with a screen reader finds it. */
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Browser, settled, type Look } from './browser';
+
+let browser: Browser;
+beforeAll(async () => {
+  browser = await Browser.start();
+});
+afterAll(async () => {
+  await browser.stop();
+});
+
+/** Opens, looks, and asks that the page complained of nothing. */
+async function visit(look: Look, act: (page: Page) => Promise<void>): Promise<void> {
+  const page = await browser.open(look);
+  try {
+    await act(page);
+    expect(page.complaints).toEqual([]);
+  } finally {
+    await page.close();
+  }
+}
+
+const button = (page: Page, name: string | RegExp) => page.getByRole('button', { name });
+const screen = (page: Page, name: string) => page.getByRole('navigation', { name: 'Screens' }).getByRole('button', { name }).click();
+const inspector = (page: Page, name: string) => page.getByRole('complementary', { name: `Inspector: ${name}` });
+const drawn = (page: Page) => page.locator('canvas[role=img]');
+const calls = (page: Page, name: string) =>
+  page.evaluate((name) => window.host.calls.filter((call) => call.name === name).map(({ args }) => args), name);
+
+describe('the first screen', () => {
+  test('lists what was found, says why the rest is not offered, and connects with one click', () =>
+    visit({ recording: 'first-look' }, async (page) => {
+      await page.getByRole('heading', { name: 'Found on this computer' }).waitFor();
+      const found = page.getByRole('list', { name: 'Answering' }).getByRole('listitem');
+      expect(await found.count()).toBe(1);
+      expect(await page.getByText('connection refused by 10.8.0.4:8500').isVisible()).toBe(true);
+      expect(await page.getByText('Kubernetes comes next').isVisible()).toBe(true);
+      await found.getByRole('button', { name: 'Connect' }).click();
+      await drawn(page).waitFor();
+      expect(await calls(page, 'connect')).toEqual([{ spec: 'consul=http://127.0.0.1:8500' }]);
+    }));
+
+  test('the demo fleet is one click away', () =>
+    visit({ recording: 'first-look' }, async (page) => {
+      await button(page, 'Start the demo fleet').click();
+      await drawn(page).waitFor();
+      expect(await page.getByRole('banner').getByText('demo fleet').isVisible()).toBe(true);
+    }));
+
+  test('has no button of a screen that does not exist', () =>
+    visit({ recording: 'first-look' }, async (page) => {
+      const names = await page.getByRole('navigation', { name: 'Screens' }).getByRole('button').allInnerTexts();
+      expect(names.map((name) => name.trim())).toEqual(['Topology', 'Services', 'Health', 'Breakers', 'Config', 'Sources']);
+    }));
+});
+
+describe('topology', () => {
+  test('draws, says in words what it shows, and is the same as a table by T', () =>
+    visit({}, async (page) => {
+      await page.getByRole('img', { name: /^Topology: 31 services in 7 groups, 1 critical, 2 warning/ }).waitFor();
+      expect(await page.getByText('31 services · 17 shown · 14 folded').isVisible()).toBe(true);
+      const grid = page.getByRole('grid', { name: 'Services' });
+      expect(await grid.getAttribute('aria-rowcount')).toBe('19');
+      expect(await grid.getByRole('row', { name: /^payments, critical 3m 08s, 1 of 3, 96\/s, 31.4 % errors/ }).count()).toBe(1);
+      await page.keyboard.press('t');
+      await button(page, 'Table').and(page.locator('[aria-pressed=true]')).waitFor();
+      expect(await grid.getByRole('row', { name: /^payments/ }).isVisible()).toBe(true);
+    }));
+
+  test('a click on a card opens the inspector, Escape closes it', () =>
+    visit({ width: 1920, height: 1080 }, async (page) => {
+      await expect.poll(() => drawn(page).getAttribute('data-level')).toBe('full');
+      const canvas = await drawn(page).boundingBox();
+      if (canvas === null) throw new Error('nothing is drawn');
+      // The shop is centred at zoom 1: payments' card stands where the recording puts it.
+      const at = await page.evaluate(() => {
+        const [left, right, top, bottom] = [12, 1016, 68, 632];
+        return { dx: 720 - (left + right) / 2, dy: 370 - (top + bottom) / 2 };
+      });
+      const legend = 108;
+      const toolbar = 52;
+      await page.mouse.click(canvas.x + canvas.width / 2 + at.dx, canvas.y + toolbar + (canvas.height - toolbar - legend) / 2 + at.dy);
+      await inspector(page, 'payments').waitFor();
+      await page.keyboard.press('Escape');
+      await inspector(page, 'payments').waitFor({ state: 'detached' });
+    }));
+
+  test('zooms by keys and buttons, and fits again', () =>
+    visit({ width: 1920, height: 1080 }, async (page) => {
+      await page.getByText('100%').waitFor();
+      await page.keyboard.press('-');
+      await page.getByText('80%').waitFor();
+      await expect.poll(() => drawn(page).getAttribute('data-level')).toBe('compact');
+      await button(page, 'Zoom in').click();
+      await button(page, 'Zoom in').click();
+      await page.getByText('125%').waitFor();
+      await page.keyboard.press('f');
+      await page.getByText('100%').waitFor();
+    }));
+
+  test('draws nothing while nothing changes', () =>
+    visit({}, async (page) => {
+      await settled(page);
+      const before = Number(await drawn(page).getAttribute('data-drawn'));
+      for (let i = 0; i < 20; i += 1) await settled(page);
+      // The clock of a recording moves on once a second; forty frames hold at most a few of its ticks.
+      expect(Number(await drawn(page).getAttribute('data-drawn')) - before).toBeLessThanOrEqual(4);
+    }));
+
+  test('the filter dims what does not match, says how much, and Escape clears it', () =>
+    visit({}, async (page) => {
+      await page.getByRole('searchbox', { name: 'Filter' }).fill('health:critical');
+      await page.keyboard.press('Enter');
+      await page.getByText('17 services are dimmed by the filter.').waitFor();
+      await page.keyboard.press('Escape');
+      await page.getByText('dimmed by the filter').waitFor({ state: 'detached' });
+    }));
+
+  test('a field that does not exist is said', () =>
+    visit({}, async (page) => {
+      await page.getByRole('searchbox', { name: 'Filter' }).fill('colour:red');
+      await page.getByRole('alert').getByText('“colour:” is not a field').waitFor();
+    }));
+
+  test('two thousand services are dots, and the worst have names', () =>
+    visit({ recording: 'crowd', width: 1920, height: 1080 }, async (page) => {
+      await expect.poll(() => drawn(page).getAttribute('data-level')).toBe('disc');
+      await page.getByRole('img', { name: /^Topology: 2 ?000 services/ }).waitFor();
+    }));
+
+  test('a folded group unfolds by Enter', () =>
+    visit({}, async (page) => {
+      await drawn(page).focus();
+      await page.keyboard.press('ArrowRight');
+      await expect.poll(() => drawn(page).getAttribute('data-id')).toBe('payments');
+      for (const key of ['ArrowLeft', 'ArrowLeft']) await page.keyboard.press(key);
+      await expect
+        .poll(async () => {
+          const here = await drawn(page).getAttribute('data-id');
+          if (here !== 'platform') await page.keyboard.press('ArrowDown');
+          return here;
+        })
+        .toBe('platform');
+      await page.keyboard.press('Enter');
+      await expect.poll(() => calls(page, 'fold')).toEqual([{ group: 'platform', folded: false }]);
+    }));
+});
+
+describe('tables', () => {
+  test('services: worst first, sorted by a click and by S', () =>
+    visit({}, async (page) => {
+      await screen(page, 'Services');
+      const grid = page.getByRole('grid', { name: 'Services' });
+      const first = () => grid.getByRole('row').nth(1).innerText();
+      expect(await first()).toContain('payments');
+      await grid.getByRole('columnheader', { name: 'calls /s' }).getByRole('button').click();
+      expect(await grid.getByRole('columnheader', { name: 'calls /s' }).getAttribute('aria-sort')).toBe('descending');
+      expect(await first()).toContain('postgres');
+      await grid.focus();
+      await page.keyboard.press('s');
+      expect(await grid.getByRole('columnheader', { name: 'errors' }).getAttribute('aria-sort')).toBe('descending');
+      expect(await first()).toContain('payments');
+    }));
+
+  test('services: a filter without a match says what it hides', () =>
+    visit({}, async (page) => {
+      await screen(page, 'Services');
+      await page.getByRole('searchbox', { name: 'Filter' }).fill('ns:nowhere');
+      await page.getByRole('grid').getByText('18 services are hidden by the filter').waitFor();
+    }));
+
+  test('a change that comes while one looks changes the row in place', () =>
+    visit({}, async (page) => {
+      await screen(page, 'Services');
+      const row = page.getByRole('row').filter({ hasText: 'search' });
+      await row.getByText('passing').waitFor();
+      await page.evaluate(() => {
+        const change = { key: 'search', health: 'critical', passing: 1, since: { at: window.host.now() - 3000, seen_changing: true } };
+        window.host.play({ view: 'services', put: [change] });
+      });
+      await row.getByText('critical').waitFor();
+      expect(await page.getByRole('grid', { name: 'Services' }).getByRole('row').filter({ hasText: /critical/ }).count()).toBe(2);
+    }));
+
+  test('health: causes first, then every check that does not pass', () =>
+    visit({}, async (page) => {
+      await screen(page, 'Health');
+      const causes = page.getByRole('list', { name: 'Causes' }).getByRole('listitem');
+      expect(await causes.first().innerText()).toContain('payments is critical');
+      expect(await page.getByRole('grid', { name: 'Checks that do not pass' }).getByRole('row').count()).toBe(3);
+      await causes.first().getByRole('button').click();
+      await inspector(page, 'payments').waitFor();
+    }));
+
+  test('breakers: worst first, no value is not zero, kinds can be chosen', () =>
+    visit({}, async (page) => {
+      await screen(page, 'Breakers');
+      const rows = page.getByRole('grid', { name: 'Breakers' }).getByRole('row');
+      expect(await rows.nth(1).innerText()).toContain('open 2m 14s');
+      expect(await rows.filter({ hasText: 'forced open' }).getByRole('gridcell').nth(5).innerText()).toBe('–');
+      expect(await rows.filter({ hasText: 'closed' }).first().getByRole('gridcell').nth(5).innerText()).toBe('0.0');
+      await button(page, 'capacity').click();
+      await page.getByText('7 breakers are hidden by the filter or the kind').waitFor();
+    }));
+
+  test('sources: state, code, hint and the next try are said', () =>
+    visit({}, async (page) => {
+      await screen(page, 'Sources');
+      const failing = page.getByRole('listitem', { name: 'consul dc2' });
+      for (const text of ['connection refused by 10.8.0.4:8500', 'consul.unreachable', 'Trying again in 12 s', 'consul.acl_denied']) {
+        expect(await failing.innerText().then((said) => said.replace(/\u202f/g, ' '))).toContain(text);
+      }
+      await failing.getByRole('button', { name: 'Try now' }).click();
+      expect(await calls(page, 'try_now')).toEqual([{ source: 'consul:dc2' }]);
+      await failing.getByRole('button', { name: 'Disconnect' }).click();
+      expect(await calls(page, 'disconnect')).toEqual([{ spec: 'consul=http://127.0.0.1:8500' }]);
+    }));
+});
+
+describe('hostile text', () => {
+  test('is text, whatever it holds', () =>
+    visit({}, async (page) => {
+      await screen(page, 'Services');
+      await page.evaluate(() => {
+        const name = '<img src=x onerror="document.title=1">{@html}';
+        window.host.play({ view: 'services', put: [{ key: 'search', name, worst_output: '<script>document.title=2</script>' }] });
+      });
+      await page.getByText('<img src=x onerror="document.title=1">').waitFor();
+      expect(await page.locator('img').count()).toBe(0);
+      expect(await page.title()).toBe('Binnacle over a recording');
+    }));
+});
+
+describe('every screen at every size and theme', () => {
+  const sizes = [[1280, 800], [1920, 1080], [1024, 640]] as const;
+  for (const [width, height] of sizes) {
+    for (const scheme of ['dark', 'light'] as const) {
+      test(`${width} × ${height}, ${scheme}: nothing runs out of the window`, () =>
+        visit({ width, height, scheme }, async (page) => {
+          expect(await page.evaluate(() => document.documentElement.dataset['theme'])).toBe(scheme);
+          for (const name of ['Topology', 'Services', 'Health', 'Breakers', 'Config', 'Sources']) {
+            await screen(page, name);
+            await settled(page);
+            const over = await page.evaluate(() => {
+              const buttons = [...document.querySelectorAll('button, input, h1, h2')].filter((element) => element.getClientRects().length > 0);
+              const hidden = (element: Element) => element.closest('.unseen, [role=row], .scroll, .live') !== null;
+              return buttons.filter((element) => !hidden(element) && element.getBoundingClientRect().right > innerWidth + 1).map((element) => element.textContent);
+            });
+            expect([name, ...over]).toEqual([name]);
+            const small = await page.evaluate(() =>
+              [...document.querySelectorAll('button')]
+                .filter((element) => element.getClientRects().length > 0 && element.closest('[role=row], p, .unseen') === null)
+                .filter((element) => { const { width, height } = element.getBoundingClientRect(); return width < 23.5 || height < 23.5; })
+                .map((element) => `${element.getAttribute('aria-label') ?? element.textContent}`),
+            );
+            expect([name, ...small]).toEqual([name]);
+          }
+        }));
+    }
+  }
+
+  test('every control has a name', () =>
+    visit({}, async (page) => {
+      for (const name of ['Topology', 'Services', 'Health', 'Breakers', 'Config', 'Sources']) {
+        await screen(page, name);
+        const nameless = await page.evaluate(() => {
+          const nameOf = (element: Element) => element.getAttribute('aria-label') ?? element.getAttribute('aria-labelledby') ?? (element as HTMLInputElement).labels?.[0]?.textContent ?? element.textContent ?? '';
+          return [...document.querySelectorAll('button, input, select, textarea, [role=grid], [role=tree], [role=img]')].filter((element) => nameOf(element).trim() === '').map((element) => element.outerHTML.slice(0, 120));
+        });
+        expect([name, ...nameless]).toEqual([name]);
+      }
+    }));
+});
