@@ -12,12 +12,14 @@ pub(crate) async fn executable() -> &'static Path {
     BUILT.get_or_init(build).await
 }
 
+/// Of the whole workspace, as the tests are built: another selection would turn on other features of the dependencies,
+/// and build them anew.
 async fn build() -> PathBuf {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
     let built = Command::new(cargo)
-        .args(["build", "--quiet", "--package", "binnacle-cli", "--message-format", "json-render-diagnostics"])
-        .args(["--manifest-path", manifest])
+        .args(["build", "--quiet", "--locked", "--workspace", "--bin", "binnaclectl"])
+        .args(["--message-format", "json-render-diagnostics", "--manifest-path", manifest])
         .stderr(Stdio::inherit())
         .output()
         .await

@@ -12,5 +12,6 @@ mod edits;
 mod ran;
 mod reading;
 mod registration;
+mod schema;
 mod standing;
 mod watching;
