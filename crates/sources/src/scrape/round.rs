@@ -26,6 +26,10 @@ use crate::error::{ErrorKind, SourceError};
 
 /// How many endpoints are read at once.
 const AT_ONCE: usize = 16;
+/// How long answers are gathered into one change of the picture.
+const GATHERING: Duration = Duration::from_millis(20);
+/// No endpoint is read more often.
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(50);
 /// Rates are taken over this many intervals, and over no less than [`SHORTEST_SPAN`].
 const INTERVALS_IN_SPAN: u32 = 4;
 const SHORTEST_SPAN: Duration = Duration::from_secs(5);
@@ -102,13 +106,26 @@ impl<'a> Round<'a> {
                 () = nudge.notified() => self.wake.notify_waiters(),
                 Some(read) = self.readings.next() => {
                     self.take(read);
-                    // What is ready at the same time is one change of the picture.
-                    while let Some(Some(read)) = self.readings.next().now_or_never() {
-                        self.take(read);
-                    }
+                    self.gather().await;
                 }
             }
         }
+    }
+
+    /// Takes the answers that come right behind one: all endpoints are asked at the same beat, and what they answer is one
+    /// change of the picture instead of one each.
+    async fn gather(&mut self) {
+        let end = tokio::time::Instant::now() + GATHERING;
+        while let Ok(Some(read)) = tokio::time::timeout_at(end, self.readings.next()).await {
+            self.take(read);
+        }
+    }
+
+    /// How long it is to the next beat.
+    fn to_next_beat(&self) -> Duration {
+        let interval = self.scrape.interval.max(SHORTEST_INTERVAL).as_nanos();
+        let since = self.began.elapsed().as_nanos() % interval;
+        Duration::from_nanos(u64::try_from(interval - since).unwrap_or(u64::MAX))
     }
 
     /// Takes the list of targets over: new ones are read at once, and what was known of those that left is removed.
@@ -150,9 +167,8 @@ impl<'a> Round<'a> {
         let Some(process) = self.processes.get_mut(&target).filter(|process| process.life == life) else { return };
         let pause = match outcome {
             Ok(answer) => {
-                let asked_again = answer.at + self.scrape.interval;
                 process.take(&target, answer, self.began, self.dialects, (&mut self.put, &mut self.removed));
-                asked_again.saturating_duration_since(Instant::now())
+                self.to_next_beat()
             }
             Err(error) => {
                 process.failures = process.failures.saturating_add(1);
