@@ -137,6 +137,9 @@ cargo_tests rust cargo test --locked --workspace --no-fail-fast "${targets[@]}"
 
 if [ "$which" = all ]; then
   doc_tests
+  # The same builds as the scenarios and the desktop tests ask for, here where their progress is seen.
+  check build-terminal cargo build --locked --package binnacle-cli
+  check build-app cargo build --locked --package binnacle
   await_servers
   cargo_tests scenarios cargo test --locked --workspace --test scenarios
   cargo_tests desktop dbus-run-session -- cargo test --locked --workspace --test desktop
