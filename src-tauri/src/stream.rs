@@ -1,7 +1,7 @@
 //! Telling the window that something changed: the first time at once, then at most twenty times a second. Nothing but the
 //! view's name and a revision crosses; the window asks for the rest when it is ready.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -93,16 +93,16 @@ pub(crate) async fn notify(app: Arc<App>) {
                 () = app.pulse.ring.notified() => true,
             }
         });
-        match woken.await {
-            Ok(false) => return,
-            Ok(true) => {}
-            Err(_) => {
-                look_at_meters = Instant::now() + METERS_EVERY;
-                let now = counters(&app);
-                if now != meters {
-                    meters = now;
-                    app.pulse.changed(BY_CONNECTIONS);
-                }
+        // Only the end of the engine ends this; that the deadline passed is looked at below, for changes may come all the time.
+        if let Ok(false) = woken.await {
+            return;
+        }
+        if Instant::now() >= look_at_meters {
+            look_at_meters = Instant::now() + METERS_EVERY;
+            let now = counters(&app);
+            if now != meters {
+                meters = now;
+                app.pulse.changed(BY_CONNECTIONS);
             }
         }
         let latest = snapshots.borrow_and_update().clone();
@@ -121,31 +121,30 @@ fn counters(app: &App) -> Vec<(u64, u64, u64)> {
     app.engine.connections().into_iter().map(count).collect()
 }
 
-/// The views that are made of what differs between two snapshots. Parts of a snapshot are shared while they stay the same.
+/// The views that are made of what differs between two snapshots. Objects are shared by snapshots while they stay the same.
 fn affected(before: &Snapshot, after: &Snapshot) -> BTreeSet<View> {
     let mut views = BTreeSet::new();
     if before.revision == after.revision {
         return views;
     }
-    let sources = !Arc::ptr_eq(&before.sources, &after.sources);
-    let services = !Arc::ptr_eq(&before.services, &after.services);
-    let calls = !Arc::ptr_eq(&before.edges, &after.edges) || !Arc::ptr_eq(&before.breakers, &after.breakers);
-    if sources {
+    // How many facts a source states follows from other changes and is no reason to draw anything but its own screen.
+    let statuses = |snapshot: &Snapshot| snapshot.sources.values().map(|one| one.status.clone()).collect::<Vec<_>>();
+    if before.sources.len() != after.sources.len() || statuses(before) != statuses(after) {
         // Staleness, permissions and the reasons for them are on every screen.
         views.extend(View::ALL);
+        return views;
     }
-    if services || calls {
-        views.extend([
-            View::Shell,
-            View::Topology,
-            View::Services,
-            View::Health,
-            View::Breakers,
-            View::Timeline,
-            View::Inspector,
-        ]);
+    let calls = !same(&before.edges, &after.edges) || !same(&before.breakers, &after.breakers);
+    if calls || !same(&before.services, &after.services) {
+        views.extend([View::Shell, View::Topology, View::Services, View::Health, View::Breakers, View::Timeline]);
     }
     // Keys, rules and sessions: whatever else made this revision.
     views.extend([View::ConfigTree, View::Inspector]);
     views
+}
+
+fn same<K: Ord, V>(before: &Arc<BTreeMap<K, Arc<V>>>, after: &Arc<BTreeMap<K, Arc<V>>>) -> bool {
+    Arc::ptr_eq(before, after)
+        || (before.len() == after.len()
+            && before.iter().zip(after.iter()).all(|(old, new)| old.0 == new.0 && Arc::ptr_eq(old.1, new.1)))
 }

@@ -9,7 +9,8 @@ const REACH: i16 = 12;
 
 impl Layout {
     /// The layout for a changed sketch: cards that were placed keep their places, cards that are gone leave a hole, new ones
-    /// stand beside their neighbours in their group. Where a group is new, or nothing is left of the old picture, the new
+    /// stand beside their neighbours in their group. A group that is folded or unfolded stays where it was and pushes what is in
+    /// its way. Where a group is new, or nothing is left of the old picture, the new
     /// part is placed by itself to the right of everything.
     #[must_use]
     pub fn adapt(&self, sketch: &Sketch) -> Self {
@@ -29,14 +30,72 @@ impl Layout {
                 *frame = frame.with(old);
             }
         }
+        for (group, old) in &self.groups {
+            if !layout.groups.contains_key(group) {
+                layout.reopen(group, old, &sketch);
+            }
+        }
         let (known, strange): (Vec<Card>, Vec<Card>) =
             sketch.cards.iter().cloned().partition(|card| layout.groups.contains_key(&card.group));
-        for card in known.iter().filter(|card| !kept(card)) {
-            let place = layout.free_place(card, &sketch);
-            layout.put(card, place);
+        for card in known.iter().filter(|card| !layout.cards.contains_key(&card.id)).cloned().collect::<Vec<_>>() {
+            let place = layout.free_place(&card, &sketch);
+            layout.put(&card, place);
         }
         layout.append(&Self::of(&Sketch { cards: strange, edges: sketch.edges.clone() }));
         layout
+    }
+
+    /// Places a group whose cards are all new (it was folded or unfolded) where it stood, and makes room for it.
+    fn reopen(&mut self, group: &str, old: &Rect, sketch: &Sketch) {
+        let cards: Vec<Card> = sketch.cards.iter().filter(|card| card.group == group).cloned().collect();
+        let inside = Self::of(&Sketch { cards, edges: sketch.edges.clone() });
+        let Some(size) = inside.groups.get(group) else { return };
+        let frame = Rect { x: old.x, y: old.y, ..*size };
+        self.make_room(old, &frame);
+        if self.groups.values().any(|other| other.touches(&frame, 0.0)) {
+            // The ground was taken in the meantime: it goes beside everything, as a new group does.
+            return;
+        }
+        let (dx, dy) = (frame.x - size.x, frame.y - size.y);
+        self.cards.extend(inside.cards.into_iter().map(|(id, place)| (id, place.moved(dx, dy))));
+        self.groups.insert(group.to_owned(), frame);
+    }
+
+    /// Pushes what stands right of a box, and what stands beneath it, as far as the box grows and no further.
+    fn make_room(&mut self, old: &Rect, grown: &Rect) {
+        let right: Vec<String> = self.beyond(|place| place.x >= old.x + old.w);
+        let in_the_way = |place: &&Rect| place.touches(grown, 0.0);
+        let dx = self.places(&right).filter(in_the_way).map(|place| grown.x + grown.w + GROUP_GAP.w - place.x);
+        let dx = dx.reduce(f32::max).unwrap_or_default();
+        self.push(&right, dx, 0.0);
+        let below: Vec<String> =
+            self.beyond(|place| place.y >= old.y + old.h && place.x < grown.x + grown.w && grown.x < place.x + place.w);
+        let dy = self.places(&below).filter(in_the_way).map(|place| grown.y + grown.h + GROUP_GAP.h - place.y);
+        let dy = dy.reduce(f32::max).unwrap_or_default();
+        self.push(&below, 0.0, dy);
+    }
+
+    fn beyond(&self, is_beyond: impl Fn(&Rect) -> bool) -> Vec<String> {
+        self.groups.iter().filter(|(_, place)| is_beyond(place)).map(|(id, _)| id.clone()).collect()
+    }
+
+    fn places<'a>(&'a self, groups: &'a [String]) -> impl Iterator<Item = &'a Rect> {
+        groups.iter().filter_map(|group| self.groups.get(group))
+    }
+
+    fn push(&mut self, groups: &[String], dx: f32, dy: f32) {
+        if dx == 0.0 && dy == 0.0 {
+            return;
+        }
+        for group in groups {
+            let Some(frame) = self.groups.get_mut(group) else { continue };
+            let held = *frame;
+            *frame = held.moved(dx, dy);
+            // Group boxes stand apart, so a card inside this box belongs to this group.
+            for card in self.cards.values_mut().filter(|card| held.holds(card)) {
+                *card = card.moved(dx, dy);
+            }
+        }
     }
 
     fn put(&mut self, card: &Card, place: Rect) {

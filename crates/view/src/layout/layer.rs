@@ -28,6 +28,15 @@ pub(super) fn assigned(nodes: usize, edges: &[(usize, usize)]) -> Vec<Vec<usize>
     layers
 }
 
+/// The same order of layers in fewer columns: neighbours share one.
+pub(super) fn squeezed(layers: &[Vec<usize>], columns: usize) -> Vec<Vec<usize>> {
+    let mut squeezed: Vec<Vec<usize>> = vec![Vec::new(); columns.min(layers.len())];
+    for (number, layer) in layers.iter().enumerate() {
+        squeezed[number * columns / layers.len()].extend(layer);
+    }
+    squeezed
+}
+
 /// How tall a column may be: about as many rows as give a picture that is half as tall as wide.
 fn split_height(nodes: usize) -> usize {
     let side = nodes.isqrt() + 1;

@@ -110,7 +110,7 @@ impl Layout {
         let inner: BTreeMap<&str, BTreeMap<&str, Rect>> =
             groups.iter().map(|(group, cards)| (*group, sketch.inside(cards))).collect();
         let boxes: Vec<(&str, Size)> = inner.iter().map(|(group, cards)| (*group, box_size(cards))).collect();
-        let outer = layered(&boxes, &sketch.between_groups(), GROUP_GAP);
+        let outer = named(&boxes, Layered::of(&boxes, &sketch.between_groups()).fitted(GROUP_GAP));
         let mut layout = Self::default();
         for (group, frame) in outer {
             for (card, place) in &inner[group] {
@@ -153,7 +153,7 @@ impl Sketch {
     fn inside<'a>(&'a self, cards: &[&'a Card]) -> BTreeMap<&'a str, Rect> {
         let sizes: Vec<(&str, Size)> = cards.iter().map(|card| (card.id.as_str(), card.size)).collect();
         let edges: Vec<(&str, &str)> = self.edges.iter().map(|(from, to)| (from.as_str(), to.as_str())).collect();
-        layered(&sizes, &edges, CARD_GAP)
+        named(&sizes, Layered::of(&sizes, &edges).placed(CARD_GAP))
     }
 
     fn between_groups(&self) -> Vec<(&str, &str)> {
@@ -172,19 +172,54 @@ fn box_size(cards: &BTreeMap<&str, Rect>) -> Size {
     Size { w: inner.w + 2.0 * PADDING, h: inner.h + TITLE + PADDING }
 }
 
-/// Layered placing of boxes: cycles are broken, layers assigned, crossings reduced, coordinates given. Pairs may repeat
-/// (a heavier pull), and pairs with an unknown end are passed over.
-fn layered<'a>(boxes: &[(&'a str, Size)], pairs: &[(&str, &str)], gap: Size) -> BTreeMap<&'a str, Rect> {
-    let number: BTreeMap<&str, usize> = boxes.iter().enumerate().map(|(i, (id, _))| (*id, i)).collect();
-    let edges: Vec<(usize, usize)> = pairs
-        .iter()
-        .filter_map(|(from, to)| Some((*number.get(from)?, *number.get(to)?)))
-        .filter(|(from, to)| from != to)
-        .collect();
-    let sizes: Vec<Size> = boxes.iter().map(|(_, size)| *size).collect();
-    let forward = cycle::broken(boxes.len(), &edges);
-    let layers = layer::assigned(boxes.len(), &forward);
-    let columns = crossing::reduced(&layers, &forward);
-    let places = place::coordinates(&columns, &sizes, gap);
+/// The shape of a window's canvas: what is placed should fill it at the largest zoom.
+const CANVAS: Size = Size { w: 16.0, h: 8.5 };
+
+/// Boxes in layers: cycles are broken and layers assigned. Pairs may repeat (a heavier pull), and pairs with an unknown end
+/// are passed over.
+struct Layered {
+    layers: Vec<Vec<usize>>,
+    forward: Vec<(usize, usize)>,
+    sizes: Vec<Size>,
+}
+
+impl Layered {
+    fn of(boxes: &[(&str, Size)], pairs: &[(&str, &str)]) -> Self {
+        let number: BTreeMap<&str, usize> = boxes.iter().enumerate().map(|(i, (id, _))| (*id, i)).collect();
+        let edges: Vec<(usize, usize)> = pairs
+            .iter()
+            .filter_map(|(from, to)| Some((*number.get(from)?, *number.get(to)?)))
+            .filter(|(from, to)| from != to)
+            .collect();
+        let forward = cycle::broken(boxes.len(), &edges);
+        let layers = layer::assigned(boxes.len(), &forward);
+        Self { layers, forward, sizes: boxes.iter().map(|(_, size)| *size).collect() }
+    }
+
+    /// One column a layer, crossings reduced.
+    fn placed(&self, gap: Size) -> Vec<Rect> {
+        self.in_columns(&self.layers, gap)
+    }
+
+    /// A long chain of columns leaves the canvas empty above and below, and everything small: neighbouring layers share a
+    /// column until the whole fits best. Where little is gained the longer chain stands, which shows the direction better.
+    fn fitted(&self, gap: Size) -> Vec<Rect> {
+        let tried =
+            (1..=self.layers.len()).rev().map(|columns| self.in_columns(&layer::squeezed(&self.layers, columns), gap));
+        tried.reduce(|best, other| if zoom(&other) > zoom(&best) * 1.05 { other } else { best }).unwrap_or_default()
+    }
+
+    fn in_columns(&self, layers: &[Vec<usize>], gap: Size) -> Vec<Rect> {
+        place::coordinates(&crossing::reduced(layers, &self.forward), &self.sizes, gap)
+    }
+}
+
+/// How large all of it can be shown on the canvas, in any unit.
+fn zoom(places: &[Rect]) -> f32 {
+    let whole = places.iter().copied().reduce(|a, b| a.with(&b)).unwrap_or_default();
+    (CANVAS.w / whole.w.max(1.0)).min(CANVAS.h / whole.h.max(1.0))
+}
+
+fn named<'a>(boxes: &[(&'a str, Size)], places: Vec<Rect>) -> BTreeMap<&'a str, Rect> {
     boxes.iter().zip(places).map(|((id, _), place)| (*id, place)).collect()
 }
