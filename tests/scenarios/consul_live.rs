@@ -84,7 +84,10 @@ async fn a_check_that_turns_critical_and_a_node_in_maintenance_are_seen() {
     let key = format!("{}/_service_maintenance:api", consul.node_name());
     picture
         .until("the service is in maintenance", |world| match fact(world, DC1, "health", &key) {
-            Some(Fact::Check(check)) if check.status == CheckStatus::Maintenance => Some(()),
+            Some(Fact::Check(check)) if check.status == CheckStatus::Maintenance => {
+                assert_eq!(&*check.output, "upgrade");
+                Some(())
+            }
             _ => None,
         })
         .await;
@@ -266,4 +269,41 @@ async fn a_value_and_a_key_that_are_not_utf8_break_nothing() {
     assert!(matches!(binary, Some(Fact::Config(config)) if config.size_bytes == 3));
     assert_eq!(count(&picture.world, DC1, "kv"), 2);
     picture.stop().await;
+}
+
+#[tokio::test]
+async fn an_old_consul_is_read_with_its_intentions_and_all() {
+    let consul = Consul::builder().release(lab::Release::Old).start().await.unwrap();
+    let client = consul.client().unwrap();
+    client
+        .register(&json!({ "Name": "web", "Port": 80, "Check": { "TTL": "1h", "Status": "passing" } }))
+        .await
+        .unwrap();
+    client.kv_put("old", b"1").await.unwrap();
+    let intention = json!({ "SourceName": "web", "DestinationName": "db", "SourceType": "consul", "Action": "deny" });
+    let body = serde_json::to_vec(&intention).unwrap();
+    client.request(reqwest::Method::POST, "/v1/connect/intentions", body).await.unwrap();
+    let mut picture = Picture::at(&consul.address());
+
+    let status = picture.live(DC1).await;
+
+    assert_eq!(status.product.as_deref(), Some("Consul 1.8.7"));
+    assert!(observed(&picture.world, DC1, "kv", "old").is_some());
+    let node = consul.node_name().to_owned();
+    assert!(fact(&picture.world, DC1, "catalog", &format!("instance/{node}/web")).is_some());
+    picture
+        .until("the intention", |world| {
+            let call = fact(world, DC1, "mesh/intentions", "call/service-intentions/db/dc1%2Fweb/dc1/db")?;
+            matches!(call, Fact::Calls(call) if call.basis == CallsBasis::Denied("intention".into())).then_some(())
+        })
+        .await;
+    client.register(&json!({ "Name": "later", "Port": 81 })).await.unwrap();
+    picture.until("a change", |world| fact(world, DC1, "catalog", "service/later")).await;
+    let status = status_now(&picture);
+    assert_eq!(status.partial, [], "what this release does not have is no fault");
+    picture.stop().await;
+}
+
+fn status_now(picture: &Picture) -> binnacle_model::snapshot::SourceStatus {
+    status(&picture.world, DC1).unwrap()
 }

@@ -69,7 +69,7 @@ pub(super) fn key(known: &mut Known, seen: &Seen, entry: &KvEntry<'_>) {
 /// A check with its state. Maintenance is a check with a reserved id, not a state of its own.
 pub(super) fn check(known: &mut Known, seen: &Seen, check: &HealthCheck) {
     let version = (check.modify_index > 0).then_some(check.modify_index);
-    let stamp = Stamp::of(version, &(&check.status, &check.output));
+    let stamp = Stamp::of(version, &(&check.status, said(check)));
     known.take(&pair(&check.node, &check.check_id), stamp, |object| {
         let node: Arc<str> = Arc::from(check.node.as_str());
         let subject = match check.service_id.as_str() {
@@ -81,17 +81,25 @@ pub(super) fn check(known: &mut Known, seen: &Seen, check: &HealthCheck) {
             id: Arc::from(check.check_id.as_str()),
             name: Arc::from(check.name.as_str()),
             status: check_status(check),
-            output: Arc::from(check.output.as_str()),
+            output: Arc::from(said(check)),
             method: Arc::from(check.method.as_str()),
         };
         seen.observation(object, Fact::Check(fact), version)
     });
 }
 
+fn is_maintenance(check: &HealthCheck) -> bool {
+    check.check_id == "_node_maintenance" || check.check_id.starts_with("_service_maintenance:")
+}
+
+/// What a check printed. Maintenance prints nothing: the reason that a person gave stands in its notes.
+fn said(check: &HealthCheck) -> &str {
+    if check.output.is_empty() && is_maintenance(check) { &check.notes } else { &check.output }
+}
+
 fn check_status(check: &HealthCheck) -> CheckStatus {
-    let maintenance = check.check_id == "_node_maintenance" || check.check_id.starts_with("_service_maintenance:");
     match check.status.as_str() {
-        "critical" if maintenance => CheckStatus::Maintenance,
+        "critical" if is_maintenance(check) => CheckStatus::Maintenance,
         "passing" => CheckStatus::Passing,
         "warning" => CheckStatus::Warning,
         "critical" => CheckStatus::Critical,
@@ -423,4 +431,93 @@ fn shorten(text: String) -> String {
     let mut short: String = text.chars().take(SUMMARY).collect();
     short.push('…');
     short
+}
+
+#[cfg(test)]
+mod tests {
+    //! Every answer in `fixtures/VERSION/` is mapped; what comes out stands beside it. Another answer is another case
+    //! without another line here. Record them anew with `fixtures/record.sh`.
+
+    use std::path::Path;
+
+    use binnacle_model::fact::How;
+
+    use super::*;
+    use crate::consul::elements::Elements;
+    use crate::consul::watch::Listing;
+    use crate::consul::wire::{NodeInfo, ServiceEntry, ServiceTags};
+
+    fn mapped(what: &str, body: &[u8]) -> Vec<Observation> {
+        let source = SourceId::from("consul:dc1");
+        let mut known = Known::new(source.clone(), "fixture");
+        let origin = Origin { query: Arc::from("GET fixture"), how: How::Pushed };
+        let seen = Seen { at: Timestamp::UNIX_EPOCH, origin: Arc::new(origin) };
+        known.begin(Listing::Whole);
+        if what == "services" {
+            for (name, tags) in serde_json::from_slice::<ServiceTags>(body).unwrap() {
+                service(&mut known, &seen, &name, &tags.unwrap_or_default());
+            }
+        } else {
+            let mut elements = Elements::default();
+            let mut each = |element: &[u8]| one(what, element, &mut known, &seen, &source);
+            elements.feed("GET fixture", body, &mut each).unwrap();
+            elements.finish("GET fixture").unwrap();
+        }
+        known.finish().unwrap().unwrap().put
+    }
+
+    fn one(
+        what: &str,
+        element: &[u8],
+        known: &mut Known,
+        seen: &Seen,
+        source: &SourceId,
+    ) -> Result<(), serde_json::Error> {
+        match what {
+            "kv" => key(known, seen, &serde_json::from_slice(element)?),
+            "checks" => check(known, seen, &serde_json::from_slice(element)?),
+            "sessions" => session(known, seen, &serde_json::from_slice(element)?),
+            "intentions" => intention(known, seen, source, &serde_json::from_slice(element)?),
+            "nodes" => {
+                let found: NodeInfo = serde_json::from_slice(element)?;
+                node(known, seen, &found.node, &found.address, &found.meta);
+                for service in &found.services {
+                    instance(known, seen, &found.node, &found.address, service);
+                }
+            }
+            "service-web" => {
+                let entry: ServiceEntry = serde_json::from_slice(element)?;
+                instance(known, seen, &entry.node.node, &entry.node.address, &entry.service);
+            }
+            entry if entry.starts_with("config-") => {
+                config_entry(known, seen, source, &serde_json::from_slice(element)?);
+            }
+            other => panic!("no mapping for {other}.json"),
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn what_real_servers_answered_is_mapped_as_it_stands_beside_it() {
+        let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/consul/fixtures");
+        let mut settings = insta::Settings::clone_current();
+        settings.set_prepend_module_to_snapshot(false);
+        settings.set_omit_expression(true);
+        let mut cases = 0;
+        for version in ["1.22.7", "1.8.7"] {
+            settings.set_snapshot_path(fixtures.join(version));
+            for file in std::fs::read_dir(fixtures.join(version)).unwrap() {
+                let path = file.unwrap().path();
+                if path.extension().is_some_and(|extension| extension == "json") {
+                    let what = path.file_stem().unwrap().to_str().unwrap().to_owned();
+                    let observations = mapped(&what, &std::fs::read(&path).unwrap());
+                    let facts: Vec<_> =
+                        observations.iter().map(|seen| (&seen.object.key, seen.version, &seen.fact)).collect();
+                    settings.bind(|| insta::assert_json_snapshot!(what, facts));
+                    cases += 1;
+                }
+            }
+        }
+        assert!(cases >= 25, "only {cases} fixtures were found");
+    }
 }

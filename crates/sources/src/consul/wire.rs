@@ -82,6 +82,8 @@ pub(super) struct HealthCheck {
     pub(super) status: String,
     #[serde(default, deserialize_with = "or_empty")]
     pub(super) output: String,
+    #[serde(default, deserialize_with = "or_empty")]
+    pub(super) notes: String,
     #[serde(default, deserialize_with = "or_empty", rename = "ServiceID")]
     pub(super) service_id: String,
     #[serde(default, deserialize_with = "or_empty", rename = "Type")]
