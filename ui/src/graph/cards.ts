@@ -104,11 +104,12 @@ function drawCard(ink: Ink, camera: Camera, node: SceneNode, level: Detail, stat
   const k = Math.max(0.6, Math.min(1.25, h / 60));
   const lines = level === 'full' ? 3 : h >= 34 && (node.health !== 'passing' || node.staleSince !== null) ? 2 : 1;
   const first = level === 'full' ? y + 18 * k : y + h / 2 + (lines === 1 ? 4 : -3);
-  const left = x + (level === 'full' ? 17 : 12);
+  const narrow = w < 112;
+  const left = x + (level === 'full' ? 17 : narrow ? 9 : 12);
   ink.health(node.health, left, first - 10, 12, 'card', node.staleSince !== null);
-  const start = left + (level === 'full' ? 17 : 15);
+  const start = left + (level === 'full' ? 17 : narrow ? 13 : 15);
   const size = level === 'full' ? 12 : 11;
-  const edge = x + w - (level === 'full' ? 9 : 6);
+  const edge = x + w - (level === 'full' ? 9 : narrow ? 3 : 6);
   const right = countsText(ink, node, edge, first, edge - start - ink.width(node.name, size, 600));
   ink.text(node.name, start, first, { tone: 'tx1', size, weight: 600, room: right - start });
   if (lines >= 2) drawWord(ink, node, level === 'full' ? left : start, level === 'full' ? y + 34 * k : first + 14, x + w - 9, now);
@@ -175,7 +176,7 @@ function drawNumbers(ink: Ink, node: SceneNode, left: number, y: number, right: 
 function drawSpine(ink: Ink, node: SceneNode, { x, y, h }: Box, zoom: number): void {
   const top = y + 6 * Math.min(1, zoom);
   const room = h - 12 * Math.min(1, zoom);
-  const [offset, width] = zoom < 0.6 ? [4, 3] : [6, 4];
+  const [offset, width] = zoom < 0.75 ? [4, 3] : [6, 4];
   if (node.total === 0) return;
   const many = node.total > MANY;
   const gap = many ? 0 : 2;
