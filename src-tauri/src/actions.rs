@@ -16,7 +16,8 @@ pub(crate) fn begin(app: &Arc<App>) {
         let app = app.clone();
         app.engine.clone().spawn(async move {
             if let Err(error) = connect_demo(&app).await {
-                eprintln!("error[{}]: {error}. {}", error.code(), error.hint());
+                tracing::error!(code = error.code(), %error, "the demo fleet did not start");
+                app.say(format!("{error}. {}", error.hint()));
             }
         });
     } else {
@@ -51,15 +52,16 @@ pub(crate) async fn connect_demo(app: &App) -> Result<(), EngineError> {
 }
 
 /// Asks the catalog once more whether a registration stuck, after an agent had the time to bring the entry back. The audit
-/// has the answer.
-pub(crate) fn look_again(app: &App, done: &CarriedOut) {
+/// has the answer, and a person hears when it is no.
+pub(crate) fn look_again(app: &Arc<App>, done: &CarriedOut) {
     let later = app.engine.registry().look_again(done, LOOK_AGAIN_AFTER);
     let instance = done.plan.instance.clone();
-    app.engine.spawn(async move {
+    let app = app.clone();
+    app.engine.clone().spawn(async move {
         match later.await {
             Ok(Verified::Stuck) => {}
-            Ok(Verified::NotStuck(why)) => tracing::warn!(%instance, why, "a registration did not stick"),
-            Err(error) => tracing::warn!(%instance, code = error.code(), "a registration could not be looked at again"),
+            Ok(Verified::NotStuck(why)) => app.say(format!("The change of {instance} did not stick: {why}")),
+            Err(error) => app.say(format!("Whether the change of {instance} stuck could not be asked: {error}")),
         }
     });
 }

@@ -43,7 +43,7 @@ pub(crate) async fn subscribe(app: Shared<'_>, args: SubscribeArgs, notices: Cha
 pub(crate) async fn pull(app: Shared<'_>, args: PullArgs) -> Answer<ViewPatch> {
     // The revision is taken before the picture: what changes in between is told again, never missed.
     let revision = app.pulse.revision();
-    let scene = scene::of(&app);
+    let scene = scene::for_view(&app, &args.request);
     Ok(app.desk().pull(&scene, revision, args))
 }
 

@@ -15,6 +15,7 @@ mod window;
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use binnacle_engine::{Clock, Engine, EngineConfig};
 use binnacle_history::History;
@@ -24,6 +25,9 @@ use tracing_subscriber::EnvFilter;
 
 use arguments::Arguments;
 use state::{App, Settings};
+
+/// How long the engine may take to end its requests in order when the window is closed.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {
     // First of all: everything that speaks TLS takes the provider that is installed here.
@@ -40,7 +44,7 @@ fn main() -> ExitCode {
         eprintln!("{sentence}");
         return ExitCode::FAILURE;
     }
-    match run(arguments) {
+    match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(refusal) => refuse(&refusal.code, &refusal.message, &refusal.hint),
     }
@@ -64,11 +68,11 @@ struct Refusal {
     hint: String,
 }
 
-fn run(arguments: Arguments) -> Result<(), Refusal> {
+fn run(arguments: &Arguments) -> Result<(), Refusal> {
     let environment: Environment = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
-    let history = Arc::new(open_history(&arguments, &environment)?);
+    let history = Arc::new(open_history(arguments, &environment)?);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| Refusal {
         code: "app.threads".to_owned(),
         message: format!("the threads of the engine did not start: {error}"),
@@ -92,9 +96,13 @@ fn run(arguments: Arguments) -> Result<(), Refusal> {
     })?;
     let settings = Settings { preferences: preferences::place(&environment), demo: arguments.demo };
     let app = Arc::new(App::new(engine.clone(), settings));
-    let result = window::open(app, &runtime);
+    let result = window::open(&app, &runtime);
     // The window is gone: nothing of the engine may outlive it.
-    runtime.block_on(engine.stop());
+    let stopped = runtime.block_on(async { tokio::time::timeout(LAST_WORDS, engine.stop()).await });
+    if stopped.is_err() {
+        tracing::error!("a task of the engine did not end in time and is cut off");
+    }
+    runtime.shutdown_background();
     result.map_err(|error| Refusal {
         code: "app.window".to_owned(),
         message: format!("the window did not open: {error}"),

@@ -1,5 +1,7 @@
 //! Registrations between the window and the engine.
 
+use std::sync::Arc;
+
 use binnacle_model::id::{InstanceId, SourceId};
 use binnacle_sources::register::{CheckDefinition, CheckMethod, Registration, RegistryPlan, Road, Verified};
 use binnacle_view::contract::Failure;
@@ -33,7 +35,7 @@ pub(crate) async fn plan_removal(
 }
 
 /// Carries a plan out that was shown.
-pub(crate) async fn apply(app: &App, args: RegistryApplyArgs) -> Result<RegistryApplied, Failure> {
+pub(crate) async fn apply(app: &Arc<App>, args: RegistryApplyArgs) -> Result<RegistryApplied, Failure> {
     let plan = app.registrations.take(&args.plan).ok_or_else(failure::no_such_plan)?;
     let why = Some(args.why).filter(|why| !why.trim().is_empty());
     let carried_out = app.engine.registry().carry_out(&plan, why).await;

@@ -3,6 +3,7 @@
 use binnacle_engine::discover::Answer;
 use binnacle_engine::{ConnectionReport, TimelineEvent};
 use binnacle_sources::connection::KINDS;
+use binnacle_view::contract::ViewRequest;
 use binnacle_view::contract::first_run::{FoundRow, FoundState};
 use binnacle_view::screen::{ConnectionFacts, Happened, Scene};
 use binnacle_view::text;
@@ -13,13 +14,22 @@ use crate::state::App;
 /// The reason that is shown wherever an edit is greyed out in a read-only run.
 const READ_ONLY: &str = "This window was opened read-only (--read-only)";
 
-/// Everything that the screens are made of, as it is now.
+/// Everything that a view is made of, as it is now. What happened is left out for the views that do not show it: it may be
+/// much.
+pub(crate) fn for_view(app: &App, request: &ViewRequest) -> Scene {
+    let shows_it = matches!(request, ViewRequest::Shell | ViewRequest::Timeline(_));
+    let happened = if shows_it { app.engine.timeline().since(app.started) } else { Vec::new() };
+    Scene { happened: happened.into_iter().map(happening).collect(), ..of(app) }
+}
+
+/// The same without what happened.
 pub(crate) fn of(app: &App) -> Scene {
     let demo = app.engine.demo_runs();
     Scene {
         snapshot: app.engine.snapshot(),
         connections: app.engine.connections().into_iter().map(connection).collect(),
-        happened: app.engine.timeline().since(app.started).into_iter().map(happened).collect(),
+        happened: Vec::new(),
+        said: app.said().clone(),
         found: app.found().clone(),
         profile: if demo { "demo" } else { "this computer" }.to_owned(),
         read_only: app.engine.read_only().then(|| READ_ONLY.to_owned()),
@@ -41,7 +51,7 @@ fn connection(report: ConnectionReport) -> ConnectionFacts {
     }
 }
 
-fn happened(event: TimelineEvent) -> Happened {
+fn happening(event: TimelineEvent) -> Happened {
     match event {
         TimelineEvent::Transition(transition) => Happened::Transition(transition),
         TimelineEvent::Edit { at, id, edit, summary } => Happened::Edit { at, id, edit: edit.to_string(), summary },

@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use binnacle_engine::Engine;
 use binnacle_engine::edits::Plan;
 use binnacle_sources::register::RegistryPlan;
+use binnacle_view::contract::View;
 use binnacle_view::desk::Desk;
 use binnacle_view::screen::Found;
 use jiff::Timestamp;
@@ -34,6 +35,7 @@ pub(crate) struct App {
     pub(crate) started: Timestamp,
     desk: Mutex<Desk>,
     found: Mutex<Found>,
+    said: Mutex<Option<(Timestamp, String)>>,
     pub(crate) plans: Shelf<Plan>,
     pub(crate) registrations: Shelf<RegistryPlan>,
 }
@@ -47,6 +49,7 @@ impl App {
             pulse: Pulse::default(),
             desk: Mutex::default(),
             found: Mutex::default(),
+            said: Mutex::default(),
             plans: Shelf::default(),
             registrations: Shelf::default(),
         }
@@ -54,6 +57,17 @@ impl App {
 
     pub(crate) fn desk(&self) -> MutexGuard<'_, Desk> {
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The latest thing that the app itself has to say.
+    pub(crate) fn said(&self) -> MutexGuard<'_, Option<(Timestamp, String)>> {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says something aloud in the window.
+    pub(crate) fn say(&self, words: String) {
+        *self.said() = Some((self.engine.clock().now(), words));
+        self.pulse.changed([View::Shell]);
     }
 
     pub(crate) fn found(&self) -> MutexGuard<'_, Found> {

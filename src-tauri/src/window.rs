@@ -18,7 +18,7 @@ macro_rules! registered {
 }
 
 /// Opens the window and returns when it is closed.
-pub(crate) fn open(app: Arc<App>, runtime: &Runtime) -> tauri::Result<()> {
+pub(crate) fn open(app: &Arc<App>, runtime: &Runtime) -> tauri::Result<()> {
     let built = tauri::Builder::default()
         .manage(app.clone())
         .invoke_handler(binnacle_view::for_each_command!(registered))
@@ -33,7 +33,7 @@ pub(crate) fn open(app: Arc<App>, runtime: &Runtime) -> tauri::Result<()> {
         .build(tauri::generate_context!())?;
     let _entered = runtime.enter();
     app.engine.spawn(stream::notify(app.clone()));
-    actions::begin(&app);
+    actions::begin(app);
     let handle = built.handle().clone();
     app.engine.spawn(async move {
         asked_to_end().await;

@@ -74,6 +74,7 @@ pub fn config_item(source: &SourceId, observation: &Observation) -> Option<Confi
         flags: fact.flags,
         lock_session: fact.lock_session.clone(),
         seen: observation.seen,
+        origin: observation.origin.clone(),
     })
 }
 

@@ -8,7 +8,7 @@ use rpds::RedBlackTreeMapSync;
 use serde::{Deserialize, Serialize};
 
 use crate::fact::{
-    BreakerKind, BreakerState, CheckStatus, Observation, Pattern, Payload, Protocol, Signals, StoreKind,
+    BreakerKind, BreakerState, CheckStatus, Observation, Origin, Pattern, Payload, Protocol, Signals, StoreKind,
 };
 use crate::id::{BreakerId, CheckId, ConfigId, EdgeId, InstanceId, Revision, ServiceId, SourceId};
 
@@ -380,6 +380,8 @@ pub struct ConfigItem {
     pub lock_session: Option<Arc<str>>,
     /// When this version was seen first.
     pub seen: Timestamp,
+    /// Which query brought it; shared by all keys of one answer.
+    pub origin: Arc<Origin>,
 }
 
 /// A rule of the mesh, as one source states it.

@@ -7,11 +7,12 @@ use crate::contract::breakers::{BreakerRow, BreakersHead};
 use crate::contract::command::FoldArgs;
 use crate::contract::config::{ConfigTreeHead, ConfigTreeParams, ConfigTreeRow};
 use crate::contract::first_run::{FirstRunHead, FoundRow};
-use crate::contract::health::{HealthHead, HealthRow};
+use crate::contract::health::{Cause, HealthHead, HealthRow};
 use crate::contract::inspector::{InspectorHead, InspectorParams, InspectorRow};
 use crate::contract::services::{ServiceRow, ServicesHead};
 use crate::contract::shell::{ShellHead, ShellSource};
 use crate::contract::sources::{SourceRow, SourcesHead};
+use crate::contract::state::{Since, millis};
 use crate::contract::timeline::{TimelineHead, TimelineParams, TimelineRow};
 use crate::contract::topology::{GroupBy, TopologyHead, TopologyParams, TopologyRow};
 use crate::contract::view::PullArgs;
@@ -144,6 +145,7 @@ pub struct Desk {
     sources: Ledger<(), SourcesHead, SourceRow>,
     timeline: Ledger<TimelineParams, TimelineHead, TimelineRow>,
     inspector: Ledger<InspectorParams, InspectorHead, InspectorRow>,
+    calls_fail_since: BTreeMap<String, f64>,
     boards: BTreeMap<GroupBy, Board>,
     shown_board: GroupBy,
     last_layout: u32,
@@ -166,7 +168,11 @@ impl Desk {
             ViewRequest::Services => {
                 ViewPatch::Services(self.services.answer(revision, since, (), services::table(snapshot)))
             }
-            ViewRequest::Health => ViewPatch::Health(self.health.answer(revision, since, (), health::table(snapshot))),
+            ViewRequest::Health => {
+                let mut table = health::table(snapshot);
+                self.date_failing_calls(scene, &mut table);
+                ViewPatch::Health(self.health.answer(revision, since, (), table))
+            }
             ViewRequest::Breakers => {
                 ViewPatch::Breakers(self.breakers.answer(revision, since, (), breakers::table(snapshot)))
             }
@@ -181,6 +187,19 @@ impl Desk {
             ViewRequest::Inspector(params) => {
                 let table = inspector::table(scene, &params.subject);
                 ViewPatch::Inspector(self.inspector.answer(revision, since, params, table))
+            }
+        }
+    }
+
+    /// The picture does not keep since when calls fail; here it is at least since they were first shown to do so.
+    fn date_failing_calls(&mut self, scene: &Scene, table: &mut Table<HealthHead, HealthRow>) {
+        let before = std::mem::take(&mut self.calls_fail_since);
+        for row in &mut table.rows {
+            let HealthRow::Problem(problem) = row else { continue };
+            if problem.cause == Cause::Calls {
+                let at = before.get(&problem.key).copied().unwrap_or_else(|| millis(scene.now));
+                self.calls_fail_since.insert(problem.key.clone(), at);
+                problem.since = Since { at, seen_changing: false };
             }
         }
     }

@@ -123,6 +123,27 @@ fn a_new_card_stands_beside_its_caller() {
 }
 
 #[test]
+fn a_group_unfolds_where_it_stood_and_pushes_only_what_is_in_its_way() {
+    let stack = |group: &str| Card { id: format!("stack-{group}"), group: group.to_owned(), size: CARD };
+    let edges = vec![("stack-a".to_owned(), "stack-b".to_owned()), ("stack-b".to_owned(), "stack-c".to_owned())];
+    let folded = Sketch { cards: vec![stack("a"), stack("b"), stack("c")], edges };
+    let before = Layout::of(&folded);
+    let mut cards = vec![stack("a"), stack("c")];
+    cards.extend((0..6).map(|number| Card { id: format!("b{number}"), group: "b".to_owned(), size: CARD }));
+    let chain: Vec<_> = (1..6).map(|number| (format!("b{}", number - 1), format!("b{number}"))).collect();
+    let unfolded = Sketch { cards, edges: chain };
+    let after = before.adapt(&unfolded);
+    holds(&unfolded, &after).unwrap();
+    all_apart(after.groups.values()).unwrap();
+    let corner = |layout: &Layout, group: &str| (layout.groups[group].x, layout.groups[group].y);
+    assert_eq!(corner(&after, "a"), corner(&before, "a"), "what stands left of it does not move");
+    assert_eq!(corner(&after, "b"), corner(&before, "b"), "it opens where it stood");
+    assert!(after.groups["c"].x > before.groups["c"].x, "what stands right of it makes room");
+    let again = after.adapt(&folded);
+    assert_eq!(corner(&again, "b"), corner(&before, "b"), "and it folds there too");
+}
+
+#[test]
 fn nothing_to_place_is_no_trouble() {
     assert_eq!(Layout::of(&Sketch::default()), Layout::default());
     assert_eq!(Layout::default().adapt(&Sketch::default()), Layout::default());

@@ -134,9 +134,9 @@ fn of_config(snapshot: &Snapshot, id: &str) -> Option<EvidenceReport> {
         letter: letter(&item.source),
         source: item.source.to_string(),
         says: format!("version {}, {} bytes, flags {}", item.version, item.size_bytes, item.flags),
-        query: "GET /v1/kv/?recurse".to_owned(),
+        query: text::output(&item.origin.query),
         object: text::name(&item.path),
-        how: "pushed".to_owned(),
+        how: how_word(item.origin.how).to_owned(),
         seen: millis(item.seen),
         version: item.version.to_string(),
         stale: is_stale(snapshot, &item.source),
@@ -206,14 +206,18 @@ fn card(snapshot: &Snapshot, evidence: &Evidence) -> EvidenceCard {
         says: text::output(&says(&observation.fact)),
         query: text::output(&observation.origin.query),
         object: text::name(&format!("{}/{}", observation.object.collection, observation.object.key)),
-        how: match observation.origin.how {
-            How::Pushed => "pushed".to_owned(),
-            How::Asked => "asked".to_owned(),
-        },
+        how: how_word(observation.origin.how).to_owned(),
         seen: millis(observation.seen),
         version: observation.version.map(|version| version.to_string()).unwrap_or_default(),
         stale: is_stale(snapshot, &evidence.source),
         differs: false,
+    }
+}
+
+fn how_word(how: How) -> &'static str {
+    match how {
+        How::Pushed => "pushed",
+        How::Asked => "asked",
     }
 }
 

@@ -35,6 +35,8 @@ pub struct Scene {
     pub connections: Vec<ConnectionFacts>,
     /// What happened since the start, oldest first.
     pub happened: Vec<Happened>,
+    /// The latest thing that the app itself has to say, with its moment.
+    pub said: Option<(Timestamp, String)>,
     /// What was looked for on this computer.
     pub found: Found,
     /// The profile's name.

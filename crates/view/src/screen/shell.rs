@@ -98,8 +98,16 @@ fn badges(scene: &Scene) -> Vec<Badge> {
     all.into_iter().filter(|badge| badge.count > 0).collect()
 }
 
-/// The latest critical transition or loss of a source: the only things that are said aloud.
+/// The latest critical transition, loss of a source, or word of the app itself: the only things that are said aloud.
 fn announcement(scene: &Scene) -> Option<Announcement> {
+    let said = scene.said.as_ref().map(|(at, text)| Announcement { at: millis(*at), text: text::output(text) });
+    match (said, seen(scene)) {
+        (Some(said), Some(seen)) => Some(if said.at >= seen.at { said } else { seen }),
+        (said, seen) => said.or(seen),
+    }
+}
+
+fn seen(scene: &Scene) -> Option<Announcement> {
     scene.happened.iter().rev().find_map(|happened| {
         let Happened::Transition(transition) = happened else { return None };
         let words = match &transition.subject {

@@ -120,7 +120,7 @@ impl Fleet {
         self.state("kv", path.to_owned(), Fact::Config(fact))
     }
 
-    pub(crate) fn calls(&mut self, from: &str, to: Party, rps: f64, error_ratio: f64) -> &mut Self {
+    pub(crate) fn calls(&mut self, from: &str, to: &Party, rps: f64, error_ratio: f64) -> &mut Self {
         let fact = CallsFact {
             caller: named(from),
             callee: to.clone(),
@@ -158,6 +158,7 @@ impl Fleet {
             snapshot: self.snapshot(),
             connections: Vec::new(),
             happened: self.happened.clone(),
+            said: None,
             found: Found::default(),
             profile: "test".to_owned(),
             read_only: None,
@@ -179,6 +180,6 @@ pub(crate) fn shop() -> Fleet {
     for (number, (service, team)) in [(1, ("web", "edge")), (2, ("cart", "shop")), (3, ("payments", "pay"))] {
         fleet.instance(service, number, team).check(service, number, CheckStatus::Passing, "200 OK");
     }
-    fleet.calls("web", named("cart"), 10.0, 0.0).calls("cart", named("payments"), 5.0, 0.0);
+    fleet.calls("web", &named("cart"), 10.0, 0.0).calls("cart", &named("payments"), 5.0, 0.0);
     fleet
 }

@@ -62,7 +62,7 @@ fn a_node_that_fails_is_one_cause_however_many_services_are_on_it() {
 #[test]
 fn callers_with_errors_are_the_reach_of_the_service_that_fails() {
     let mut fleet = shop();
-    fleet.check("payments", 3, CheckStatus::Critical, "no").calls("cart", named("payments"), 5.0, 0.31).breaker(
+    fleet.check("payments", 3, CheckStatus::Critical, "no").calls("cart", &named("payments"), 5.0, 0.31).breaker(
         "cart",
         "payments",
         BreakerState::Open,
@@ -177,7 +177,7 @@ fn the_palette_finds_services_before_keys_and_the_worst_first_without_words() {
 #[test]
 fn a_party_outside_every_registry_is_said_to_be_one() {
     let mut fleet = shop();
-    fleet.calls("payments", Party::Named("acquirer".into()), 1.0, 0.2);
+    fleet.calls("payments", &Party::Named("acquirer".into()), 1.0, 0.2);
     let causes = causes(&fleet);
     assert_eq!((causes[0].0, causes[0].1.as_str()), (Cause::Calls, "Calls to acquirer fail"));
 }

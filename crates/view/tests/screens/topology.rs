@@ -63,14 +63,15 @@ fn new_numbers_move_nothing_and_a_new_service_moves_no_other() {
     let mut fleet = shop();
     let mut desk = Desk::default();
     let before = draw(&mut desk, &fleet);
-    fleet.check("cart", 2, CheckStatus::Critical, "no").calls("web", super::fleet::named("cart"), 99.0, 0.5);
+    fleet.check("cart", 2, CheckStatus::Critical, "no").calls("web", &super::fleet::named("cart"), 99.0, 0.5);
     let same = draw(&mut desk, &fleet);
     assert_eq!((same.head.layout, &same.places), (before.head.layout, &before.places));
-    fleet.instance("search", 9, "shop").calls("web", super::fleet::named("search"), 1.0, 0.0);
+    fleet.instance("search", 9, "shop").calls("web", &super::fleet::named("search"), 1.0, 0.0);
     let more = draw(&mut desk, &fleet);
     assert!(more.head.layout > before.head.layout && more.places.len() == before.places.len() + 1);
     for node in &before.nodes {
-        assert_eq!(more.places[&node.key], before.places[&node.key], "{} jumped", node.name);
+        let (now, then) = (more.places[&node.key].map(f32::to_bits), before.places[&node.key].map(f32::to_bits));
+        assert_eq!(now, then, "{} jumped", node.name);
     }
 }
 
@@ -87,11 +88,11 @@ fn an_open_breaker_stands_on_its_edge() {
 #[test]
 fn a_topic_is_a_pipe_with_what_goes_in_and_out() {
     let mut fleet = shop();
-    fleet.calls("cart", Party::Channel("orders".into()), 61.0, 0.0);
+    fleet.calls("cart", &Party::Channel("orders".into()), 61.0, 0.0);
     let drawn = draw(&mut Desk::default(), &fleet);
     let pipe = drawn.nodes.iter().find(|node| node.name == "orders").unwrap();
     assert_eq!(pipe.channel.unwrap().in_per_s, Some(61.0));
-    assert_eq!(drawn.places[&pipe.key][3], 44.0);
+    assert!((drawn.places[&pipe.key][3] - 44.0).abs() < 0.01);
 }
 
 /// Forty teams of five, and one of them in trouble.
@@ -130,7 +131,7 @@ fn a_folded_group_opens_when_a_member_becomes_critical() {
 #[test]
 fn edges_to_a_folded_group_are_one_bundle_to_its_stack() {
     let mut fleet = shop();
-    fleet.instance("ledger", 7, "pay").calls("cart", super::fleet::named("ledger"), 3.0, 0.1);
+    fleet.instance("ledger", 7, "pay").calls("cart", &super::fleet::named("ledger"), 3.0, 0.1);
     let mut desk = Desk::default();
     draw(&mut desk, &fleet);
     desk.fold(&FoldArgs { group: "group:pay".to_owned(), folded: true });
