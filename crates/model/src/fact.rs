@@ -69,7 +69,7 @@ pub struct Observation {
 
 /// The kinds of statements. One object of a source always has the same kind.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(tag = "states", rename_all = "snake_case")]
 pub enum Fact {
     /// A service exists under this name.
     Service(ServiceFact),

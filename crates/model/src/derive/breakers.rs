@@ -80,31 +80,36 @@ fn report(fact: &BreakerFact, source: &SourceId, observation: &Arc<Observation>,
     }
 }
 
-/// The statement to believe about one process when several sources speak of it: a current one, then the later one.
-fn believed(reports: &[Report]) -> BTreeMap<&str, &Report> {
-    let mut by_process: BTreeMap<&str, &Report> = BTreeMap::new();
+/// What is believed of one process, of which several sources may speak.
+struct Process {
+    state: BreakerState,
+    rejected_per_s: Option<f64>,
+}
+
+/// A current source is believed before a stale one, and half-open before open, because some sources have no word for it;
+/// else the later statement stands. All count the same refusals, each over a window of its own: the highest count stands.
+fn processes(reports: &[Report]) -> BTreeMap<&str, Process> {
+    let mut by_process: BTreeMap<&str, Vec<&Report>> = BTreeMap::new();
     for report in reports {
-        let rank = |one: &Report| (!one.stale, one.evidence.observation.seen);
-        by_process
-            .entry(&report.process)
-            .and_modify(|held| {
-                if rank(report) > rank(held) {
-                    *held = report;
-                }
-            })
-            .or_insert(report);
+        by_process.entry(&report.process).or_default().push(report);
     }
-    by_process
+    let rank = |one: &&&Report| (!one.stale, one.state == BreakerState::HalfOpen, one.evidence.observation.seen);
+    let believed = by_process.into_iter().filter_map(|(process, reports)| {
+        let best = reports.iter().max_by_key(rank)?;
+        let counted = reports.iter().filter(|one| one.stale == best.stale).filter_map(|one| one.rejected_per_s);
+        Some((process, Process { state: best.state, rejected_per_s: counted.reduce(f64::max) }))
+    });
+    believed.collect()
 }
 
 fn breaker(key: Key, group: Group, before: &Snapshot, now: Timestamp) -> (BreakerId, Breaker) {
     let id = BreakerId::from(format!("{} -> {} ({})", key.caller, key.toward, kind_word(key.kind)));
     let (state, open, of, rejected_per_s) = {
-        let processes = believed(&group.reports);
-        let state = processes.values().map(|report| report.state).max().unwrap_or(BreakerState::Unknown);
+        let processes = processes(&group.reports);
+        let state = processes.values().map(|process| process.state).max().unwrap_or(BreakerState::Unknown);
         let refusing =
             processes.values().filter(|one| matches!(one.state, BreakerState::Open | BreakerState::ForcedOpen));
-        let rejected = processes.values().filter_map(|report| report.rejected_per_s).reduce(|a, b| a + b);
+        let rejected = processes.values().filter_map(|process| process.rejected_per_s).reduce(|a, b| a + b);
         (state, count(refusing.count()), count(processes.len()), rejected)
     };
     let past = before.breakers.get(&id).map(|old| (old.state, old.since));

@@ -227,3 +227,16 @@ fn two_sources_that_count_the_same_calls_are_not_added() {
     ]);
     assert_eq!(world.snapshot().edges["consul:dc1/checkout -> consul:dc1/payments"].signals.rps, Some(10.0));
 }
+
+#[test]
+fn half_open_is_believed_before_open_for_some_sources_have_no_word_for_it() {
+    let world = told(&[
+        (source(1), instance(0, 0, 1, None)),
+        (source(1), instance(1, 0, 1, None)),
+        (SourceId::from("scrape:shop"), breaker(0, 0, 1, 1, BreakerState::HalfOpen)),
+        (SourceId::from("hystrix:shop"), breaker(0, 0, 1, 1, BreakerState::Open)),
+    ]);
+    let breaker = world.snapshot().breakers.values().next().unwrap();
+    assert_eq!((breaker.state, breaker.open, breaker.of), (BreakerState::HalfOpen, 0, 1));
+    assert_eq!(breaker.rejected_per_s, Some(1.5), "both count the same refusals");
+}
