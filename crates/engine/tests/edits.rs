@@ -126,7 +126,10 @@ async fn an_edit_is_planned_applied_read_back_and_recorded() {
     assert_eq!(key.before.as_ref(), Some(&before));
     assert_eq!((key.guard, key.after()), (Guard::Version(before.version), Some(&b"items: 30\n"[..])));
     assert_eq!(key.notes, [Note::FlagsKept(42)]);
-    assert_eq!(plan.preview(), [format!("put shop/limits · cas = {} · flags kept (42)", before.version)]);
+    assert_eq!(
+        plan.preview(),
+        [format!("PUT /v1/txn?dc=demo · put shop/limits · cas = {} · flags kept (42)", before.version)]
+    );
     assert_eq!(bytes(desk.read("shop/limits").await).unwrap(), b"items: 20\n", "a plan writes nothing");
 
     let applied = desk.edits.apply(&plan, Some(" sale on Friday ".to_owned())).await.unwrap();
@@ -445,6 +448,10 @@ impl ConfigStore for OvertakenStore {
 
     async fn may_write(&self, source: &SourceId, path: &str) -> Result<Permission, SourceError> {
         self.store().may_write(source, path).await
+    }
+
+    fn request_line(&self, source: &SourceId, writes: &[KeyWrite]) -> String {
+        self.store().request_line(source, writes)
     }
 
     async fn write(&self, source: &SourceId, writes: &[KeyWrite]) -> Result<Outcome, SourceError> {

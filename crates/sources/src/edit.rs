@@ -126,6 +126,12 @@ pub trait ConfigStore: Send + Sync {
     /// Whether the key may be written, asked without writing.
     async fn may_write(&self, source: &SourceId, path: &str) -> Result<Permission, SourceError>;
 
+    /// The request that a write will be sent as, for the preview: method, path and query, without a body and without a token.
+    /// Empty where a store does not send requests of this kind.
+    fn request_line(&self, _source: &SourceId, _writes: &[KeyWrite]) -> String {
+        String::new()
+    }
+
     /// Writes all keys or none. Never tries again on its own: an answer that was lost is
     /// [`crate::ErrorKind::OutcomeUnknown`], and everything else means that nothing was written.
     async fn write(&self, source: &SourceId, writes: &[KeyWrite]) -> Result<Outcome, SourceError>;

@@ -1,6 +1,6 @@
 use binnacle_history::{EditId, HistoryError, NewEdit, NewKey, Settled, Value};
 use binnacle_model::id::ConfigId;
-use binnacle_sources::edit::{ConfigStore, Conflict, Guard, Intent, KeyWrite, Outcome, Permission, StoredValue};
+use binnacle_sources::edit::{ConfigStore, Conflict, Guard, Intent, Outcome, Permission, StoredValue};
 use binnacle_sources::{ErrorKind, SourceError};
 use futures_util::future::join_all;
 
@@ -104,8 +104,7 @@ impl Edits {
         let store = store_of(&*connection, &plan.source)?;
         let line = self.line(plan, connection.spec().to_string(), why);
         let edit = self.recorded(move |history| history.begin(&line)).await?;
-        let writes: Vec<KeyWrite> = plan.keys.iter().map(write).collect();
-        match store.write(&plan.source, &writes).await {
+        match store.write(&plan.source, &plan.writes()).await {
             Ok(Outcome::Applied(versions)) => Ok(self.applied(store, plan, edit, versions).await),
             Ok(Outcome::Refused(current)) => {
                 let error = EditError::Refused { edit: Some(edit), conflicts: conflicts(plan, current) };
@@ -115,7 +114,7 @@ impl Edits {
             Err(cause) if cause.kind == ErrorKind::OutcomeUnknown => {
                 self.settle(edit, Settled::Unknown(cause.code())).await;
                 let seen = join_all(plan.keys.iter().map(|key| see(store, plan, key))).await;
-                Err(EditError::OutcomeUnknown { edit, cause, seen })
+                Err(EditError::OutcomeUnknown { edit, cause: Box::new(cause), seen })
             }
             Err(error) => {
                 self.settle(edit, Settled::Failed(error.code())).await;
@@ -181,10 +180,6 @@ fn denied(key: &KeyPlan) -> Option<String> {
         Permission::Denied(says) => Some(says.clone()),
         Permission::Allowed | Permission::NotKnown => None,
     }
-}
-
-fn write(key: &KeyPlan) -> KeyWrite {
-    KeyWrite { path: key.path.clone(), guard: key.guard, intent: key.intent.clone() }
 }
 
 /// The keys that the store refused, against what the plan was made from.

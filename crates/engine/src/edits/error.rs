@@ -78,7 +78,7 @@ pub enum EditError {
         /// The line in the audit.
         edit: EditId,
         /// What happened to the answer.
-        cause: SourceError,
+        cause: Box<SourceError>,
         /// What the keys are now. Even a key that has exactly the new value proves nothing: another writer may have written
         /// the same.
         seen: Vec<SeenKey>,

@@ -298,9 +298,9 @@ mod tests {
 
     /// Short lines of few letters, so that sides often agree and often collide; sometimes without a last break.
     fn some_text() -> impl Strategy<Value = String> {
-        let lines = prop::collection::vec("[abc]?", 0..8);
+        let lines = prop::collection::vec("[abc]?\n", 0..8);
         (lines, any::<bool>()).prop_map(|(lines, open)| {
-            let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+            let text = lines.concat();
             if open { text.trim_end_matches('\n').to_owned() } else { text }
         })
     }
@@ -346,7 +346,8 @@ mod tests {
             fates in prop::collection::vec(0_u8..5, 1..12),
         ) {
             let build = |line: &dyn Fn(usize, u8) -> String| -> String {
-                fates.iter().enumerate().map(|(at, fate)| format!("{}fixed {at}\n", line(at, *fate))).collect()
+                let lines = fates.iter().enumerate().map(|(at, fate)| line(at, *fate) + &format!("fixed {at}\n"));
+                lines.collect::<Vec<_>>().concat()
             };
             let old = |at: usize| format!("old {at}\n");
             let base = build(&|at, _| old(at));

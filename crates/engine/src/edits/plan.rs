@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use binnacle_history::EditId;
 use binnacle_model::id::{ConfigId, SourceId};
 use binnacle_sources::ConnectionSpec;
-use binnacle_sources::edit::{ConfigStore, Guard, Intent, Permission, StoredValue};
+use binnacle_sources::edit::{ConfigStore, Guard, Intent, KeyWrite, Permission, StoredValue};
 use futures_util::future::try_join_all;
 
 use super::{Base, Draft, DraftIntent, EditError, Edits, Expect, KeyConflict, Sensitive, place_of, store_of};
@@ -22,6 +22,8 @@ pub struct Plan {
     pub keys: Vec<KeyPlan>,
     /// The largest value that the store takes, in bytes.
     pub value_limit_bytes: u64,
+    /// The request that all of it is sent as: `PUT /v1/txn?dc=dc1`.
+    pub request: String,
     /// The edit that this one takes back.
     pub undo_of: Option<EditId>,
 }
@@ -103,9 +105,14 @@ impl Note {
 }
 
 impl Plan {
-    /// The writes as the store will check them, one line a key: `put app/x · cas = 48213 · flags kept (0)`.
+    /// The request with what the store will check, one line a key:
+    /// `PUT /v1/txn?dc=dc1 · put app/x · cas = 48213 · flags kept (0)`.
     pub fn preview(&self) -> Vec<String> {
-        self.keys.iter().map(KeyPlan::preview).collect()
+        self.keys.iter().map(|key| format!("{} · {}", self.request, key.preview())).collect()
+    }
+
+    pub(super) fn writes(&self) -> Vec<KeyWrite> {
+        self.keys.iter().map(KeyPlan::write).collect()
     }
 
     /// Whether every key would stay as it is.
@@ -121,6 +128,10 @@ impl KeyPlan {
             Intent::Put { bytes, .. } => Some(bytes),
             Intent::Delete => None,
         }
+    }
+
+    fn write(&self) -> KeyWrite {
+        KeyWrite { path: self.path.clone(), guard: self.guard, intent: self.intent.clone() }
     }
 
     fn preview(&self) -> String {
@@ -164,7 +175,16 @@ impl Edits {
         for key in found {
             keys.push(self.key_plan(key)?);
         }
-        Ok(Plan { source, connection: spec.clone(), keys, value_limit_bytes: store.value_limit_bytes(), undo_of: None })
+        let mut plan = Plan {
+            source,
+            connection: spec.clone(),
+            keys,
+            value_limit_bytes: store.value_limit_bytes(),
+            request: String::new(),
+            undo_of: None,
+        };
+        plan.request = store.request_line(&plan.source, &plan.writes());
+        Ok(plan)
     }
 
     async fn refuse_moved(&self, source: &SourceId, spec: &ConnectionSpec, found: &[Found]) -> Result<(), EditError> {

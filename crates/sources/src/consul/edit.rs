@@ -291,8 +291,7 @@ impl Consul {
                 "Keep the value under 384 KiB, or use a key without `//`, `.` and `..`.",
             ));
         }
-        let path = format!("kv/{}", escaped(&write.path));
-        let query = format!("cas={}&flags={flags}", cas(write.guard));
+        let (path, query) = alone(write, *flags);
         let question =
             Question { path: &path, query: &query, dc: Some(dc), body: Some(bytes.clone()), ..Question::default() };
         let (_, answer) = self.api.change(Method::PUT, &question).await?;
@@ -308,6 +307,11 @@ impl Consul {
             ))),
         }
     }
+}
+
+/// Path and query of a value that is sent without a transaction.
+fn alone(write: &KeyWrite, flags: u64) -> (String, String) {
+    (format!("kv/{}", escaped(&write.path)), format!("cas={}&flags={flags}", cas(write.guard)))
 }
 
 fn writes_named(writes: &[KeyWrite]) -> String {
@@ -384,6 +388,19 @@ impl ConfigStore for Consul {
 
     async fn may_write(&self, source: &SourceId, path: &str) -> Result<Permission, SourceError> {
         Ok(may_write(&self.api, datacenter_of(source)?, "key", path).await)
+    }
+
+    fn request_line(&self, source: &SourceId, writes: &[KeyWrite]) -> String {
+        let dc = segment(source.place());
+        let operations: Vec<Operation<'_>> = operations(writes).into_iter().map(|(_, operation)| operation).collect();
+        let fits = serde_json::to_vec(&operations).is_ok_and(|body| body.len() <= TXN_LIMIT);
+        match writes {
+            [write] if !fits && let Intent::Put { flags, .. } = &write.intent => {
+                let (path, query) = alone(write, *flags);
+                format!("PUT /v1/{path}?dc={dc}&{query}")
+            }
+            _ => format!("PUT /v1/txn?dc={dc}"),
+        }
     }
 
     async fn write(&self, source: &SourceId, writes: &[KeyWrite]) -> Result<Outcome, SourceError> {
@@ -465,6 +482,16 @@ mod tests {
             assert!(!fits_url(path), "{path}");
         }
         assert_eq!(escaped("a b/c?#%+/ä"), "a%20b/c%3F%23%25%2B/%C3%A4");
+    }
+
+    #[test]
+    fn the_preview_is_the_request_that_is_sent() {
+        let environment = crate::Environment::default();
+        let consul = Consul::new("consul=http://127.0.0.1:1".parse().unwrap(), &environment).unwrap();
+        let line = |writes: &[KeyWrite]| consul.request_line(&SourceId::from("consul:dc1"), writes);
+        assert_eq!(line(&[put("a", Guard::Version(9), b"x")]), "PUT /v1/txn?dc=dc1");
+        let large = put("a b", Guard::Version(9), &vec![0; VALUE_LIMIT]);
+        assert_eq!(line(&[large]), "PUT /v1/kv/a%20b?dc=dc1&cas=9&flags=7");
     }
 
     #[test]
