@@ -105,7 +105,7 @@ fn conflicts(result: Result<impl std::fmt::Debug, EditError>) -> Vec<KeyConflict
 #[tokio::test]
 async fn flags_and_the_lock_survive_an_edit_and_its_undo() {
     let desk = Desk::new().await;
-    let path = "edits/locked";
+    let path = "desk/locked";
     desk.other.kv_put_with_flags(path, b"old", 42).await.unwrap();
     let session = desk.other.session("edits").await.unwrap();
     assert!(desk.other.lock(path, &session, b"old").await.unwrap());
@@ -130,20 +130,20 @@ async fn flags_and_the_lock_survive_an_edit_and_its_undo() {
 async fn every_key_is_reached_exactly() {
     let desk = Desk::new().await;
     let keys = [
-        "edits/with space",
-        "edits/100%",
-        "edits/%2F",
-        "edits/what?",
-        "edits/a#b",
-        "edits/a+b&c=d",
-        "edits/schlüssel/键/🗝",
-        "edits/folder/",
-        "/edits/leading",
-        "edits//twice",
-        "edits/./dot",
-        "edits/../up",
-        "edits/kv/kv/",
-        "edits/\"quoted\"\\",
+        "desk/with space",
+        "desk/100%",
+        "desk/%2F",
+        "desk/what?",
+        "desk/a#b",
+        "desk/a+b&c=d",
+        "desk/schlüssel/键/🗝",
+        "desk/folder/",
+        "/desk/leading",
+        "desk//twice",
+        "desk/./dot",
+        "desk/../up",
+        "desk/kv/kv/",
+        "desk/\"quoted\"\\",
     ];
     for path in keys {
         let created = desk.write(put(path, path.as_bytes())).await;
@@ -169,19 +169,19 @@ async fn every_key_is_reached_exactly() {
 #[tokio::test]
 async fn deleting_a_key_leaves_those_under_it_and_can_be_undone() {
     let desk = Desk::new().await;
-    for path in ["edits/tree", "edits/tree/b", "edits/tree/c/d", "edits/tree2"] {
+    for path in ["desk/tree", "desk/tree/b", "desk/tree/c/d", "desk/tree2"] {
         desk.other.kv_put_with_flags(path, path.as_bytes(), 5).await.unwrap();
     }
-    let plan = desk.edits.plan(vec![delete("edits/tree")]).await.unwrap();
-    assert_eq!(plan.keys[0].beneath.keys, ["edits/tree/b", "edits/tree/c/d"]);
+    let plan = desk.edits.plan(vec![delete("desk/tree")]).await.unwrap();
+    assert_eq!(plan.keys[0].beneath.keys, ["desk/tree/b", "desk/tree/c/d"]);
     let applied = desk.edits.apply(&plan, None).await.unwrap();
-    assert_eq!(desk.bytes("edits/tree").await, None);
-    for path in ["edits/tree/b", "edits/tree/c/d", "edits/tree2"] {
+    assert_eq!(desk.bytes("desk/tree").await, None);
+    for path in ["desk/tree/b", "desk/tree/c/d", "desk/tree2"] {
         assert_eq!(desk.bytes(path).await.as_deref(), Some(path.as_bytes()));
     }
     desk.undo(&applied).await;
-    let restored = desk.there("edits/tree").await.unwrap();
-    assert_eq!((restored.value.as_slice(), restored.flags), (&b"edits/tree"[..], 5));
+    let restored = desk.there("desk/tree").await.unwrap();
+    assert_eq!((restored.value.as_slice(), restored.flags), (&b"desk/tree"[..], 5));
 }
 
 #[tokio::test]
@@ -189,16 +189,16 @@ async fn bytes_that_are_no_text_are_never_damaged() {
     let desk = Desk::new().await;
     let all: Vec<u8> = (0..=255).chain([0, 0xff, 0xfe, b'\r', b'\n', 0]).collect();
     let other: Vec<u8> = all.iter().rev().copied().collect();
-    desk.other.kv_put("edits/binary", &all).await.unwrap();
-    let plan = desk.edits.plan(vec![put("edits/binary", &other)]).await.unwrap();
+    desk.other.kv_put("desk/binary", &all).await.unwrap();
+    let plan = desk.edits.plan(vec![put("desk/binary", &other)]).await.unwrap();
     assert_eq!(plan.keys[0].notes, [Note::Binary]);
     let applied = desk.edits.apply(&plan, None).await.unwrap();
-    assert_eq!(desk.bytes("edits/binary").await.unwrap(), other);
+    assert_eq!(desk.bytes("desk/binary").await.unwrap(), other);
     let desk = desk.restarted();
     desk.undo(&applied).await;
-    assert_eq!(desk.bytes("edits/binary").await.unwrap(), all);
+    assert_eq!(desk.bytes("desk/binary").await.unwrap(), all);
 
-    desk.other.kv_put("edits/binary", &other).await.unwrap();
+    desk.other.kv_put("desk/binary", &other).await.unwrap();
     let conflict = conflicts(desk.edits.plan_undo(applied.edit).await).remove(0);
     assert_eq!(conflict.merge, Merge::ChooseSide, "a side is chosen whole");
 }
@@ -209,23 +209,23 @@ async fn the_limit_is_said_before_anything_is_sent() {
     let wire = FaultyWire::to(&consul).await.unwrap();
     let desk = Desk::at(&wire.address(), consul.client().unwrap());
     let limit = 512 * 1024;
-    let error = desk.edits.plan(vec![put("edits/large", &vec![b'x'; limit + 1])]).await.unwrap_err();
+    let error = desk.edits.plan(vec![put("desk/large", &vec![b'x'; limit + 1])]).await.unwrap_err();
     assert_eq!((error.code().as_str(), error.exit_class()), ("edit.too_large", ExitClass::Refused));
     assert!(error.to_string().contains("524289 bytes") && error.to_string().contains("524288"), "{error}");
     assert!(!wire.requests().iter().any(|request| request.contains("/v1/kv") || request.contains("/v1/txn")));
 
-    let applied = desk.write(put("edits/large", &vec![b'x'; limit])).await;
+    let applied = desk.write(put("desk/large", &vec![b'x'; limit])).await;
     assert_eq!((&applied.keys[0].verified, applied.undo), (&Verified::AsWritten, UndoReach::Always));
-    assert_eq!(desk.there("edits/large").await.map(|pair| pair.modify_index), applied.keys[0].version);
-    let changed = desk.write(put("edits/large", &vec![b'y'; limit])).await;
+    assert_eq!(desk.there("desk/large").await.map(|pair| pair.modify_index), applied.keys[0].version);
+    let changed = desk.write(put("desk/large", &vec![b'y'; limit])).await;
     desk.undo(&changed).await;
-    assert_eq!(desk.bytes("edits/large").await.unwrap(), vec![b'x'; limit]);
+    assert_eq!(desk.bytes("desk/large").await.unwrap(), vec![b'x'; limit]);
 }
 
 #[tokio::test]
 async fn a_conflict_gives_both_versions_and_a_merge() {
     let desk = Desk::new().await;
-    let path = "edits/contended.yaml";
+    let path = "desk/contended.yaml";
     desk.other.kv_put(path, b"limits:\n  items: 20\n  pages: 5\ntimeout: 10\n").await.unwrap();
     let seen = desk.edits.read(&id(path)).await.unwrap().unwrap();
     let mine = b"limits:\n  items: 20\n  pages: 5\ntimeout: 30\n";
@@ -251,7 +251,7 @@ async fn a_conflict_gives_both_versions_and_a_merge() {
 #[tokio::test]
 async fn a_delete_of_a_key_that_moved_or_went_is_refused() {
     let desk = Desk::new().await;
-    let path = "edits/removed";
+    let path = "desk/removed";
     desk.other.kv_put(path, b"1").await.unwrap();
     let plan = desk.edits.plan(vec![delete(path)]).await.unwrap();
     desk.other.kv_put(path, b"2").await.unwrap();
@@ -266,29 +266,29 @@ async fn a_delete_of_a_key_that_moved_or_went_is_refused() {
 #[tokio::test]
 async fn an_undo_works_after_a_restart_and_only_while_nobody_wrote_since() {
     let desk = Desk::new().await;
-    desk.other.kv_put_with_flags("edits/undone", b"old", 9).await.unwrap();
-    let changed = desk.write(put("edits/undone", b"new")).await;
-    let created = desk.write(put("edits/created", b"new")).await;
+    desk.other.kv_put_with_flags("desk/undone", b"old", 9).await.unwrap();
+    let changed = desk.write(put("desk/undone", b"new")).await;
+    let created = desk.write(put("desk/created", b"new")).await;
     let desk = desk.restarted();
     let undone = desk.undo(&changed).await;
     desk.undo(&created).await;
-    let now = desk.there("edits/undone").await.unwrap();
+    let now = desk.there("desk/undone").await.unwrap();
     assert_eq!((now.value.as_slice(), now.flags), (&b"old"[..], 9));
-    assert_eq!(desk.bytes("edits/created").await, None);
+    assert_eq!(desk.bytes("desk/created").await, None);
     assert_eq!(desk.edits.audited(changed.edit).await.unwrap().undone_by, Some(undone.edit));
 
-    desk.other.kv_put("edits/undone", b"theirs").await.unwrap();
+    desk.other.kv_put("desk/undone", b"theirs").await.unwrap();
     conflicts(desk.edits.plan_undo(undone.edit).await);
-    assert_eq!(desk.bytes("edits/undone").await.unwrap(), b"theirs");
+    assert_eq!(desk.bytes("desk/undone").await.unwrap(), b"theirs");
 }
 
 #[tokio::test]
 async fn a_token_that_may_not_write_is_told_so_before_the_write() {
     let consul = lab::shared::secured().await.unwrap();
     let management = consul.client().unwrap();
-    management.kv_put("edits/mine/a", b"1").await.unwrap();
-    management.kv_put("edits/theirs/a", b"1").await.unwrap();
-    let rules = r#"key_prefix "edits/" { policy = "read" } key_prefix "edits/mine/" { policy = "write" }"#;
+    management.kv_put("desk/mine/a", b"1").await.unwrap();
+    management.kv_put("desk/theirs/a", b"1").await.unwrap();
+    let rules = r#"key_prefix "desk/" { policy = "read" } key_prefix "desk/mine/" { policy = "write" }"#;
     management.acl_policy("edits-mine", rules).await.unwrap();
     let token = management.acl_token(&["edits-mine"]).await.unwrap();
     let certificate = consul.client_certificate().unwrap();
@@ -303,15 +303,15 @@ async fn a_token_that_may_not_write_is_told_so_before_the_write() {
     let history = Arc::new(History::in_memory().unwrap());
     let edits = edits_at(&consul.address(), &variables, history.clone());
 
-    let allowed = edits.plan(vec![put("edits/mine/a", b"2")]).await.unwrap();
+    let allowed = edits.plan(vec![put("desk/mine/a", b"2")]).await.unwrap();
     edits.apply(&allowed, None).await.unwrap();
-    assert_eq!(management.kv_get("edits/mine/a").await.unwrap().unwrap().value, b"2");
+    assert_eq!(management.kv_get("desk/mine/a").await.unwrap().unwrap().value, b"2");
 
-    let plan = edits.plan(vec![put("edits/theirs/a", b"2")]).await.unwrap();
+    let plan = edits.plan(vec![put("desk/theirs/a", b"2")]).await.unwrap();
     assert!(matches!(plan.keys[0].permission, Permission::Denied(_)), "{plan:?}");
     let error = edits.apply(&plan, None).await.unwrap_err();
     assert_eq!((error.code().as_str(), error.exit_class()), ("edit.denied", ExitClass::Refused));
-    assert_eq!(management.kv_get("edits/theirs/a").await.unwrap().unwrap().value, b"1");
+    assert_eq!(management.kv_get("desk/theirs/a").await.unwrap().unwrap().value, b"1");
     assert_eq!(history.count().unwrap(), 1, "what was not sent is not in the audit");
 }
 
@@ -320,15 +320,15 @@ async fn a_lost_answer_is_neither_a_yes_nor_a_second_try() {
     let consul = Consul::open().await.unwrap();
     let wire = FaultyWire::to(&consul).await.unwrap();
     let desk = Desk::at(&wire.address(), consul.client().unwrap());
-    desk.other.kv_put("edits/lost", b"1").await.unwrap();
-    let plan = desk.edits.plan(vec![put("edits/lost", b"2")]).await.unwrap();
+    desk.other.kv_put("desk/lost", b"1").await.unwrap();
+    let plan = desk.edits.plan(vec![put("desk/lost", b"2")]).await.unwrap();
     let sent_before = writes(&wire);
     wire.fault_times(1, "/v1/txn", Fault::CutHalfway);
 
     let error = desk.edits.apply(&plan, None).await.unwrap_err();
     assert_eq!((error.code().as_str(), error.exit_class()), ("consul.outcome_unknown", ExitClass::Unreachable));
     let EditError::OutcomeUnknown { edit, seen, .. } = error else { panic!("{error:?}") };
-    let now = desk.there("edits/lost").await.unwrap();
+    let now = desk.there("desk/lost").await.unwrap();
     assert_eq!(now.value, b"2", "here it did land");
     assert_eq!(seen[0].seen, Seen::AsWanted(Some(now.modify_index)));
     assert_eq!(writes(&wire) - sent_before, 2, "the write itself, and one question");
@@ -345,14 +345,14 @@ fn writes(wire: &FaultyWire) -> usize {
 async fn a_server_that_is_gone_is_no_refusal() {
     let consul = Consul::open().await.unwrap();
     let desk = Desk::at(&consul.address(), consul.client().unwrap());
-    desk.other.kv_put("edits/gone", b"1").await.unwrap();
-    let plan = desk.edits.plan(vec![put("edits/gone", b"2")]).await.unwrap();
+    desk.other.kv_put("desk/gone", b"1").await.unwrap();
+    let plan = desk.edits.plan(vec![put("desk/gone", b"2")]).await.unwrap();
     consul.stop().await.unwrap();
     let error = desk.edits.apply(&plan, None).await.unwrap_err();
     assert_eq!((error.code().as_str(), error.exit_class()), ("consul.unreachable", ExitClass::Unreachable));
-    assert_eq!(desk.edits.plan(vec![put("edits/gone", b"2")]).await.unwrap_err().exit_class(), ExitClass::Unreachable);
+    assert_eq!(desk.edits.plan(vec![put("desk/gone", b"2")]).await.unwrap_err().exit_class(), ExitClass::Unreachable);
     consul.start().await.unwrap();
-    assert_eq!(desk.bytes("edits/gone").await.unwrap(), b"1");
+    assert_eq!(desk.bytes("desk/gone").await.unwrap(), b"1");
     let applied = desk.edits.apply(&plan, None).await.unwrap();
     assert_eq!(applied.keys[0].verified, Verified::AsWritten, "the plan still holds");
     let states: Vec<EditState> = desk.edits.history(None, 10).await.unwrap().iter().map(|line| line.state).collect();

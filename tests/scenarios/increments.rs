@@ -18,7 +18,6 @@ use binnacle_engine::edits::{Draft, EditError, EditState, Edits, Expect};
 use binnacle_history::{Filter, History};
 use lab::{Consul, ConsulClient};
 use reqwest::Method;
-use serde_json::Value;
 use tokio::process::Command;
 use tokio::task::JoinSet;
 
@@ -60,7 +59,12 @@ async fn no_increment_is_lost_among_eight_loops_another_client_and_kills() {
         let history = Arc::new(History::open(&file).unwrap());
         loops.spawn(through_the_engine(edits_at(&consul.address(), &[], history)));
         let kills = (number == 0).then(Kills::default);
-        let terminal = Terminal { program: program.to_owned(), address: consul.address(), history: file.clone() };
+        let terminal = Terminal {
+            program: program.to_owned(),
+            address: consul.address(),
+            history: file.clone(),
+            client: client.clone(),
+        };
         loops.spawn(through_the_terminal(terminal, kills));
     }
     let started = Instant::now();
@@ -146,6 +150,8 @@ struct Terminal {
     program: PathBuf,
     address: String,
     history: PathBuf,
+    /// Reads what the next increment begins from.
+    client: ConsulClient,
 }
 
 impl Terminal {
@@ -160,13 +166,6 @@ impl Terminal {
         command.env_clear().env("USER", "tester");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         command
-    }
-
-    async fn seen(&self) -> (u64, String) {
-        let output = self.command(&["config", "get", id(COUNTER).as_str(), "-o", "json"]).output().await.unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let value: Value = serde_json::from_slice(&output.stdout).unwrap();
-        (value["text"].as_str().unwrap().parse().unwrap(), value["version"].as_str().unwrap().to_owned())
     }
 }
 
@@ -195,9 +194,9 @@ impl Kills {
 async fn through_the_terminal(terminal: Terminal, mut kills: Option<Kills>) -> Tally {
     let mut tally = Tally::default();
     while tally.acknowledged.len() < INCREMENTS_EACH {
-        let (value, version) = terminal.seen().await;
-        let next = value + 1;
-        let text = next.to_string();
+        let seen = terminal.client.kv_get(COUNTER).await.unwrap().unwrap();
+        let next = number(&seen.value) + 1;
+        let (text, version) = (next.to_string(), seen.modify_index.to_string());
         let arguments =
             ["config", "set", id(COUNTER).as_str(), "--value", &text, "--expect", &version].map(str::to_owned);
         let mut child = terminal.command(&arguments.each_ref().map(String::as_str)).spawn().unwrap();
