@@ -133,6 +133,30 @@ describe('an edit', () => {
       await panel.getByRole('heading', { name: /^Plan of the undo/ }).waitFor();
     }));
 
+  test('a key that was opened has the focus in its editor, and coming back to the screen leaves it where it is', () =>
+    visit(async (page) => {
+      await openByName(page, 'error', RATIO);
+      await expect.poll(() => page.evaluate(() => document.activeElement?.getAttribute('aria-label'))).toBe(`Value of ${RATIO}`);
+      await page.getByRole('navigation', { name: 'Screens' }).getByRole('button', { name: 'Services' }).click();
+      await press(page, '5');
+      await editor(page, RATIO).waitFor();
+      expect(await page.evaluate(() => document.activeElement?.tagName)).not.toBe('TEXTAREA');
+      await press(page, '1');
+      await page.getByRole('main', { name: 'Topology' }).waitFor();
+    }));
+
+  test('Escape closes the dialog on top and nothing beneath it', () =>
+    visit(async (page) => {
+      await openByName(page, 'error', RATIO);
+      await editor(page, RATIO).fill('0.6');
+      await page.getByRole('button', { name: 'New key…' }).click();
+      const dialog = page.getByRole('dialog', { name: 'New key' });
+      await dialog.waitFor();
+      await press(page, 'Escape');
+      await dialog.waitFor({ state: 'detached' });
+      expect(await editor(page, RATIO).inputValue()).toBe('0.6');
+    }));
+
   test('nothing is planned while nothing is changed', () =>
     visit(async (page) => {
       await openByName(page, 'error', RATIO);

@@ -181,6 +181,7 @@ describe('tables', () => {
         window.host.play({ view: 'services', put: [change] });
       });
       await row.getByText('critical').waitFor();
+      await page.getByRole('row', { name: /^search, critical 3 s, 1 of 2/ }).waitFor();
       expect(await page.getByRole('grid', { name: 'Services' }).getByRole('row').filter({ hasText: /critical/ }).count()).toBe(2);
     }));
 

@@ -55,6 +55,8 @@ export class ConfigDesk {
   confirmed = $state('');
   history = $state.raw<readonly AuditRow[]>([]);
   reading = $state<string | null>(null);
+  /** A key was opened to be edited, and its editor has not taken the focus yet. */
+  summoned = $state(false);
 
   expanded = $state.raw<readonly string[]>([]);
   search = $state('');
@@ -87,6 +89,7 @@ export class ConfigDesk {
     if (this.stage.kind !== 'applying') this.stage = EDITING;
     this.current = id;
     if (!this.tabs.some((tab) => tab.value.id === id)) await this.read(id);
+    this.summoned = this.current === id;
     await this.recall();
   }
 
