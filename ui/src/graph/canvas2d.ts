@@ -11,7 +11,7 @@ import { Ink, palette, type Tone } from './ink';
 import { Labels } from './labels';
 import { drawMinimap } from './minimap';
 import type { Hit, Renderer, RendererEvents } from './renderer';
-import { byHarm, EMPTY, type Emphasis, type Scene, type SceneNode } from './scene';
+import { byHarm, EMPTY, type Emphasis, type Scene, type SceneGroup, type SceneNode } from './scene';
 import { bundled, drawBreaker, drawBreakerLabel, drawEdgeLabel, drawWire, harm, wired, type Bundle, type Wire } from './wires';
 import { toWorld, toScreen } from './camera';
 import { sortedBy } from '../sorted';
@@ -298,6 +298,7 @@ export class Canvas2dRenderer implements Renderer {
     for (const node of nodes) {
       if (this.eye.zoom < TITLED && node.health === 'passing' && node.id !== this.emphasis.selected) continue;
       const { x, y, w, h } = placed(this.eye, node.box);
+      if (node.health !== 'passing') labels.keepClear({ x: x + w / 2 - 6, y: y + h / 2 - 6, w: 12, h: 12 });
       labels.offer(node.name, [x + w / 2, y + h / 2], this.weightOf(node));
     }
     labels.draw();
@@ -312,29 +313,31 @@ export class Canvas2dRenderer implements Renderer {
 
   /** From far away a group is a round hull; its members stand in a sunflower, the worst in the middle. */
   private drawHulls(): void {
-    const radius = new Map<string, number>();
     const members = sortedBy(this.scene.nodes, (node) => node.group);
-    for (const [group, nodes] of members) radius.set(group, Math.sqrt(nodes.length) * 5.2 + 9);
     this.drawBundles((id) => this.groupMiddle(id));
     const labels = new Labels(this.ink);
     for (const group of this.scene.groups) {
       const at = this.groupMiddle(group.id);
       if (at === null) continue;
       const nodes = (members.get(group.id) ?? []).toSorted((a, b) => byHarm(a.health, b.health));
-      this.drawHull(at, radius.get(group.id) ?? 9, group.worst, nodes);
+      const radius = this.drawHull(at, group, nodes);
       const bad = group.worst === 'critical' || group.worst === 'warning';
-      labels.offer(`${group.title} ${nodes.length}`, [at[0], at[1] - (radius.get(group.id) ?? 9) - 4], bad ? 1e12 : nodes.length);
+      if (bad || radius >= 28) labels.offer(`${group.title} ${nodes.length}`, [at[0], at[1] - radius - 4], bad ? 1e12 : nodes.length);
     }
     labels.draw();
   }
 
-  private drawHull([x, y]: Point, radius: number, worst: SceneNode['health'], nodes: readonly SceneNode[]): void {
+  /** A hull is as large as its members need, and never larger than its group's ground; gives back its radius. */
+  private drawHull([x, y]: Point, { box, worst }: SceneGroup, nodes: readonly SceneNode[]): number {
     const c = this.context;
+    const wanted = Math.sqrt(nodes.length) * 5.2 + 9;
+    const radius = Math.max(6, Math.min(wanted, (Math.min(box.w, box.h) / 2) * this.eye.zoom));
+    const k = radius / wanted;
     c.beginPath();
     c.arc(x, y, radius, 0, 7);
     this.ink.fill('panel');
     this.ink.stroke(worst === 'critical' ? 'crit' : worst === 'warning' ? 'warn' : 'line2', worst === 'critical' ? 1.5 : 1);
-    const places = sunflower(nodes.length);
+    const places = sunflower(nodes.length, 5 * k);
     for (const [i, node] of nodes.entries()) {
       const [dx, dy] = places[i] ?? [0, 0];
       if (node.health !== 'passing') {
@@ -343,10 +346,11 @@ export class Canvas2dRenderer implements Renderer {
         continue;
       }
       c.beginPath();
-      c.arc(x + dx, y + dy, 2.5, 0, 7);
+      c.arc(x + dx, y + dy, Math.max(1, 2.5 * k), 0, 7);
       if (node.staleSince === null) this.ink.fill('spine');
       else this.ink.stroke('tx3');
     }
+    return radius;
   }
 }
 

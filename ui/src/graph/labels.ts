@@ -14,6 +14,7 @@ const HEIGHT = 14;
 
 export class Labels {
   private readonly wishes: Wish[] = [];
+  private readonly clear: Box[] = [];
 
   constructor(private readonly ink: Ink) {}
 
@@ -21,8 +22,13 @@ export class Labels {
     this.wishes.push({ text, at, weight });
   }
 
+  /** Ground that no label may cover. */
+  keepClear(box: Box): void {
+    this.clear.push(box);
+  }
+
   draw(): void {
-    const placed: Box[] = [];
+    const placed: Box[] = [...this.clear];
     const cells = new Set<string>();
     for (const wish of this.wishes.toSorted((a, b) => b.weight - a.weight)) {
       const cell = `${Math.floor(wish.at[0] / CELL.w)}:${Math.floor(wish.at[1] / CELL.h)}`;
