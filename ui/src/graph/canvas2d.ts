@@ -12,7 +12,7 @@ import { Labels } from './labels';
 import { drawMinimap } from './minimap';
 import type { Hit, Renderer, RendererEvents } from './renderer';
 import { byHarm, EMPTY, type Emphasis, type Scene, type SceneGroup, type SceneNode } from './scene';
-import { bundled, drawBreaker, drawBreakerLabel, drawEdgeLabel, drawWire, harm, wired, type Bundle, type Wire } from './wires';
+import { bundled, drawBreaker, drawBreakerLabel, drawEdgeLabel, drawWire, harm, rewired, standsAlike, wired, type Bundle, type Wire } from './wires';
 import { toWorld, toScreen } from './camera';
 import { sortedBy } from '../sorted';
 
@@ -72,9 +72,11 @@ export class Canvas2dRenderer implements Renderer {
 
   show(scene: Scene): void {
     if (this.scene !== EMPTY) this.notePulses(scene);
+    const sameGround = standsAlike(this.scene, scene);
     this.scene = scene;
     this.nodes = new Map(scene.nodes.map((node) => [node.id, node]));
-    this.wires = wired(scene).toSorted((a, b) => harm(a.edge) - harm(b.edge));
+    const wires = sameGround ? rewired(this.wires, scene) : wired(scene);
+    this.wires = wires.toSorted((a, b) => harm(a.edge) - harm(b.edge));
     this.bundles = bundled(scene);
     this.dirty();
   }

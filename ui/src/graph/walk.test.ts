@@ -3,7 +3,7 @@ import type { HealthState } from '../glyphs';
 import { places } from './labels';
 import type { Scene, SceneEdge, SceneNode } from './scene';
 import { problems, walk } from './walk';
-import { bundled, wired } from './wires';
+import { bundled, rewired, standsAlike, wired } from './wires';
 
 function node(id: string, x: number, y: number, health: HealthState = 'passing', group = 'g'): SceneNode {
   const instances = { critical: 0, warning: 0, maintenance: 0, unknown: 0, passing: 1 };
@@ -70,4 +70,15 @@ test('a label has eight places, all of them beside its point', () => {
   const spots = places([100, 100], 50);
   expect(spots).toHaveLength(8);
   for (const { x, y, w, h } of spots) expect(x < 100 && x + w > 100 && y < 100 && y + h > 100).toBe(false);
+});
+
+test('ways are kept while only numbers change, and made anew when something moves', () => {
+  const louder: Scene = { ...scene, edges: scene.edges.map((edge) => ({ ...edge, errors: 0.5 })) };
+  expect(standsAlike(scene, louder)).toBe(true);
+  const before = wired(scene);
+  const after = rewired(before, louder);
+  expect(after.map(({ curve }) => curve)).toEqual(before.map(({ curve }) => curve));
+  expect(after.every(({ edge }) => edge.errors === 0.5)).toBe(true);
+  const moved: Scene = { ...scene, nodes: scene.nodes.map((node) => ({ ...node, box: { ...node.box, x: node.box.x + 1 } })) };
+  expect(standsAlike(scene, moved)).toBe(false);
 });

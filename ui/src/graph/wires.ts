@@ -29,6 +29,22 @@ export function wired(scene: Scene): Wire[] {
   });
 }
 
+/** Whether the same cards stand in the same places with the same edges between them: then the ways are the same, too. */
+export function standsAlike(before: Scene, after: Scene): boolean {
+  return (
+    before.nodes.length === after.nodes.length &&
+    before.edges.length === after.edges.length &&
+    before.nodes.every((node, i) => node.id === after.nodes[i]?.id && node.box === after.nodes[i]?.box) &&
+    before.edges.every((edge, i) => edge.id === after.edges[i]?.id && edge.from === after.edges[i]?.from && edge.to === after.edges[i]?.to)
+  );
+}
+
+/** The same ways with what their edges say now. */
+export function rewired(wires: readonly Wire[], scene: Scene): Wire[] {
+  const edges = new Map(scene.edges.map((edge) => [edge.id, edge]));
+  return wires.map((wire) => ({ ...wire, edge: edges.get(wire.edge.id) ?? wire.edge }));
+}
+
 function portsOf(
   edges: readonly SceneEdge[],
   boxes: ReadonlyMap<string, Box>,
