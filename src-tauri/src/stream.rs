@@ -49,8 +49,13 @@ impl Pulse {
 
     /// Marks views as changed.
     pub(crate) fn changed(&self, views: impl IntoIterator<Item = View>) {
-        lock(&self.changed).extend(views);
+        self.note(views);
         self.ring.notify_one();
+    }
+
+    /// Marks views for the round that is about to be told. Does not ring: the teller would wake itself for ever.
+    fn note(&self, views: impl IntoIterator<Item = View>) {
+        lock(&self.changed).extend(views);
     }
 
     /// Takes a new subscriber, who is told about all its views at once.
@@ -102,11 +107,11 @@ pub(crate) async fn notify(app: Arc<App>) {
             let now = counters(&app);
             if now != meters {
                 meters = now;
-                app.pulse.changed(BY_CONNECTIONS);
+                app.pulse.note(BY_CONNECTIONS);
             }
         }
         let latest = snapshots.borrow_and_update().clone();
-        app.pulse.changed(affected(&shown, &latest));
+        app.pulse.note(affected(&shown, &latest));
         shown = latest;
         if app.pulse.tell() {
             sleep_until(Instant::now() + PACE).await;
