@@ -226,9 +226,13 @@ export class Canvas2dRenderer implements Renderer {
     if (level === 'disc') this.drawBundles((id) => this.groupMiddle(id));
     else for (const wire of wires) drawWire(this.ink, this.eye, wire, this.stateOf(wire));
     const nodes = this.scene.nodes.filter((node) => overlap(node.box, seen));
+    const switched = wires.filter(({ edge }) => edge.breaker !== null && (level === 'full' || edge.breaker.state !== 'closed'));
+    if (level !== 'disc') {
+      for (const wire of switched) drawBreaker(this.ink, this.eye, wire, this.groundUnder(wire), this.stateOf(wire).dimmed);
+    }
     for (const node of nodes) this.drawOne(node, level, now);
     if (level === 'disc') this.drawLabels(nodes);
-    else this.drawOnWires(wires, level, now);
+    else this.drawOnWires(wires, switched, now);
   }
 
   private drawOne(node: SceneNode, level: Detail, now: number): void {
@@ -240,11 +244,9 @@ export class Canvas2dRenderer implements Renderer {
     drawNode(this.ink, this.eye, node, level, state, now);
   }
 
-  private drawOnWires(wires: readonly Wire[], level: Detail, now: number): void {
-    const drawn = wires.filter(({ edge }) => edge.breaker !== null && (level === 'full' || edge.breaker.state !== 'closed'));
-    for (const wire of drawn) drawBreaker(this.ink, this.eye, wire, this.groundUnder(wire), this.stateOf(wire).dimmed);
+  private drawOnWires(wires: readonly Wire[], switched: readonly Wire[], now: number): void {
     const taken = this.scene.nodes.map(({ box }) => placed(this.eye, box));
-    for (const wire of drawn) {
+    for (const wire of switched) {
       if (!this.stateOf(wire).dimmed) drawBreakerLabel(this.ink, this.eye, wire, this.groundUnder(wire), now, taken);
     }
     const hovered = wires.find((wire) => wire.edge.id === this.emphasis.hovered);

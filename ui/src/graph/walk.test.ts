@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { HealthState } from '../glyphs';
+import { at } from './geometry';
 import { places } from './labels';
 import type { Scene, SceneEdge, SceneNode } from './scene';
 import { problems, walk } from './walk';
@@ -81,4 +82,16 @@ test('ways are kept while only numbers change, and made anew when something move
   expect(after.every(({ edge }) => edge.errors === 0.5)).toBe(true);
   const moved: Scene = { ...scene, nodes: scene.nodes.map((node) => ({ ...node, box: { ...node.box, x: node.box.x + 1 } })) };
   expect(standsAlike(scene, moved)).toBe(false);
+});
+
+test('a switch does not stand under a card', () => {
+  const between: Scene = {
+    nodes: [node('a', 0, 0), node('b', 600, 0), node('inTheWay', 300, 0)],
+    edges: [edge('a', 'b')],
+    groups: [],
+  };
+  const [wire] = wired(between);
+  if (wire === undefined) throw new Error('the edge has a way');
+  const [x] = at(wire.curve, wire.middle());
+  expect(x < 300 - 12 || x > 444 + 12).toBe(true);
 });

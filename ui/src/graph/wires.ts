@@ -11,6 +11,8 @@ export interface Wire {
   readonly edge: SceneEdge;
   readonly curve: Curve;
   readonly bounds: Box;
+  /** Where on the curve its switch and its marks stand: in the middle, or beside it where a card covers the middle. */
+  readonly middle: () => number;
 }
 
 /** Half of a switch: the wire is cut that far from its middle. */
@@ -25,8 +27,26 @@ export function wired(scene: Scene): Wire[] {
     const [from, to] = [boxes.get(edge.from), boxes.get(edge.to)];
     if (from === undefined || to === undefined || edge.from === edge.to) return [];
     const curve = route(from, to, leaving.get(edge.id) ?? middle(from)[1], arriving.get(edge.id) ?? middle(to)[1]);
-    return [{ edge, curve, bounds: bounds(curve) }];
+    return [{ edge, curve, bounds: bounds(curve), middle: once(() => uncovered(curve, scene)) }];
   });
+}
+
+/** Worked out when it is first asked for: most edges never show a switch. */
+function once<T>(work: () => T): () => T {
+  let result: T | undefined;
+  return () => (result ??= work());
+}
+
+const PLACES = [0.5, 0.42, 0.58, 0.34, 0.66, 0.26, 0.74, 0.18, 0.82] as const;
+
+/** The place nearest to the middle of a curve that no card covers. */
+function uncovered(curve: Curve, scene: Scene): number {
+  const covered = (t: number) => {
+    const [x, y] = at(curve, t);
+    const spot = { x: x - SWITCH, y: y - SWITCH, w: 2 * SWITCH, h: 2 * SWITCH };
+    return scene.nodes.some(({ box }) => overlap(box, spot));
+  };
+  return PLACES.find((t) => !covered(t)) ?? 0.5;
 }
 
 /** Whether the same cards stand in the same places with the same edges between them: then the ways are the same, too. */
@@ -116,7 +136,7 @@ export function drawWire(ink: Ink, camera: Camera, wire: Wire, state: WireState)
     trace(c, curve);
     ink.stroke(tone, thick);
   } else {
-    const [before, after] = gap(curve, 0.5, SWITCH);
+    const [before, after] = gap(curve, wire.middle(), SWITCH);
     trace(c, before > 0 ? cut(curve, before)[0] : curve);
     ink.stroke(tone, thick);
     beyond(ink, curve, after, breaker, tone, thick, alpha);
@@ -124,7 +144,7 @@ export function drawWire(ink: Ink, camera: Camera, wire: Wire, state: WireState)
   c.setLineDash([]);
   c.globalAlpha = alpha;
   arrow(ink, curve, isOpen(breaker) ? 'tx3' : tone, 7 * k);
-  if (edge.state === 'undeclared') drawQuestion(ink, at(curve, 0.5));
+  if (edge.state === 'undeclared') drawQuestion(ink, at(curve, wire.middle()));
   c.globalAlpha = 1;
 }
 
@@ -177,9 +197,9 @@ export function drawBreaker(ink: Ink, camera: Camera, wire: Wire, ground: Tone, 
   const c = ink.context;
   c.globalAlpha = dimmed ? 0.25 : 1;
   const curve = onScreen(camera, wire.curve);
-  const [x, y] = at(curve, 0.5);
+  const [x, y] = at(curve, wire.middle());
   if (breaker.state === 'closed') {
-    const angle = chord(curve, gap(curve, 0.5, 9));
+    const angle = chord(curve, gap(curve, wire.middle(), 9));
     c.save();
     c.translate(x, y);
     c.rotate(angle);
@@ -187,7 +207,7 @@ export function drawBreaker(ink: Ink, camera: Camera, wire: Wire, ground: Tone, 
     ink.fill(ground);
     c.restore();
     ink.breaker('closed', x, y, 18, angle, ground);
-  } else ink.breaker(breaker.state, x, y, 30, chord(curve, gap(curve, 0.5, SWITCH)), ground);
+  } else ink.breaker(breaker.state, x, y, 30, chord(curve, gap(curve, wire.middle(), SWITCH)), ground);
   c.globalAlpha = 1;
 }
 
@@ -198,8 +218,8 @@ export function drawBreakerLabel(ink: Ink, camera: Camera, wire: Wire, ground: T
   const curve = onScreen(camera, wire.curve);
   const lines = breakerLines(breaker, now);
   const w = Math.max(...lines.map(({ text, weight }) => ink.width(text, 11, weight))) + 8;
-  const steep = Math.abs(Math.sin(chord(curve, gap(curve, 0.5, SWITCH)))) > 0.6;
-  const spots = labelSpots(at(curve, 0.5), w, lines.length * 14 + 4, steep);
+  const steep = Math.abs(Math.sin(chord(curve, gap(curve, wire.middle(), SWITCH)))) > 0.6;
+  const spots = labelSpots(at(curve, wire.middle()), w, lines.length * 14 + 4, steep);
   const box = spots.find((spot) => !taken.some((other) => overlap(spot, other))) ?? spots[0];
   if (box === undefined) return;
   taken.push(box);
@@ -231,7 +251,7 @@ function labelSpots([x, y]: Point, w: number, h: number, steep: boolean): Box[] 
 export function drawEdgeLabel(ink: Ink, camera: Camera, wire: Wire): void {
   const { edge } = wire;
   const text = `${perSecond(edge.rate)} · ${percent(edge.errors)} · p95${THIN}${latency(edge.p95)}`;
-  const [x, y] = at(onScreen(camera, wire.curve), 0.5);
+  const [x, y] = at(onScreen(camera, wire.curve), wire.middle());
   const w = ink.width(text, 11, 500);
   const top = edge.breaker === null ? y - 24 : y - 40;
   ink.box(x - w / 2 - 6, top, w + 12, 18, 4);
