@@ -59,15 +59,12 @@ impl Shell {
         command.spawn().unwrap()
     }
 
-    #[track_caller]
-    fn run<'a>(&'a self, arguments: &'a [&'a str]) -> impl Future<Output = Ran> + 'a {
-        async move {
-            let child = self.start(arguments).await;
-            let output = tokio::time::timeout(DEADLINE, child.wait_with_output()).await;
-            let output = output.expect("the command takes too long").unwrap();
-            let text = |bytes| String::from_utf8(bytes).unwrap();
-            Ran { code: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }
-        }
+    async fn run(&self, arguments: &[&str]) -> Ran {
+        let child = self.start(arguments).await;
+        let output = tokio::time::timeout(DEADLINE, child.wait_with_output()).await;
+        let output = output.expect("the command takes too long").unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Ran { code: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }
     }
 }
 
