@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn unchanged_lines_far_from_a_change_are_counted() {
-        let before: String = (0..20).map(|n| format!("{n}\n")).collect();
+        let before = (0..20).map(|n| n.to_string()).collect::<Vec<_>>().join("\n") + "\n";
         let diff = lines(&before, &before.replace("10\n", "ten\n"));
         let shown = shown(&diff);
         assert_eq!(shown.first().map(String::as_str), Some("~7 unchanged lines"));
