@@ -210,7 +210,9 @@ async fn through_the_terminal(terminal: Terminal, mut kills: Option<Kills>) -> T
         match (output.status.code(), output.status.signal()) {
             (Some(0), _) => {
                 tally.acknowledged.push(next);
-                kills.iter_mut().for_each(|kills| kills.a_write_takes = started.elapsed());
+                if let Some(kills) = &mut kills {
+                    kills.a_write_takes = started.elapsed();
+                }
             }
             (Some(4), _) => tally.refused += 1,
             (None, Some(9)) => tally.killed += 1,

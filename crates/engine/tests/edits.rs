@@ -253,6 +253,7 @@ async fn an_undo_restores_value_and_flags_and_can_be_undone() {
     let now = desk.read("app/x").await.unwrap();
     assert_eq!((now.bytes.as_slice(), now.flags), (&b"\xff\x00old"[..], 7));
     assert_eq!(later.audited(applied.edit).await.unwrap().undone_by, Some(undone.edit));
+    assert_eq!(later.plan_undo(applied.edit).await.unwrap_err().code(), "edit.undo_unavailable", "once is enough");
 
     let redo = later.plan_undo(undone.edit).await.unwrap();
     later.apply(&redo, None).await.unwrap();
@@ -290,6 +291,15 @@ async fn an_undo_never_trusts_the_version_alone() {
     assert_eq!(reached, version);
     let later = edits(&anew, desk.history.clone(), false);
     refused(later.plan_undo(applied.edit).await);
+}
+
+#[tokio::test]
+async fn a_plan_is_for_the_connection_that_it_was_made_for() {
+    let (desk, elsewhere) = (Desk::new().await, Desk::new().await);
+    let plan = desk.edits.plan(vec![put("app/x", b"1")]).await.unwrap();
+    let error = elsewhere.edits.apply(&plan, None).await.unwrap_err();
+    assert_eq!((error.code().as_str(), error.exit_class()), ("edit.other_connection", ExitClass::Refused));
+    assert_eq!((elsewhere.read("app/x").await, elsewhere.history.count().unwrap()), (None, 0));
 }
 
 #[tokio::test]

@@ -101,6 +101,10 @@ impl Edits {
             return Err(EditError::Denied { id: key.id.clone(), says });
         }
         let connection = self.stores.connection_of(&plan.source).await?;
+        if *connection.spec() != plan.connection {
+            let (planned, now) = (plan.connection.clone(), connection.spec().clone());
+            return Err(EditError::OtherConnection { planned, now });
+        }
         let store = store_of(&*connection, &plan.source)?;
         let line = self.line(plan, connection.spec().to_string(), why);
         let edit = self.recorded(move |history| history.begin(&line)).await?;

@@ -1,6 +1,6 @@
 use binnacle_history::{EditId, HistoryError};
 use binnacle_model::id::{ConfigId, SourceId};
-use binnacle_sources::{ErrorKind, SourceError};
+use binnacle_sources::{ConnectionSpec, ErrorKind, SourceError};
 
 use super::{KeyConflict, SeenKey};
 
@@ -63,6 +63,14 @@ pub enum EditError {
     /// The drafts make no edit together.
     #[error("this is not one edit: {0}")]
     BadDraft(&'static str),
+    /// The plan was made for another connection than the one that brings its source now: the same name may be another system.
+    #[error("nothing was written: it was planned for {planned}, and the source is brought by {now} now")]
+    OtherConnection {
+        /// What the plan was made for.
+        planned: ConnectionSpec,
+        /// What there is now.
+        now: ConnectionSpec,
+    },
     /// No connection brings the source.
     #[error("no connection brings {0}")]
     UnknownSource(SourceId),
@@ -122,6 +130,7 @@ impl EditError {
             Self::UndoUnavailable { .. } => "edit.undo_unavailable",
             Self::BadId { .. } => "edit.bad_id",
             Self::BadDraft(_) => "edit.bad_draft",
+            Self::OtherConnection { .. } => "edit.other_connection",
             Self::UnknownSource(_) => "edit.unknown_source",
             Self::NoStore(_) => "edit.no_store",
             Self::NoRegistry(_) => "edit.no_registry",
@@ -148,6 +157,7 @@ impl EditError {
             Self::UndoUnavailable { hint, .. } => hint,
             Self::BadId { .. } => "An id looks like consul:dc1/kv/app/x.",
             Self::BadDraft(_) => "Make one edit for each source, with each key once.",
+            Self::OtherConnection { .. } => "Plan it again and look at what it would change here.",
             Self::UnknownSource(_) => "Connect to it first, or check the name of the datacenter.",
             Self::NoRegistry(_) => "Register in a source such as consul:dc1.",
             Self::NoStore(_) => "Keys are in sources such as consul:dc1.",
@@ -163,8 +173,13 @@ impl EditError {
     /// How a command ends with it.
     pub fn exit_class(&self) -> ExitClass {
         match self {
-            Self::Refused { .. } | Self::ReadOnly | Self::Denied { .. } | Self::TooLarge { .. } => ExitClass::Refused,
-            Self::UndoUnavailable { .. } | Self::History(_) => ExitClass::Refused,
+            Self::Refused { .. }
+            | Self::ReadOnly
+            | Self::Denied { .. }
+            | Self::TooLarge { .. }
+            | Self::UndoUnavailable { .. }
+            | Self::OtherConnection { .. }
+            | Self::History(_) => ExitClass::Refused,
             Self::NotFound(_) | Self::NoSuchEdit(_) => ExitClass::No,
             Self::BadId { .. } | Self::BadDraft(_) | Self::NoStore(_) | Self::NoRegistry(_) => ExitClass::Usage,
             Self::UnknownSource(_) | Self::OutcomeUnknown { .. } => ExitClass::Unreachable,

@@ -69,6 +69,9 @@ fn stored(version: u64, flags: u64, bytes: Vec<u8>) -> StoredValue {
 
 fn undoable(record: &EditRecord) -> Result<(), EditError> {
     let (why, hint) = match record.state {
+        EditState::Applied if record.undone_by.is_some() => {
+            ("it was taken back already", "To have it again, undo the edit that took it back.")
+        }
         EditState::Applied => return Ok(()),
         EditState::Refused | EditState::Failed => ("it wrote nothing", "There is nothing to take back."),
         EditState::Pending | EditState::Unknown => (
