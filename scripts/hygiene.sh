@@ -23,7 +23,9 @@ rule "no path of one machine" "$(search '(^|[^A-Za-z0-9_.>})-])/(root|work)/' "$
 
 rule "lock files name no host but the public registry's" "$(
   search '"resolved":' ui/package-lock.json
-  search '^source = ' Cargo.lock | grep -v 'registry+https://github.com/rust-lang/crates.io-index'
+  # One registry for all, and no repository in its stead.
+  sources=$(grep '^source = ' Cargo.lock | sort -u)
+  [ "$(wc -l <<<"$sources")" -eq 1 ] && grep -q '^source = "registry+' <<<"$sources" || echo "$sources"
 )"
 
 rule "no file points a package manager elsewhere" "$(
