@@ -206,10 +206,14 @@ fn in_short(key: &KeyPlan) -> String {
             std::str::from_utf8(bytes).ok().map(str::trim).filter(|text| text.len() <= SHORT && !text.contains('\n'));
         match text {
             Some(text) if !key.sensitive => text::name(text),
-            _ => format!("{} bytes", bytes.len()),
+            _ => size_words(bytes.len() as u64),
         }
     };
     format!("{} → {}", words(key.before.as_ref().map(|before| before.bytes.as_slice())), words(key.after()))
+}
+
+fn size_words(bytes: u64) -> String {
+    if bytes == 1 { "1 byte".to_owned() } else { format!("{bytes} bytes") }
 }
 
 fn written(applied: &Applied) -> ConfigApplied {
@@ -401,7 +405,7 @@ fn undo_offer(app: &App, entry: &AuditEntry) -> Offer {
 
 fn audit_key(source: &SourceId, key: &KeyRecord) -> AuditKey {
     let version = |kept: Option<&Kept>| kept.and_then(|kept| kept.version).map(|v| v.to_string()).unwrap_or_default();
-    let bytes = |kept: Option<&Kept>| kept.map_or_else(|| "–".to_owned(), |kept| format!("{} bytes", kept.size_bytes));
+    let bytes = |kept: Option<&Kept>| kept.map_or_else(|| "–".to_owned(), |kept| size_words(kept.size_bytes));
     AuditKey {
         id: config_id(source, &key.path).to_string(),
         path: text::name(&key.path),

@@ -162,7 +162,7 @@ impl Desk {
                 ViewPatch::FirstRun(self.first_run.answer(revision, since, (), first_run::table(scene)))
             }
             ViewRequest::Topology(params) => {
-                let table = self.board(params.group_by, |board, last| board.draw(snapshot, last));
+                let table = self.board(params.group_by, |board, last| board.draw(snapshot, scene.now, last));
                 ViewPatch::Topology(self.topology.answer(revision, since, params, table))
             }
             ViewRequest::Services => {

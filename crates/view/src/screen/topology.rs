@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use binnacle_model::fact::Pattern;
-use binnacle_model::id::ServiceId;
+use binnacle_model::id::{ServiceId, SourceId};
 use binnacle_model::snapshot::{Breaker, Edge, Health, Service, ServiceRole, Snapshot};
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Table, count, facet_pips, stale_since, why_empty};
 use crate::contract::state::{HealthCounts, Tone};
@@ -20,6 +21,10 @@ const CARD: Size = Size { w: 144.0, h: 60.0 };
 const PIPE: Size = Size { w: 144.0, h: 44.0 };
 const STACK: Size = Size { w: 168.0, h: 92.0 };
 
+/// How long after a source first shows itself its calls may still be placed anew: they come a little later than its
+/// services, since a rate needs two looks.
+const SETTLING: SignedDuration = SignedDuration::from_secs(6);
+
 /// A topology as one person sees it: what is folded, and where everything stands.
 #[derive(Debug, Default)]
 pub struct Board {
@@ -34,6 +39,8 @@ pub struct Board {
     folded: BTreeSet<String>,
     /// Services put away in the stack beside their group, for the same reason.
     put_away: BTreeSet<ServiceId>,
+    /// When each source was first drawn.
+    first_drawn: BTreeMap<SourceId, Timestamp>,
 }
 
 /// A group and its members.
@@ -76,10 +83,19 @@ impl Board {
     }
 
     /// The topology. `next_layout` gives numbers to layouts that differ from all before.
-    pub fn draw(&mut self, snapshot: &Snapshot, next_layout: &mut u32) -> Table<TopologyHead, TopologyRow> {
+    pub fn draw(
+        &mut self,
+        snapshot: &Snapshot,
+        now: Timestamp,
+        next_layout: &mut u32,
+    ) -> Table<TopologyHead, TopologyRow> {
         let groups = self.grouped(snapshot);
         let seats = self.seats(&groups);
-        self.place(snapshot, &groups, &seats, next_layout);
+        let settling = self.is_settling(snapshot, now);
+        if self.place(snapshot, &groups, &seats, settling) {
+            *next_layout = next_layout.saturating_add(1);
+            self.number = *next_layout;
+        }
         let mut rows: Vec<TopologyRow> = Vec::with_capacity(snapshot.services.len() + snapshot.edges.len());
         for (id, group) in &groups {
             let nodes = group.members.iter().map(|service| TopologyRow::Node(self.node(snapshot, service, id)));
@@ -213,13 +229,26 @@ impl Board {
         seats
     }
 
+    /// Whether a source is so new that its first picture is still being put together: the one time when what stands may be
+    /// placed anew without anybody asking.
+    fn is_settling(&mut self, snapshot: &Snapshot, now: Timestamp) -> bool {
+        let mut settling = false;
+        for source in snapshot.sources.values() {
+            let first = *self.first_drawn.entry(source.id.clone()).or_insert(now);
+            settling |= now.duration_since(first) < SETTLING;
+        }
+        self.first_drawn.retain(|id, _| snapshot.sources.contains_key(id));
+        settling
+    }
+
+    /// Gives everything its place; true when a place changed.
     fn place(
         &mut self,
         snapshot: &Snapshot,
         groups: &Groups<'_>,
         seats: &BTreeMap<&ServiceId, String>,
-        next_layout: &mut u32,
-    ) {
+        settling: bool,
+    ) -> bool {
         let mut cards = Vec::new();
         for (id, group) in groups {
             if self.is_folded(id) {
@@ -230,18 +259,17 @@ impl Board {
             let members = group.members.iter();
             cards.extend(members.map(|one| Card { id: node_key(&one.id), group: id.clone(), size: size(one) }));
         }
-        if self.number > 0 && cards == self.sketch.cards {
-            return;
+        let seat = |id: &ServiceId| seats.get(id).cloned();
+        let pairs = snapshot.edges.values().filter_map(|edge| Some((seat(&edge.from)?, seat(&edge.to)?)));
+        let sketch = Sketch { cards, edges: pairs.collect() };
+        let is_old = if settling { sketch == self.sketch } else { sketch.cards == self.sketch.cards };
+        if self.number > 0 && is_old {
+            return false;
         }
-        let pairs = snapshot
-            .edges
-            .values()
-            .filter_map(|edge| Some((seats.get(&edge.from)?.clone(), seats.get(&edge.to)?.clone())));
-        self.sketch = Sketch { cards, edges: pairs.collect() };
-        self.layout = self.layout.adapt(&self.sketch);
-        *next_layout = next_layout.saturating_add(1);
-        self.number = *next_layout;
+        self.layout = if settling { Layout::of(&sketch) } else { self.layout.adapt(&sketch) };
+        self.sketch = sketch;
         self.hand_out_slots();
+        true
     }
 
     /// Gives every card and group a slot; a slot is never given to another thing while the places are kept.

@@ -149,6 +149,12 @@ impl Fleet {
         self.state("breakers", format!("{from}/{to}"), Fact::Breaker(fact))
     }
 
+    /// Lets time pass.
+    pub(crate) fn later(&mut self, seconds: i64) -> &mut Self {
+        self.second += seconds;
+        self
+    }
+
     pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
         self.world.snapshot().clone()
     }

@@ -63,7 +63,7 @@ fn new_numbers_move_nothing_and_a_new_service_moves_no_other() {
     let mut fleet = shop();
     let mut desk = Desk::default();
     let before = draw(&mut desk, &fleet);
-    fleet.check("cart", 2, CheckStatus::Critical, "no").calls("web", &super::fleet::named("cart"), 99.0, 0.5);
+    fleet.later(10).check("cart", 2, CheckStatus::Critical, "no").calls("web", &super::fleet::named("cart"), 99.0, 0.5);
     let same = draw(&mut desk, &fleet);
     assert_eq!((same.head.layout, &same.places), (before.head.layout, &before.places));
     fleet.instance("search", 9, "shop").calls("web", &super::fleet::named("search"), 1.0, 0.0);
@@ -73,6 +73,21 @@ fn new_numbers_move_nothing_and_a_new_service_moves_no_other() {
         let (now, then) = (more.places[&node.key].map(f32::to_bits), before.places[&node.key].map(f32::to_bits));
         assert_eq!(now, then, "{} jumped", node.name);
     }
+}
+
+#[test]
+fn the_calls_of_a_new_source_may_come_a_little_later_and_still_count_for_the_places() {
+    let mut fleet = Fleet::new();
+    let mut desk = Desk::default();
+    fleet.instance("web", 1, "t").instance("cart", 2, "t");
+    let column = |drawn: &Drawn, name: &str| drawn.places[&format!("n:consul:dc1/{name}")][0];
+    let first = draw(&mut desk, &fleet);
+    assert!((column(&first, "web") - column(&first, "cart")).abs() < 0.01, "nothing is known of their calls");
+    fleet.calls("web", &super::fleet::named("cart"), 1.0, 0.0);
+    let settled = draw(&mut desk, &fleet);
+    assert!(column(&settled, "web") < column(&settled, "cart"));
+    fleet.later(60).calls("cart", &super::fleet::named("web"), 500.0, 0.0);
+    assert_eq!(draw(&mut desk, &fleet).head.layout, settled.head.layout, "later on nothing jumps");
 }
 
 #[test]
