@@ -10,6 +10,8 @@ import type { SceneGroup, SceneNode } from './scene';
 /** From the best to the worst: the order of a spine's segments from top to bottom. */
 const SPINE: readonly HealthState[] = ['passing', 'unknown', 'maintenance', 'warning', 'critical'];
 const MANY = 12;
+/** Cards narrower than this have their spine and their margins closer. */
+const NARROW = 120;
 
 export interface CardState {
   readonly selected: boolean;
@@ -99,13 +101,13 @@ function borderTone(node: SceneNode): Tone {
 function drawCard(ink: Ink, camera: Camera, node: SceneNode, level: Detail, state: CardState, now: number): void {
   const box = placed(camera, node.box);
   frame(ink, node, box, state);
-  drawSpine(ink, node, box, camera.zoom);
+  drawSpine(ink, node, box, camera.zoom, box.w < NARROW);
   const { x, y, w, h } = box;
   const k = Math.max(0.6, Math.min(1.25, h / 60));
   const lines = level === 'full' ? 3 : h >= 34 && (node.health !== 'passing' || node.staleSince !== null) ? 2 : 1;
   const first = level === 'full' ? y + 18 * k : y + h / 2 + (lines === 1 ? 4 : -3);
-  const narrow = w < 112;
-  const left = x + (level === 'full' ? 17 : narrow ? 9 : 12);
+  const narrow = w < NARROW;
+  const left = x + (level === 'full' ? 17 : narrow ? 9 : 14);
   ink.health(node.health, left, first - 10, 12, 'card', node.staleSince !== null);
   const start = left + (level === 'full' ? 17 : narrow ? 13 : 15);
   const size = level === 'full' ? 12 : 11;
@@ -173,10 +175,10 @@ function drawNumbers(ink: Ink, node: SceneNode, left: number, y: number, right: 
 }
 
 /** One segment per instance, worst at the bottom; proportional when there are many. */
-function drawSpine(ink: Ink, node: SceneNode, { x, y, h }: Box, zoom: number): void {
+function drawSpine(ink: Ink, node: SceneNode, { x, y, h }: Box, zoom: number, narrow: boolean): void {
   const top = y + 6 * Math.min(1, zoom);
   const room = h - 12 * Math.min(1, zoom);
-  const [offset, width] = zoom < 0.75 ? [4, 3] : [6, 4];
+  const [offset, width] = narrow ? [3, 3] : [6, 4];
   if (node.total === 0) return;
   const many = node.total > MANY;
   const gap = many ? 0 : 2;

@@ -244,7 +244,9 @@ function labelSpots([x, y]: Point, w: number, h: number, steep: boolean): Box[] 
   const above = { x: x - w / 2, y: y - 18 - h, w, h };
   const left = { x: x - 20 - w, y: y - h / 2, w, h };
   const right = { x: x + 20, y: y - h / 2, w, h };
-  return steep ? [left, right, below, above] : [below, above, left, right];
+  // A short wire between two cards has no room beside it: then the label stands over or under them.
+  const far = [30, 52].flatMap((away) => [{ ...below, y: below.y + away }, { ...above, y: above.y - away }]);
+  return steep ? [left, right, below, above, ...far] : [below, above, left, right, ...far];
 }
 
 /** `96/s · 31.4 % · 204 ms` beside the middle of an edge under the pointer. */
