@@ -194,6 +194,6 @@ impl Stores for Supervisor {
 
 /// Spreads restarts of several connections apart, by up to a quarter of the pause.
 fn jittered(pause: Duration, now: jiff::Timestamp) -> Duration {
-    let share = u32::try_from(now.subsec_nanosecond().unsigned_abs() % 250).unwrap_or_default();
+    let share = now.subsec_nanosecond().unsigned_abs() % 250;
     pause + pause * share / 1000
 }
