@@ -198,8 +198,9 @@ async fn bytes_that_are_no_text_are_never_damaged() {
     desk.undo(&applied).await;
     assert_eq!(desk.bytes("desk/binary").await.unwrap(), all);
 
+    let again = desk.write(put("desk/binary", b"text")).await;
     desk.other.kv_put("desk/binary", &other).await.unwrap();
-    let conflict = conflicts(desk.edits.plan_undo(applied.edit).await).remove(0);
+    let conflict = conflicts(desk.edits.plan_undo(again.edit).await).remove(0);
     assert_eq!(conflict.merge, Merge::ChooseSide, "a side is chosen whole");
 }
 
