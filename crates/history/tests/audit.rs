@@ -251,7 +251,9 @@ fn a_process_killed_in_the_middle_of_its_writes_leaves_a_whole_history() {
 /// Not a test by itself: the process that the two above start.
 #[test]
 fn writer() {
-    let (Ok(path), Ok(key)) = (std::env::var("BINNACLE_TEST_HISTORY"), std::env::var("BINNACLE_TEST_KEY")) else { return };
+    let (Ok(path), Ok(key)) = (std::env::var("BINNACLE_TEST_HISTORY"), std::env::var("BINNACLE_TEST_KEY")) else {
+        return;
+    };
     let history = History::open(Path::new(&path)).unwrap();
     let rounds = if key == "endless" { usize::MAX } else { EDITS_EACH };
     for _ in 0..rounds {
