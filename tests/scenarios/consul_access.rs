@@ -25,7 +25,8 @@ fn source(consul: &Consul, token: &str) -> Source {
 }
 
 fn partial(status: &SourceStatus) -> String {
-    status.partial.iter().map(|fault| format!("{} {} {}\n", fault.code, fault.detail, fault.hint)).collect()
+    let told = status.partial.iter().map(|fault| format!("{} {} {}", fault.code, fault.detail, fault.hint));
+    told.collect::<Vec<_>>().join("\n")
 }
 
 #[tokio::test]

@@ -20,7 +20,6 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
 /// A source that runs, with everything it said so far.
 pub(crate) struct Picture {
     pub(crate) world: World,
-    pub(crate) connection: Arc<Consul>,
     pub(crate) nudge: Arc<Notify>,
     /// How often a whole collection was stated.
     pub(crate) resets: usize,
@@ -44,14 +43,13 @@ pub(crate) fn connect(address: &str, variables: &[(&str, &str)]) -> Consul {
 impl Picture {
     /// Starts reading.
     pub(crate) fn of(connection: Consul) -> Self {
-        let connection = Arc::new(connection);
         let (sender, updates) = mpsc::channel(64);
         let nudge = Arc::new(Notify::new());
         let cancel = CancellationToken::new();
         let mut tasks = JoinSet::new();
-        let (running, nudged, cancelled) = (connection.clone(), nudge.clone(), cancel.clone());
-        tasks.spawn(async move { running.run(Outbox::new(sender), nudged, cancelled).await });
-        Self { world: World::default(), connection, nudge, resets: 0, updates, cancel, tasks }
+        let (nudged, cancelled) = (nudge.clone(), cancel.clone());
+        tasks.spawn(async move { connection.run(Outbox::new(sender), nudged, cancelled).await });
+        Self { world: World::default(), nudge, resets: 0, updates, cancel, tasks }
     }
 
     /// Starts reading at an address without any variables.
@@ -75,7 +73,7 @@ impl Picture {
             match tokio::time::timeout_at(deadline, self.updates.recv()).await {
                 Ok(Some(update)) => self.take(update),
                 Ok(None) => panic!("the source ended before: {what}"),
-                Err(_) => panic!("not within {PATIENCE:?}: {what}; statuses: {:#?}", self.statuses()),
+                Err(late) => panic!("{late} ({PATIENCE:?}): {what}; statuses: {:#?}", self.statuses()),
             }
         }
     }
