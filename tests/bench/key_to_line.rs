@@ -22,9 +22,9 @@ pub(crate) async fn measure(consul: &Consul, changes: usize) -> Outcome<()> {
     let mut watch = Watch::start(consul).await?;
     let mut curl = CurlLoop::start(consul);
     let (mut ours, mut theirs) = (Sample::default(), Sample::default());
-    let mut value = 0_u64;
-    while value < 2 * changes as u64 {
-        let our_turn = (value as usize / TURN).is_multiple_of(2);
+    let mut value = 0;
+    while value < 2 * changes {
+        let our_turn = (value / TURN).is_multiple_of(2);
         value += 1;
         tokio::time::sleep(PAUSE).await;
         let query = curl.ask().await?;
