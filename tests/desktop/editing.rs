@@ -20,7 +20,8 @@ async fn write(window: &Window, path: &str, value: &str) {
     let editor = window.find("textbox", &format!("Value of {path}")).await;
     editor.click().await.unwrap();
     window.press_control('a').await;
-    window.press(value).await;
+    // A line ends by the Enter key, as a person ends it.
+    window.press(value.replace('\n', ENTER)).await;
 }
 
 async fn value_is(client: &ConsulClient, path: &str, value: &str) {
@@ -132,7 +133,7 @@ async fn closing_the_window_leaves_no_process_behind() {
     let window = window_over(&consul).await;
     let apps = window.app_processes();
     assert_eq!(apps.len(), 1, "{apps:?}");
-    window.press_control('q').await;
+    window.quit_by_keyboard().await;
     until("the app to be gone", Duration::from_secs(10), async || {
         if apps.iter().any(|pid| lab::watchdog::process_exists(*pid)) { Err("it still runs") } else { Ok(()) }
     })

@@ -230,6 +230,12 @@ impl Window {
         chord.perform().await.expect("the keys are typed");
     }
 
+    /// Presses Control and Q. The app may be gone before its driver has answered, so that answer says nothing.
+    pub async fn quit_by_keyboard(&self) {
+        let chord = self.driver.action_chain().key_down(Key::Control).send_keys('q').key_up(Key::Control);
+        drop(tokio::time::timeout(Duration::from_secs(5), chord.perform()).await);
+    }
+
     /// Presses Control and Enter.
     pub async fn press_control_enter(&self) {
         let chord = self.driver.action_chain().key_down(Key::Control).send_keys(Key::Enter).key_up(Key::Control);
