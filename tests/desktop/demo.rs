@@ -27,7 +27,7 @@ async fn an_edited_error_ratio_opens_a_breaker_on_the_topology_and_its_undo_clos
     window.press_control_enter().await;
     window.shows("cas = ").await;
     window.press_control_enter().await;
-    window.shows("read back").await;
+    window.shows("Verified").await;
     window.click("button", "Breakers").await;
     window.find("row", "open").await;
     window.click("button", "Health").await;

@@ -272,7 +272,7 @@ async fn an_idle_catalog_of_a_thousand_services_costs_a_handful_of_requests() {
     picture.live(DC1).await;
     picture.until("all services", |world| (count(world, DC1, "catalog") > 2_000).then_some(())).await;
     // The rights are asked for once after the picture is whole; then nothing is left but what is held open.
-    lab::until("the watches to be held open", Duration::from_secs(20), async || {
+    lab::until("the watches to be held open", Duration::from_secs(60), async || {
         let asked = wire.requests();
         let held = asked.iter().filter(|request| request.contains("index=")).count();
         let asked_rights = asked.iter().filter(|request| request.contains("acl/authorize")).count();

@@ -66,6 +66,7 @@ export class RecordedHost implements Host {
   private readonly served = new Map<View, Served>();
   private told: View[] = [];
   private onNotice: ((notice: Notice) => void) | null = null;
+  private readonly held = new Map<CommandName, Promise<void>>();
 
   constructor(private readonly recording: Recording) {
     this.views = { ...recording.views };
@@ -90,7 +91,18 @@ export class RecordedHost implements Host {
     if (name === 'pull') return this.pull(args as Commands['pull']['args']) as Result<N>;
     if (name === 'positions') return this.positions() as Result<N>;
     this.calls.push({ name, args });
+    await this.held.get(name);
     return this.answer(name, args) as Result<N>;
+  }
+
+  /** Lets calls of a command wait for their answers until the returned function is called. */
+  hold(name: CommandName): () => void {
+    let release = () => {};
+    this.held.set(name, new Promise<void>((open) => (release = open)));
+    return () => {
+      this.held.delete(name);
+      release();
+    };
   }
 
   private answer(name: CommandName, args: unknown): unknown {

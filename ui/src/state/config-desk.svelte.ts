@@ -182,9 +182,21 @@ export class ConfigDesk {
     return name === null || this.confirmed === name ? null : `Type ${name} to delete it.`;
   }
 
-  async apply(): Promise<void> {
-    if (this.stage.kind !== 'planned' || this.held !== null) return;
-    const { plan } = this.stage;
+  /** The edit that is under way; what comes after it waits for it. */
+  private underWay: Promise<void> = Promise.resolve();
+
+  /** Waits until no edit is under way. */
+  settled(): Promise<void> {
+    return this.underWay;
+  }
+
+  apply(): Promise<void> {
+    if (this.stage.kind !== 'planned' || this.held !== null) return Promise.resolve();
+    this.underWay = this.applied(this.stage.plan);
+    return this.underWay;
+  }
+
+  private async applied(plan: ConfigPlan): Promise<void> {
     this.stage = { kind: 'applying', plan };
     const answer = await this.app.ask('config_apply', { plan: plan.plan, why: this.why });
     if (answer === undefined) this.stage = EDITING;

@@ -83,6 +83,8 @@ export async function startDemo(app: App): Promise<void> {
 
 async function planUndo(app: App): Promise<void> {
   app.go('config');
+  // The last edit may be the one that is being applied at this moment.
+  await app.desk.settled();
   await app.desk.recall();
   const edit = app.desk.undoable;
   if (edit === null) app.said = 'There is no edit that can be undone.';
