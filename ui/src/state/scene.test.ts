@@ -38,6 +38,11 @@ test('a card stands where its slot says; one without a slot is inside a folded g
   expect(scene.groups[0]?.counts).toBe('2 services · 4 instances · 1 channel');
 });
 
+test('a group of queues and topics alone counts those, not instances that they cannot have', () => {
+  const [messaging] = sceneOf({ ...head, groups: [{ ...group, services: 2, instances: 0, channels: 2 }] }, [], places).groups;
+  expect([messaging?.counts, messaging?.short]).toEqual(['2 channels', '2 channels']);
+});
+
 test('a slot that is not in use draws nothing', () => {
   const empty = positionsOf(bytes(7, [0, 0, 0, 0], [0, 0, 0, 0]));
   if (empty === null) throw new Error('the positions are whole');

@@ -117,16 +117,23 @@ function breakerOf(breaker: EdgeBreaker): SceneBreaker {
 }
 
 function groupOf(group: GroupBox, box: Box, staleSince: number | null): SceneGroup {
-  const channels = group.channels === 0 ? '' : ` · ${count(group.channels, 'channel')}`;
   return {
     id: group.id,
     title: group.title,
-    counts: `${count(group.services - group.channels, 'service')} · ${count(group.instances, 'instance')}${channels}`,
-    short: `${group.services} · ${group.instances}`,
+    ...held(group),
     box,
     worst: group.worst,
     staleSince,
   };
+}
+
+/** What is in a group, long and short. Queues and topics have no instances, so they are counted apart. */
+function held(group: GroupBox): { counts: string; short: string } {
+  const services = group.services - group.channels;
+  const channels = group.channels === 0 ? null : count(group.channels, 'channel');
+  if (services === 0 && channels !== null) return { counts: channels, short: channels };
+  const counts = `${count(services, 'service')} · ${count(group.instances, 'instance')}`;
+  return { counts: channels === null ? counts : `${counts} · ${channels}`, short: `${services} · ${group.instances}` };
 }
 
 function stackOf(group: GroupBox, box: Box, staleSince: number | null): SceneNode {
@@ -147,7 +154,7 @@ function stackOf(group: GroupBox, box: Box, staleSince: number | null): SceneNod
     p95: null,
     note: null,
     differs: false,
-    detail: `${count(group.services, 'service')} · ${group.instances} inst.`,
+    detail: group.services === group.channels ? held(group).short : `${count(group.services, 'service')} · ${group.instances} inst.`,
   };
 }
 
