@@ -2,6 +2,7 @@
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Browser, settled, type Look } from './browser';
+import { shop } from './shop';
 
 let browser: Browser;
 beforeAll(async () => {
@@ -74,14 +75,15 @@ describe('topology', () => {
       await expect.poll(() => drawn(page).getAttribute('data-level')).toBe('full');
       const canvas = await drawn(page).boundingBox();
       if (canvas === null) throw new Error('nothing is drawn');
-      // The shop is centred at zoom 1: payments' card stands where the recording puts it.
+      // The shop is centred at zoom 1, left of the panel: payments' card stands where the recording puts it.
       const at = await page.evaluate(() => {
         const [left, right, top, bottom] = [12, 1016, 68, 632];
         return { dx: 720 - (left + right) / 2, dy: 370 - (top + bottom) / 2 };
       });
       const legend = 108;
       const toolbar = 52;
-      await page.mouse.click(canvas.x + canvas.width / 2 + at.dx, canvas.y + toolbar + (canvas.height - toolbar - legend) / 2 + at.dy);
+      const panel = 336;
+      await page.mouse.click(canvas.x + (canvas.width - panel) / 2 + at.dx, canvas.y + toolbar + (canvas.height - toolbar - legend) / 2 + at.dy);
       await inspector(page, 'payments').waitFor();
       await page.keyboard.press('Escape');
       await inspector(page, 'payments').waitFor({ state: 'detached' });
@@ -98,6 +100,51 @@ describe('topology', () => {
       await page.getByText('125%').waitFor();
       await page.keyboard.press('f');
       await page.getByText('100%').waitFor();
+    }));
+
+  test('the camera shows all again while a new source settles, until the person moves it', () =>
+    visit({ width: 1920, height: 1080 }, async (page) => {
+      await page.getByText('100%').waitFor();
+      const spread = (number: number, by: number) =>
+        page.evaluate(
+          ([number, by, boxes, head]) => {
+            window.host.lay({ number, boxes: boxes.map(([x, y, w, h]) => [x * by, y * by, w, h] as const) });
+            window.host.play({ view: 'topology', head: { ...(head as object), layout: number } });
+          },
+          [number, by, shop().layout.boxes, shop().views.topology?.head] as const,
+        );
+      await spread(4, 2);
+      await page.getByText('100%').waitFor({ state: 'detached' });
+      const fitted = await page.locator('.zoom').innerText();
+      await page.keyboard.press('+');
+      await expect.poll(() => page.locator('.zoom').innerText()).not.toBe(fitted);
+      const chosen = await page.locator('.zoom').innerText();
+      await spread(5, 4);
+      await settled(page);
+      expect(await page.locator('.zoom').innerText()).toBe(chosen);
+    }));
+
+  test('the camera stands where it was left when one comes back', () =>
+    visit({ width: 1920, height: 1080 }, async (page) => {
+      await page.keyboard.press('-');
+      await page.getByText('80%').waitFor();
+      await screen(page, 'Services');
+      await screen(page, 'Topology');
+      await page.getByText('80%').waitFor();
+      await page.keyboard.press('f');
+      await page.getByText('100%').waitFor();
+    }));
+
+  test('what is wrong stands beside the picture, and where there is no room behind a button', () =>
+    visit({ width: 1280, height: 800 }, async (page) => {
+      const panel = page.getByRole('region', { name: 'What is wrong now' });
+      await button(page, /^What is wrong now: 3 causes/).click();
+      await panel.getByText('payments is critical').waitFor();
+      await page.setViewportSize({ width: 1920, height: 1080 });
+      await button(page, /^What is wrong now/).waitFor({ state: 'detached' });
+      await panel.getByText('payments is critical').click();
+      await inspector(page, 'payments').waitFor();
+      await panel.waitFor({ state: 'detached' });
     }));
 
   test('draws nothing while nothing changes', () =>

@@ -97,7 +97,7 @@ function group(id: string, slot: number): GroupBox {
   const members = nodes.filter((node) => node.group === id);
   const sum = counts(members.map(({ health }) => health));
   return {
-    key: `g:${id}`, id, title: id, slot, folded: false, services: members.length, instances: members.reduce((n, member) => n + member.instances, 0),
+    key: `g:${id}`, id, title: id, slot, folded: false, services: members.filter(({ role }) => role !== 'channel').length, instances: members.reduce((n, member) => n + member.instances, 0),
     channels: members.filter(({ role }) => role === 'channel').length, counts: sum, worst: worst(sum), stale: id === 'dc2',
   };
 }

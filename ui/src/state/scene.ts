@@ -128,12 +128,11 @@ function groupOf(group: GroupBox, box: Box, staleSince: number | null): SceneGro
 }
 
 /** What is in a group, long and short. Queues and topics have no instances, so they are counted apart. */
-function held(group: GroupBox): { counts: string; short: string } {
-  const services = group.services - group.channels;
-  const channels = group.channels === 0 ? null : count(group.channels, 'channel');
-  if (services === 0 && channels !== null) return { counts: channels, short: channels };
-  const counts = `${count(services, 'service')} · ${count(group.instances, 'instance')}`;
-  return { counts: channels === null ? counts : `${counts} · ${channels}`, short: `${services} · ${group.instances}` };
+function held({ services, instances, channels }: GroupBox): { counts: string; short: string } {
+  const apart = channels === 0 ? null : count(channels, 'channel');
+  if (services === 0 && apart !== null) return { counts: apart, short: `${channels} ch.` };
+  const counts = `${count(services, 'service')} · ${count(instances, 'instance')}`;
+  return { counts: apart === null ? counts : `${counts} · ${apart}`, short: `${services} · ${instances}` };
 }
 
 function stackOf(group: GroupBox, box: Box, staleSince: number | null): SceneNode {
@@ -154,7 +153,7 @@ function stackOf(group: GroupBox, box: Box, staleSince: number | null): SceneNod
     p95: null,
     note: null,
     differs: false,
-    detail: group.services === group.channels ? held(group).short : `${count(group.services, 'service')} · ${group.instances} inst.`,
+    detail: group.services === 0 ? held(group).counts : `${count(group.services, 'service')} · ${group.instances} inst.`,
   };
 }
 
