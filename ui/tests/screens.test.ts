@@ -2,7 +2,7 @@
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Browser, settled, type Look } from './browser';
-import { shop } from './shop';
+import { plan, shop } from './shop';
 
 let browser: Browser;
 beforeAll(async () => {
@@ -264,6 +264,63 @@ describe('tables', () => {
       expect(await calls(page, 'try_now')).toEqual([{ source: 'consul:dc2' }]);
       await failing.getByRole('button', { name: 'Disconnect' }).click();
       expect(await calls(page, 'disconnect')).toEqual([{ spec: 'consul=http://127.0.0.1:8500' }]);
+    }));
+});
+
+describe('config', () => {
+  const RETRY = 'payments/acquirer/retry.yaml';
+  const GUARD = 'cas = 48190';
+  const opened = async (page: Page) => {
+    await screen(page, 'Config');
+    await page.getByRole('searchbox', { name: 'Search keys' }).fill('retry');
+    await page.getByRole('treeitem', { name: RETRY }).click();
+    return page.getByRole('textbox', { name: `Value of ${RETRY}` });
+  };
+  const planned = async (page: Page) => {
+    const editor = await opened(page);
+    await page.evaluate((result) => window.host.answerWith({ command: 'config_plan', result }), { kind: 'ready', plan: plan(RETRY, 'attempts: 5', 'attempts: 2', GUARD) });
+    await editor.fill('attempts: 2\n');
+    await page.keyboard.press('Control+Enter');
+    const panel = page.getByRole('complementary', { name: 'Plan' });
+    await panel.getByText(GUARD, { exact: true }).waitFor();
+    return panel;
+  };
+
+  test('the letters under the field are the letters in it, in their colours', () =>
+    visit({}, async (page) => {
+      const editor = await opened(page);
+      const drawn = page.locator('.sheet .text');
+      expect(await drawn.allTextContents()).toEqual((await editor.inputValue()).split('\n'));
+      await editor.fill('a: 1 # <b>');
+      await expect.poll(() => drawn.allTextContents()).toEqual(['a: 1 # <b>']);
+      expect(await drawn.locator('span').evaluateAll((spans) => spans.map(({ className }) => className.split(' ')[0]))).toEqual(['key', 'number', 'comment']);
+    }));
+
+  test('after a search the tree shows the open key where it lives', () =>
+    visit({}, async (page) => {
+      await opened(page);
+      await page.getByRole('searchbox', { name: 'Search keys' }).fill('');
+      await page.getByRole('treeitem', { name: 'retry.yaml', selected: true }).and(page.locator('[aria-level="4"]')).waitFor();
+    }));
+
+  test('the plan is also a line for a terminal, which holds the guard and not the value', () =>
+    visit({}, async (page) => {
+      const panel = await planned(page);
+      await panel.getByText(`config set consul:dc1/kv/${RETRY} --value-file - --expect 48190`).waitFor();
+      await panel.getByRole('button', { name: 'Copy as CLI' }).click();
+      await page.getByRole('status', { name: 'What was done' }).getByText(/Copied|does not let/).waitFor();
+    }));
+
+  test('before and after stand side by side where there is room for both', () =>
+    visit({ width: 1920, height: 1080 }, async (page) => {
+      const panel = await planned(page);
+      await panel.getByRole('button', { name: 'Side by side' }).click();
+      const lines = panel.getByRole('figure').locator('.line');
+      await expect.poll(() => lines.count()).toBe(2);
+      const [before, after] = await lines.evaluateAll((all) => all.map((line) => line.getBoundingClientRect()).map(({ x, y }) => ({ x, y })));
+      expect(before?.y).toBe(after?.y);
+      await page.setViewportSize({ width: 1280, height: 800 });
+      await button(page, 'Side by side').waitFor({ state: 'detached' });
     }));
 });
 

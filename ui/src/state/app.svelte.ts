@@ -1,5 +1,6 @@
 /** What the window is showing: the one place that says where the person is. */
 import { getContext, setContext } from 'svelte';
+import { screenLine, sourcesOf } from '../command-line';
 import { parse, type Filter } from '../filter';
 import { asFailure, type Args, type CommandName, type Host, type Result } from '../host';
 import type { Failure, Screen, Subject, Theme } from '../host/contract/types';
@@ -109,6 +110,22 @@ export class App {
       this.failure = asFailure(thrown);
       return undefined;
     }
+  }
+
+  async copy(text: string): Promise<void> {
+    try {
+      await navigator.clipboard.writeText(text);
+      this.said = 'Copied.';
+    } catch {
+      this.said = 'The system does not let this window copy.';
+    }
+  }
+
+  /** What the screen shows, as a line for a terminal. */
+  async copyLine(): Promise<void> {
+    const answer = await this.ask('pull', { request: { view: 'sources' }, since: null });
+    const connections = answer?.view === 'sources' && answer.patch.kind === 'full' ? answer.patch.head.connections : [];
+    await this.copy(screenLine(this.screen, sourcesOf(connections), this.desk.current));
   }
 
   async readPreferences(): Promise<void> {
