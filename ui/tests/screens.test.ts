@@ -267,6 +267,30 @@ describe('tables', () => {
     }));
 });
 
+describe('what was measured', () => {
+  test('is a line as far back as this window watched, on the axis of the timeline', () =>
+    visit({}, async (page) => {
+      await page.keyboard.press('j');
+      const signals = inspector(page, 'payments').getByRole('region', { name: 'Signals' });
+      await signals.getByText('last 30m, watched here for 0.0').waitFor();
+      for (const watched of ['10', '20']) {
+        await page.evaluate(() => window.host.advance(10_000));
+        await signals.getByText(`watched here for ${watched}`).waitFor();
+      }
+      const line = signals.getByRole('img', { name: 'errors in the last 30m' }).locator('path[fill=none]');
+      expect((await line.getAttribute('d'))?.split('L').length).toBeGreaterThanOrEqual(3);
+      await page.getByRole('group', { name: 'Span of the timeline' }).getByRole('button', { name: '5m', exact: true }).click();
+      await signals.getByRole('img', { name: 'errors in the last 5m' }).waitFor();
+    }));
+
+  test('a breaker shows what it was: a word for each state', () =>
+    visit({}, async (page) => {
+      await screen(page, 'Breakers');
+      await page.getByRole('row', { name: /^catalog to inventory/ }).getByRole('img', { name: 'closed, then open, then closed' }).waitFor();
+      await page.getByRole('row', { name: /^checkout to payments/ }).getByRole('img', { name: 'closed, then open' }).waitFor();
+    }));
+});
+
 describe('config', () => {
   const RETRY = 'payments/acquirer/retry.yaml';
   const GUARD = 'cas = 48190';

@@ -63,6 +63,7 @@ export class RecordedHost implements Host {
   private readonly inspectors: Record<string, Still>;
   private answers: Answer[];
   private layout: Recording['layout'];
+  private passed = 0;
   private revision = 1;
   private readonly served = new Map<View, Served>();
   private told: View[] = [];
@@ -76,7 +77,12 @@ export class RecordedHost implements Host {
   }
 
   now(): number {
-    return this.recording.at;
+    return this.recording.at + this.passed;
+  }
+
+  /** Lets time go by. */
+  advance(ms: number): void {
+    this.passed += ms;
   }
 
   async subscribe(views: View[], onNotice: (notice: Notice) => void): Promise<void> {

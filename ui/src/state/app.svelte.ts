@@ -5,6 +5,7 @@ import { parse, type Filter } from '../filter';
 import { asFailure, type Args, type CommandName, type Host, type Result } from '../host';
 import type { Failure, Screen, Subject, Theme } from '../host/contract/types';
 import { ConfigDesk } from './config-desk.svelte';
+import { Traces } from './traces.svelte';
 import { Topology } from './topology.svelte';
 import { Views } from './views.svelte';
 
@@ -28,6 +29,8 @@ export class App {
   filterTerms = $state.raw<readonly string[]>([]);
   filterDraft = $state('');
   theme = $state<Theme>('system');
+  /** How far back the timeline and the lines of the inspector reach, in milliseconds. */
+  span = $state(30 * 60_000);
   /** The latest thing that went wrong with what the person asked for. */
   failure = $state.raw<Failure | null>(null);
   /** One sentence about what was just done. */
@@ -36,6 +39,7 @@ export class App {
   readonly views: Views;
   readonly topology: Topology;
   readonly desk: ConfigDesk;
+  readonly traces = new Traces();
   private readonly parsed: Filter = $derived(parse([...this.filterTerms, this.filterDraft].join(' ')));
 
   constructor(readonly host: Host) {
