@@ -272,7 +272,7 @@ describe('what was measured', () => {
     visit({}, async (page) => {
       await page.keyboard.press('j');
       const signals = inspector(page, 'payments').getByRole('region', { name: 'Signals' });
-      await signals.getByText('last 30m, watched here for 0.0').waitFor();
+      await signals.getByText('last 30m, watched from now on').waitFor();
       for (const watched of ['10', '20']) {
         await page.evaluate(() => window.host.advance(10_000));
         await signals.getByText(`watched here for ${watched}`).waitFor();
