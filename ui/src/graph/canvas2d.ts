@@ -291,7 +291,7 @@ export class Canvas2dRenderer implements Renderer {
 
   /** Names of groups win over names of members, and far out only what is not well has a name of its own. */
   private drawLabels(nodes: readonly SceneNode[]): void {
-    const labels = new Labels(this.ink);
+    const labels = this.labels();
     for (const group of this.scene.groups) {
       const { x, y, w } = placed(this.eye, group.box);
       if (this.eye.zoom < TITLED) labels.offer(group.title, [x + w / 2, y + 10], 1e12);
@@ -305,6 +305,14 @@ export class Canvas2dRenderer implements Renderer {
     labels.draw();
   }
 
+  /** Labels that keep out from under what stands at the right side. */
+  private labels(): Labels {
+    const labels = new Labels(this.ink);
+    const { width, height, insets } = this.view;
+    if (insets.right > 0) labels.keepClear({ x: width - insets.right, y: 0, w: insets.right, h: height });
+    return labels;
+  }
+
   /** Who gets a label first: the selected one, then the worst, then the busiest. */
   private weightOf(node: SceneNode): number {
     if (node.id === this.emphasis.selected) return Infinity;
@@ -316,7 +324,7 @@ export class Canvas2dRenderer implements Renderer {
   private drawHulls(): void {
     const members = sortedBy(this.scene.nodes, (node) => node.group);
     this.drawBundles((id) => this.groupMiddle(id));
-    const labels = new Labels(this.ink);
+    const labels = this.labels();
     for (const group of this.scene.groups) {
       const at = this.groupMiddle(group.id);
       if (at === null) continue;
