@@ -718,11 +718,11 @@ title: string,
 slot: number, 
 /** True while it is drawn as one stack. */
 folded: boolean, 
-/** Members. */
+/** Members that are services or external parties; queues and topics are not among them. */
 services: number, 
-/** Instances of all members. */
+/** Instances of all members; queues and topics have none. */
 instances: number, 
-/** Queues and topics among the members. */
+/** Members that are queues or topics. */
 channels: number, 
 /** Members by health. */
 counts: HealthCounts, 
