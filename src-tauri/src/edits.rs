@@ -7,6 +7,7 @@ use binnacle_engine::edits::{
     KeyRecord, Plan, UndoReach, Verified, place_of,
 };
 use binnacle_model::derive::config_id;
+use binnacle_model::fact::StoreKind;
 use binnacle_model::id::{ConfigId, SourceId};
 use binnacle_sources::edit::{Guard, Intent, Permission};
 use binnacle_view::contract::Failure;
@@ -407,7 +408,7 @@ fn audit_key(source: &SourceId, key: &KeyRecord) -> AuditKey {
     let version = |kept: Option<&Kept>| kept.and_then(|kept| kept.version).map(|v| v.to_string()).unwrap_or_default();
     let bytes = |kept: Option<&Kept>| kept.map_or_else(|| "–".to_owned(), |kept| size_words(kept.size_bytes));
     AuditKey {
-        id: config_id(source, &key.path).to_string(),
+        id: config_id(source, StoreKind::ConsulKv, &key.path).to_string(),
         path: text::name(&key.path),
         action: action(key.before.is_some(), key.after.is_some()),
         before_version: version(key.before.as_ref()),

@@ -204,9 +204,8 @@ fn breaker_health(state: BreakerState) -> Health {
 
 /// A service with checks of its own that do not pass, or with callers that get errors or have their breakers open.
 fn of_service(snapshot: &Snapshot, service: &Service, consequences: &Consequences<'_>) -> Option<Problem> {
-    let own: Vec<(&Instance, &Check)> = service
-        .instances
-        .iter()
+    let staying = service.instances.iter().filter(|instance| instance.terminating.is_none());
+    let own: Vec<(&Instance, &Check)> = staying
         .flat_map(|instance| instance.checks.iter().map(move |check| (instance.as_ref(), check)))
         .filter(|(_, check)| !check.of_node && !matches!(check.health, Health::Passing | Health::Unknown))
         .collect();
@@ -225,6 +224,10 @@ fn of_service(snapshot: &Snapshot, service: &Service, consequences: &Consequence
                 title,
                 format!("{}: {}", text::name(&check.name), text::first_line(&check.output)),
             )
+        }
+        None if service.health >= Health::Warning && !service.workloads.is_empty() => {
+            let title = format!("{} is {}", text::name(&service.name), service.health.word());
+            (Cause::Service, service.health, service.since, title, text::first_line(&service.why()))
         }
         None => from_calls(snapshot, service, consequences)?,
     };

@@ -82,6 +82,11 @@ impl Fleet {
             tags: vec![Arc::from("v2")],
             meta: BTreeMap::from([(Arc::from("team"), Arc::from(team))]),
             upstreams: vec![],
+            ports: vec![],
+            uid: None,
+            started: None,
+            network: None,
+            terminating: None,
         };
         self.state("catalog", format!("node-1/{service}-{number}"), Fact::Instance(fact))
     }
