@@ -15,7 +15,7 @@ use reqwest::Response;
 use serde::de::DeserializeOwned;
 
 use super::SYSTEM;
-use super::config::{ConsulConfig, Secret, TokenKeeper};
+use super::config::{ConsulConfig, TokenKeeper};
 use super::watch::Mark;
 use crate::connection::Meter;
 use crate::environment::Environment;
@@ -23,6 +23,7 @@ use crate::error::{ErrorKind, SourceError};
 use crate::http::{
     Wire, next_part, shorten, shown_address, too_large, transport_error, was_never_sent, whole_body, wire,
 };
+use crate::secret::Secret;
 
 /// How long the beginning of an answer to a plain question may take. A large listing takes the server a while.
 const PATIENCE: Duration = Duration::from_secs(30);
