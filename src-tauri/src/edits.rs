@@ -7,6 +7,7 @@ use binnacle_engine::edits::{
     KeyRecord, Plan, UndoReach, Verified, place_of,
 };
 use binnacle_model::derive::config_id;
+use binnacle_model::fact::StoreKind;
 use binnacle_model::id::{ConfigId, SourceId};
 use binnacle_sources::edit::{Guard, Intent, Permission};
 use binnacle_view::contract::Failure;
@@ -405,7 +406,7 @@ fn side(kept: &Kept) -> Side<'_> {
 fn audit_key(app: &App, source: &SourceId, key: &KeyRecord) -> AuditKey {
     let version = |kept: Option<&Kept>| kept.and_then(|kept| kept.version).map(|v| v.to_string()).unwrap_or_default();
     AuditKey {
-        id: config_id(source, &key.path).to_string(),
+        id: config_id(source, StoreKind::ConsulKv, &key.path).to_string(),
         path: text::name(&key.path),
         action: action(key.before.is_some(), key.after.is_some()),
         before_version: version(key.before.as_ref()),

@@ -11,6 +11,7 @@ use binnacle_engine::edits::{
 };
 use binnacle_history::History;
 use binnacle_model::derive::config_id;
+use binnacle_model::fact::StoreKind;
 use binnacle_model::id::{ConfigId, SourceId};
 use binnacle_sources::edit::Permission;
 use binnacle_sources::{Connection, Environment};
@@ -84,7 +85,7 @@ impl Desk {
 }
 
 pub(crate) fn id(path: &str) -> ConfigId {
-    config_id(&SourceId::from("consul:dc1"), path)
+    config_id(&SourceId::from("consul:dc1"), StoreKind::ConsulKv, path)
 }
 
 pub(crate) fn put(path: &str, bytes: &[u8]) -> Draft {

@@ -238,10 +238,13 @@ pub(crate) fn exit_of(kind: ErrorKind) -> Exit {
         | ErrorKind::CutOff
         | ErrorKind::NotUnderstood
         | ErrorKind::TooLarge
+        | ErrorKind::PluginFailed
         | ErrorKind::OutcomeUnknown => Exit::Unreachable,
-        ErrorKind::Unauthenticated | ErrorKind::AclDenied | ErrorKind::Invalid | ErrorKind::Unsupported => {
-            Exit::Refused
-        }
+        ErrorKind::Unauthenticated
+        | ErrorKind::AclDenied
+        | ErrorKind::Forbidden
+        | ErrorKind::Invalid
+        | ErrorKind::Unsupported => Exit::Refused,
         ErrorKind::NotFound => Exit::No,
         ErrorKind::Misconfigured => Exit::Usage,
     }

@@ -1,17 +1,21 @@
 //! What could be connected on this computer, for the first screen and for `binnaclectl doctor`. Nothing is read: a system
 //! is asked whether it answers and what it is.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use binnacle_model::id::SourceKind;
+use binnacle_sources::kubernetes::{self, Context};
 use binnacle_sources::transport::no_answer;
 use binnacle_sources::{ConnectionSpec, Environment, Probe, SourceError};
+use futures_util::StreamExt as _;
+use futures_util::stream;
 
 /// How long a system may take to say that it is there.
 const PATIENCE: Duration = Duration::from_millis(1500);
 /// Where a Consul agent listens unless told otherwise.
 const USUAL_CONSUL: &str = "http://127.0.0.1:8500";
+/// How many systems are asked at once.
+const AT_ONCE: usize = 16;
 
 /// One thing that was looked for.
 #[derive(Clone, Debug)]
@@ -39,9 +43,8 @@ pub enum Answer {
 
 /// Looks around: the Consul of the environment or at the usual address, and the contexts of kubeconfig files.
 pub async fn found(environment: &Environment) -> Vec<Found> {
-    let mut found = vec![consul(environment).await];
-    found.extend(kube_contexts(environment));
-    found
+    let (consul, clusters) = tokio::join!(consul(environment), clusters(environment));
+    std::iter::once(consul).chain(clusters).collect()
 }
 
 /// The Consul that the field's tools would use here.
@@ -55,71 +58,78 @@ pub fn usual_consul(environment: &Environment) -> (ConnectionSpec, &'static str)
 
 async fn consul(environment: &Environment) -> Found {
     let (spec, from) = usual_consul(environment);
-    let answer = match binnacle_sources::open(&spec, environment) {
-        Err(error) => Answer::Fails(error),
-        Ok(connection) => match tokio::time::timeout(PATIENCE, connection.probe()).await {
-            Ok(Ok(probe)) => Answer::Answers(probe),
-            Ok(Err(error)) => Answer::Fails(error),
-            Err(_) => {
-                let place = spec.place.trim_start_matches("http://").trim_start_matches("https://");
-                Answer::Fails(no_answer("consul", format!("asking {} who it is", spec.place), place, PATIENCE))
-            }
-        },
-    };
+    let answer = ask(&spec, environment).await;
     Found { title: "Consul".to_owned(), place: format!("{} from {from}", spec.place), spec: Some(spec), answer }
 }
 
-/// The contexts named in kubeconfig files, listed for what they are: this version does not read Kubernetes.
-fn kube_contexts(environment: &Environment) -> Vec<Found> {
-    let files: Vec<PathBuf> = match (environment.get("KUBECONFIG"), environment.get("HOME")) {
-        (Some(list), _) => std::env::split_paths(list).collect(),
-        (None, Some(home)) => vec![PathBuf::from(home).join(".kube/config")],
-        (None, None) => Vec::new(),
+/// Asks a system who it is.
+async fn ask(spec: &ConnectionSpec, environment: &Environment) -> Answer {
+    let connection = match binnacle_sources::open(spec, environment) {
+        Ok(connection) => connection,
+        Err(error) => return Answer::Fails(error),
     };
-    let contexts = files.iter().filter_map(|file| Some((file, contexts_in(&std::fs::read_to_string(file).ok()?))));
-    contexts
-        .flat_map(|(file, names)| {
-            names.into_iter().map(|name| Found {
-                spec: None,
-                title: name,
-                place: file.display().to_string(),
-                answer: Answer::NotAsked("Kubernetes is read by the next version".to_owned()),
-            })
-        })
+    match tokio::time::timeout(PATIENCE, connection.probe()).await {
+        Ok(Ok(probe)) => Answer::Answers(probe),
+        Ok(Err(error)) => Answer::Fails(error),
+        Err(_) => {
+            let place = spec.place.trim_start_matches("http://").trim_start_matches("https://");
+            Answer::Fails(no_answer(spec.kind.word(), format!("asking {} who it is", spec.place), place, PATIENCE))
+        }
+    }
+}
+
+/// The clusters that kubeconfig files name, each asked for its version. No plugin is run for that. A file that cannot be read
+/// is said to be so.
+async fn clusters(environment: &Environment) -> Vec<Found> {
+    let (contexts, faults) = kubernetes::contexts(environment);
+    let broken = faults.into_iter().map(|error| Found {
+        spec: None,
+        title: "Kubernetes".to_owned(),
+        place: "kubeconfig".to_owned(),
+        answer: Answer::Fails(error),
+    });
+    let asked: Vec<Found> = stream::iter(contexts.into_iter().map(|context| cluster(context, environment)))
+        .buffered(AT_ONCE)
         .collect()
+        .await;
+    asked.into_iter().chain(broken).collect()
 }
 
-/// The part of a kubeconfig that is needed here.
-#[derive(serde::Deserialize)]
-struct Kubeconfig {
-    #[serde(default)]
-    contexts: Vec<NamedContext>,
-}
-
-#[derive(serde::Deserialize)]
-struct NamedContext {
-    name: String,
-}
-
-fn contexts_in(text: &str) -> Vec<String> {
-    let parsed: Result<Kubeconfig, _> = serde_saphyr::from_str(text);
-    parsed.map(|config| config.contexts.into_iter().map(|context| context.name).collect()).unwrap_or_default()
+async fn cluster(context: Context, environment: &Environment) -> Found {
+    let spec = ConnectionSpec { kind: SourceKind::Kube, place: context.name.clone() };
+    let answer = ask(&spec, environment).await;
+    Found { title: context.name, place: context.file.display().to_string(), spec: Some(spec), answer }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn contexts_are_read_from_a_kubeconfig() {
-        let text =
-            "apiVersion: v1\ncontexts:\n- name: minikube\n  context: {cluster: minikube}\n- {name: prod}\nusers: []\n";
-        assert_eq!(contexts_in(text), ["minikube", "prod"]);
+    #[tokio::test]
+    async fn contexts_are_found_and_one_that_does_not_answer_is_said_to_fail() {
+        rustls::crypto::ring::default_provider().install_default().ok();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("config");
+        std::fs::write(
+            &file,
+            "contexts:\n- {name: minikube, context: {cluster: here}}\nclusters:\n- {name: here, cluster: {server: 'http://127.0.0.1:9'}}\n",
+        )
+        .unwrap();
+        let named = [("KUBECONFIG".to_owned(), file.display().to_string())].into_iter().collect();
+        let found = clusters(&named).await;
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].spec.as_ref().unwrap().to_string(), "kube=minikube");
+        assert!(matches!(&found[0].answer, Answer::Fails(error) if error.code() == "kube.unreachable"), "{found:?}");
     }
 
-    #[test]
-    fn a_broken_kubeconfig_has_no_contexts() {
-        assert!(contexts_in("contexts: [").is_empty());
+    #[tokio::test]
+    async fn a_broken_kubeconfig_is_said_to_be_broken() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("config");
+        std::fs::write(&file, "contexts: [").unwrap();
+        let named = [("KUBECONFIG".to_owned(), file.display().to_string())].into_iter().collect();
+        let found = clusters(&named).await;
+        assert!(matches!(&found[0].answer, Answer::Fails(error) if error.code() == "kube.misconfigured"), "{found:?}");
     }
 
     #[test]

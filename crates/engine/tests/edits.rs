@@ -14,6 +14,7 @@ use binnacle_engine::edits::{
 };
 use binnacle_history::History;
 use binnacle_model::derive::config_id;
+use binnacle_model::fact::StoreKind;
 use binnacle_model::id::{ConfigId, SourceId, SourceKind};
 use binnacle_sources::edit::{ConfigStore, Guard, KeyWrite, Outcome, Permission, StoredValue};
 use binnacle_sources::{Connection, ConnectionSpec, Environment, Meter, Outbox, Probe, SourceError};
@@ -80,7 +81,7 @@ fn edits_of_somebody_else(registry: &Registry) -> Edits {
 }
 
 fn id(path: &str) -> ConfigId {
-    config_id(&SourceId::from(SOURCE), path)
+    config_id(&SourceId::from(SOURCE), StoreKind::ConsulKv, path)
 }
 
 fn put(path: &str, bytes: &[u8]) -> Draft {

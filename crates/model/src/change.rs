@@ -34,6 +34,8 @@ pub enum Subject {
     MeshRule(Arc<str>),
     /// A lock session, by id.
     Session(Arc<str>),
+    /// A cluster service, by `source/namespace/name`.
+    ClusterService(Arc<str>),
 }
 
 /// One changed object.

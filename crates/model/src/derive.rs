@@ -5,6 +5,7 @@
 //! what is said about the same pair, and the signals of the edges are summed up at the callee.
 
 mod breakers;
+mod cluster_services;
 mod edges;
 mod parties;
 mod services;
@@ -14,9 +15,11 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::fact::{Fact, Observation};
+use crate::fact::{Fact, Observation, StoreKind};
 use crate::id::{BreakerId, ConfigId, EdgeId, ServiceId, SourceId};
-use crate::snapshot::{Breaker, ConfigItem, Edge, Evidence, MeshRule, Service, Since, Snapshot, Source};
+use crate::snapshot::{
+    Breaker, ClusterService, ConfigItem, Edge, Evidence, MeshRule, Service, Since, Snapshot, Source,
+};
 use crate::store::{SourceFacts, Store};
 
 /// The derived part of a snapshot: all but config keys, which are kept up to date one by one.
@@ -33,6 +36,8 @@ pub struct Picture {
     pub mesh_rules: BTreeMap<Arc<str>, Arc<MeshRule>>,
     /// Lock sessions by id.
     pub sessions: BTreeMap<Arc<str>, Evidence>,
+    /// Cluster services by `source/namespace/name`.
+    pub cluster_services: BTreeMap<Arc<str>, Arc<ClusterService>>,
 }
 
 /// Derives the whole picture.
@@ -42,6 +47,7 @@ pub fn picture(store: &Store, before: &Snapshot, now: Timestamp) -> Picture {
     let edges = edges::of(store, &mut services, &mut parties, before, now);
     let breakers = breakers::of(store, &mut services, &mut parties, before, now);
     services::add_signals(&mut services, &edges);
+    let cluster_services = cluster_services::of(store, &services);
     Picture {
         sources: sources(store),
         services: share(services, &before.services),
@@ -49,6 +55,7 @@ pub fn picture(store: &Store, before: &Snapshot, now: Timestamp) -> Picture {
         breakers: share(breakers, &before.breakers),
         mesh_rules: share(mesh_rules(store), &before.mesh_rules),
         sessions: sessions(store),
+        cluster_services: share(cluster_services, &before.cluster_services),
     }
 }
 
@@ -65,7 +72,7 @@ pub fn sources(store: &Store) -> BTreeMap<SourceId, Arc<Source>> {
 pub fn config_item(source: &SourceId, observation: &Observation) -> Option<ConfigItem> {
     let Fact::Config(fact) = &observation.fact else { return None };
     Some(ConfigItem {
-        id: config_id(source, &fact.path),
+        id: config_id(source, fact.store, &fact.path),
         source: source.clone(),
         store: fact.store,
         path: fact.path.clone(),
@@ -78,15 +85,19 @@ pub fn config_item(source: &SourceId, observation: &Observation) -> Option<Confi
     })
 }
 
-/// The id of a key of Consul's KV: `consul:dc1/kv/app/x`.
-pub fn config_id(source: &SourceId, path: &str) -> ConfigId {
-    ConfigId::from(format!("{source}/kv/{path}"))
+/// The id of a config key: `consul:dc1/kv/app/x`, `kube:minikube/configmap/shop/limits/app.yaml`.
+pub fn config_id(source: &SourceId, store: StoreKind, path: &str) -> ConfigId {
+    ConfigId::from(format!("{source}/{}/{path}", store.collection()))
 }
 
-/// The source and the key of an id that [`config_id`] makes; the key may itself have `/kv/` inside, a source may not.
-pub fn config_place(id: &ConfigId) -> Option<(SourceId, &str)> {
-    let (source, path) = id.as_str().split_once("/kv/")?;
-    Some((SourceId::from(source), path))
+/// The source, the store and the key of an id that [`config_id`] makes. The key may itself hold the name of a store, a
+/// source may not: the first one counts.
+pub fn config_place(id: &ConfigId) -> Option<(SourceId, StoreKind, &str)> {
+    let places = StoreKind::ALL.into_iter().filter_map(|store| {
+        let (source, path) = id.as_str().split_once(&format!("/{}/", store.collection()))?;
+        Some((SourceId::from(source), store, path))
+    });
+    places.min_by_key(|(source, ..)| source.as_str().len())
 }
 
 /// Keeps the old `Arc` where nothing changed, so that "did it change?" is a pointer comparison downstream.

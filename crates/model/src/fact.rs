@@ -89,6 +89,12 @@ pub enum Fact {
     MeshRule(MeshRuleFact),
     /// A lock session.
     Session(SessionFact),
+    /// What runs a service's instances, and how far it has come with that.
+    Workload(WorkloadFact),
+    /// A stable name and address in front of changing backends (a Kubernetes Service).
+    ClusterService(ClusterServiceFact),
+    /// Some of the backends of a cluster service (an EndpointSlice).
+    Backends(BackendsFact),
 }
 
 /// The name under which one source knows a service. Names are unique per namespace within a source.
@@ -117,7 +123,7 @@ impl fmt::Display for ServiceName {
 }
 
 /// See [`Fact::Service`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ServiceFact {
     /// The name.
     pub service: ServiceName,
@@ -126,7 +132,7 @@ pub struct ServiceFact {
 }
 
 /// See [`Fact::Node`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct NodeFact {
     /// The node's name; checks and instances refer to it.
     pub name: Arc<str>,
@@ -163,7 +169,7 @@ pub struct Upstream {
 }
 
 /// See [`Fact::Instance`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct InstanceFact {
     /// The service it belongs to.
     pub service: ServiceName,
@@ -183,6 +189,55 @@ pub struct InstanceFact {
     pub meta: BTreeMap<Arc<str>, Arc<str>>,
     /// Declared upstreams (a sidecar's proxy configuration).
     pub upstreams: Vec<Upstream>,
+    /// Every port that it declares, [`InstanceFact::port`] included; empty where the source knows one port only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ports: Vec<InstancePort>,
+    /// An id that no other instance ever has, where the source gives one (a Pod's uid). Then `id` is unique in the whole
+    /// source, whatever node it is on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uid: Option<Arc<str>>,
+    /// When it was started: an address that was seen before this time meant another instance.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started: Option<Timestamp>,
+    /// The network that its address belongs to; `None` is the source's own, where an address is one instance's alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<NetworkScope>,
+    /// Since when it is on its way out, if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terminating: Option<Timestamp>,
+}
+
+/// What travels through a port.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Transport {
+    /// TCP.
+    #[default]
+    Tcp,
+    /// UDP.
+    Udp,
+    /// SCTP.
+    Sctp,
+}
+
+/// A port that an instance declares.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct InstancePort {
+    /// Its name, where it has one.
+    pub name: Option<Arc<str>>,
+    /// Its number.
+    pub port: u16,
+    /// TCP, UDP or SCTP.
+    pub transport: Transport,
+}
+
+/// A network in which an address means something else than in the source's own.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NetworkScope {
+    /// The node's: every such instance on the node has the node's address, so that only address and port together tell
+    /// them apart.
+    Node,
 }
 
 /// What a check says. Worst first in the order of [`crate::snapshot::Health`].
@@ -217,7 +272,7 @@ pub enum CheckSubject {
 }
 
 /// See [`Fact::Check`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct CheckFact {
     /// What is checked.
     pub subject: CheckSubject,
@@ -239,10 +294,30 @@ pub struct CheckFact {
 pub enum StoreKind {
     /// Consul's key-value store.
     ConsulKv,
+    /// A Kubernetes ConfigMap; the path is `NAMESPACE/NAME/KEY`.
+    #[serde(rename = "configmap")]
+    ConfigMap,
+    /// A Kubernetes Secret; the path is `NAMESPACE/NAME/KEY`. Its values never enter Binnacle.
+    Secret,
+}
+
+impl StoreKind {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::ConsulKv, Self::ConfigMap, Self::Secret];
+
+    /// The collection that a source keeps such keys in, which is also the middle part of their ids:
+    /// `consul:dc1/kv/app/x`, `kube:minikube/configmap/shop/limits/app.yaml`.
+    pub fn collection(self) -> &'static str {
+        match self {
+            Self::ConsulKv => "kv",
+            Self::ConfigMap => "configmap",
+            Self::Secret => "secret",
+        }
+    }
 }
 
 /// See [`Fact::Config`]. The value stays in its store: it may be a secret.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ConfigFact {
     /// The kind of store.
     pub store: StoreKind,
@@ -474,4 +549,219 @@ pub struct SessionFact {
     pub node: Arc<str>,
     /// `release` or `delete`: what happens to its locks when it ends.
     pub behavior: Arc<str>,
+}
+
+/// What kind of thing runs instances.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WorkloadKind {
+    /// Replaceable copies, rolled out by revisions.
+    Deployment,
+    /// Copies with a number and storage of their own.
+    StatefulSet,
+    /// One copy on each node that it fits.
+    DaemonSet,
+    /// Copies of one revision, without an owner.
+    ReplicaSet,
+    /// Runs at times.
+    CronJob,
+    /// Runs to its end.
+    Job,
+    /// A single one that nothing starts again elsewhere.
+    Pod,
+    /// A controller that this version knows by its name only (an Argo Rollout).
+    Other(Arc<str>),
+}
+
+impl WorkloadKind {
+    /// The kind as its own system spells it.
+    pub fn word(&self) -> &str {
+        match self {
+            Self::Deployment => "Deployment",
+            Self::StatefulSet => "StatefulSet",
+            Self::DaemonSet => "DaemonSet",
+            Self::ReplicaSet => "ReplicaSet",
+            Self::CronJob => "CronJob",
+            Self::Job => "Job",
+            Self::Pod => "Pod",
+            Self::Other(kind) => kind,
+        }
+    }
+}
+
+/// How far a workload has come with what it is to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RolloutState {
+    /// All that is wanted runs in the latest revision and is available.
+    Complete,
+    /// The latest revision is being brought out.
+    Progressing,
+    /// The latest revision is not out by its own deadline, or cannot be brought out at all.
+    Stalled,
+    /// A person halted it.
+    Paused,
+    /// The latest revision is out, and less of it is available than is wanted.
+    Degraded,
+    /// Nothing is wanted.
+    ScaledToZero,
+    /// A run is under way.
+    Running,
+    /// The run ended well.
+    Succeeded,
+    /// The run ended badly.
+    Failed,
+    /// It waits for its next time.
+    Waiting,
+    /// It must not run for now.
+    Suspended,
+    /// Nobody says.
+    Unknown,
+}
+
+impl RolloutState {
+    /// The word for people and programs.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Progressing => "progressing",
+            Self::Stalled => "stalled",
+            Self::Paused => "paused",
+            Self::Degraded => "degraded",
+            Self::ScaledToZero => "scaled to zero",
+            Self::Running => "running",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Waiting => "waiting",
+            Self::Suspended => "suspended",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// True when nothing about it needs to be looked at.
+    pub fn is_well(self) -> bool {
+        matches!(self, Self::Complete | Self::Running | Self::Succeeded | Self::Waiting)
+    }
+}
+
+/// See [`Fact::Workload`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct WorkloadFact {
+    /// The service whose instances it runs. A CronJob's runs name the CronJob's service.
+    pub service: ServiceName,
+    /// Its own name.
+    pub name: Arc<str>,
+    /// What it is.
+    pub kind: WorkloadKind,
+    /// An id that no other workload ever has.
+    pub uid: Arc<str>,
+    /// When it was made.
+    pub created: Option<Timestamp>,
+    /// Instances wanted; `None` where that has no meaning or nobody says, here and below.
+    pub desired: Option<u32>,
+    /// Instances that are ready.
+    pub ready: Option<u32>,
+    /// Instances of the latest revision.
+    pub updated: Option<u32>,
+    /// Instances that have been ready for as long as the workload demands.
+    pub available: Option<u32>,
+    /// How far it has come.
+    pub state: RolloutState,
+    /// Why, in its system's words; may be empty.
+    pub message: Arc<str>,
+}
+
+impl WorkloadFact {
+    /// Its kind, name and state in one line: `Deployment web is stalled: ...`.
+    pub fn words(&self) -> Arc<str> {
+        let state = format!("{} {} is {}", self.kind.word(), self.name, self.state.word());
+        Arc::from(if self.message.is_empty() { state } else { format!("{state}: {}", self.message) })
+    }
+}
+
+/// How a cluster service is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Exposure {
+    /// By an address inside the cluster.
+    ClusterIp,
+    /// Also at a port of every node.
+    NodePort,
+    /// Also by a load balancer outside.
+    LoadBalancer,
+    /// It is only another name for a host elsewhere.
+    ExternalName,
+}
+
+/// Where a cluster service's port leads.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TargetPort {
+    /// To this port of the backend.
+    Number(u16),
+    /// To the backend's port of this name.
+    Named(Arc<str>),
+}
+
+/// A port of a cluster service.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ClusterServicePort {
+    /// Its name, where it has one.
+    pub name: Option<Arc<str>>,
+    /// The port that clients use.
+    pub port: u16,
+    /// TCP, UDP or SCTP.
+    pub transport: Transport,
+    /// Where it leads.
+    pub target: TargetPort,
+    /// The port of every node, where there is one.
+    pub node_port: Option<u16>,
+    /// The application's protocol, where it is declared (`http`, `kubernetes.io/h2c`).
+    pub app_protocol: Option<Arc<str>>,
+}
+
+/// See [`Fact::ClusterService`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ClusterServiceFact {
+    /// Its namespace and name. It is the name of an address, not of a workload.
+    pub name: ServiceName,
+    /// How it is reached.
+    pub exposure: Exposure,
+    /// Its addresses inside the cluster; empty for a headless one, whose name leads to the backends themselves.
+    pub addresses: Vec<Arc<str>>,
+    /// Its ports.
+    pub ports: Vec<ClusterServicePort>,
+    /// The labels that a backend must have; empty when somebody else names the backends.
+    pub selector: BTreeMap<Arc<str>, Arc<str>>,
+    /// The host that it is another name for.
+    pub external_name: Option<Arc<str>>,
+    /// True when backends that are not ready are named all the same.
+    pub publishes_unready: bool,
+}
+
+/// One backend of a cluster service.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Backend {
+    /// IP address or host name.
+    pub address: Arc<str>,
+    /// Whether traffic is sent to it. Where nobody says, it is: that is Kubernetes' rule.
+    pub ready: bool,
+    /// True when it is on its way out.
+    pub terminating: bool,
+    /// The id of the instance behind it (`NAMESPACE/POD`), where the source says.
+    pub instance: Option<Arc<str>>,
+    /// The node that it is on.
+    pub node: Option<Arc<str>>,
+}
+
+/// See [`Fact::Backends`]. A service may have several such lists, and one backend may stand in two of them for a moment:
+/// they are to be united.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct BackendsFact {
+    /// The cluster service.
+    pub service: ServiceName,
+    /// The ports at which these backends listen.
+    pub ports: Vec<InstancePort>,
+    /// The backends.
+    pub backends: Vec<Backend>,
 }

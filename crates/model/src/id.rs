@@ -111,15 +111,24 @@ pub enum SourceKind {
     Scrape,
     /// A Hystrix or Turbine event stream.
     Hystrix,
+    /// A Kubernetes cluster, by the name of a kubeconfig's context.
+    Kube,
+    /// A server with the Prometheus HTTP API.
+    Prometheus,
 }
 
 impl SourceKind {
+    /// Every family.
+    pub const ALL: [Self; 5] = [Self::Consul, Self::Scrape, Self::Hystrix, Self::Kube, Self::Prometheus];
+
     /// The word used in ids, flags, and the public JSON.
     pub fn word(self) -> &'static str {
         match self {
             Self::Consul => "consul",
             Self::Scrape => "scrape",
             Self::Hystrix => "hystrix",
+            Self::Kube => "kube",
+            Self::Prometheus => "prometheus",
         }
     }
 }
@@ -128,7 +137,7 @@ impl SourceId {
     /// The family that the id's prefix names; `None` for a prefix that this version does not know.
     pub fn kind(&self) -> Option<SourceKind> {
         let (prefix, _) = self.as_str().split_once(':')?;
-        [SourceKind::Consul, SourceKind::Scrape, SourceKind::Hystrix].into_iter().find(|kind| kind.word() == prefix)
+        SourceKind::ALL.into_iter().find(|kind| kind.word() == prefix)
     }
 
     /// The part behind the kind: `dc1` of `consul:dc1`.

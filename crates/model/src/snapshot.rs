@@ -8,7 +8,8 @@ use rpds::RedBlackTreeMapSync;
 use serde::{Deserialize, Serialize};
 
 use crate::fact::{
-    BreakerKind, BreakerState, CheckStatus, Observation, Origin, Pattern, Payload, Protocol, Signals, StoreKind,
+    Backend, BreakerKind, BreakerState, CheckStatus, ClusterServiceFact, InstancePort, NetworkScope, Observation,
+    Origin, Pattern, Payload, Protocol, Signals, StoreKind, WorkloadFact,
 };
 use crate::id::{BreakerId, CheckId, ConfigId, EdgeId, InstanceId, Revision, ServiceId, SourceId};
 
@@ -238,6 +239,16 @@ pub struct Instance {
     pub tags: Vec<Arc<str>>,
     /// Free key-value pairs.
     pub meta: BTreeMap<Arc<str>, Arc<str>>,
+    /// Every port that it declares; empty where its source knows one port only.
+    pub ports: Vec<InstancePort>,
+    /// An id that no other instance ever has, where its source gives one.
+    pub uid: Option<Arc<str>>,
+    /// When it was started, where its source says.
+    pub started: Option<Timestamp>,
+    /// The network that its address belongs to; `None` is its source's own.
+    pub network: Option<NetworkScope>,
+    /// Since when it is on its way out. Such an instance does not count in its service's health.
+    pub terminating: Option<Timestamp>,
     /// True when a sidecar fronts it.
     pub sidecar: bool,
     /// True when its source is no longer current.
@@ -259,7 +270,7 @@ pub struct Service {
     pub role: ServiceRole,
     /// Datacenter or cluster: the place of the facet that gave the id.
     pub place: Arc<str>,
-    /// The worst of its instances.
+    /// The worst of its instances and of what runs them.
     pub health: Health,
     /// Since when.
     pub since: Since,
@@ -269,6 +280,8 @@ pub struct Service {
     pub facets: Vec<Facet>,
     /// Its instances, by id.
     pub instances: Vec<Arc<Instance>>,
+    /// What runs its instances, where a source says; the newest first.
+    pub workloads: Vec<Workload>,
     /// Union of the tags.
     pub tags: Vec<Arc<str>>,
     /// What its callers measure, summed.
@@ -283,14 +296,54 @@ impl Service {
         self.instances.iter().filter(|instance| instance.health == Health::Passing).count()
     }
 
-    /// The worst check of the worst instance, if any is not passing.
+    /// The worst check of the worst instance that is to stay, if any is not passing.
     pub fn worst_check(&self) -> Option<&Check> {
         self.instances
             .iter()
+            .filter(|instance| instance.terminating.is_none())
             .flat_map(|instance| &instance.checks)
             .filter(|check| check.health != Health::Passing)
             .max_by_key(|check| check.health)
     }
+
+    /// Why it is not passing: what the worst check printed, or else what its workload says. Empty when it passes or nobody
+    /// says why.
+    pub fn why(&self) -> Arc<str> {
+        if let Some(check) = self.worst_check() {
+            return check.output.clone();
+        }
+        if self.health == Health::Passing {
+            return Arc::default();
+        }
+        let unwell = self.workloads.iter().find(|workload| !workload.fact.state.is_well());
+        unwell.map(|workload| workload.fact.words()).unwrap_or_default()
+    }
+}
+
+/// What runs instances of a service.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Workload {
+    /// What its source says.
+    pub fact: WorkloadFact,
+    /// Who says so.
+    pub evidence: Evidence,
+}
+
+/// A stable name and address inside a cluster, with what it leads to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClusterService {
+    /// What its source says of the name and its ports.
+    pub fact: ClusterServiceFact,
+    /// Its backends, united from all lists; each once.
+    pub backends: Vec<Backend>,
+    /// The ports at which the backends listen.
+    pub backend_ports: Vec<InstancePort>,
+    /// The services whose instances are its backends.
+    pub leads_to: Vec<ServiceId>,
+    /// The instances that have the labels it selects, ready or not: none at all means that it selects nothing.
+    pub selected: u32,
+    /// Who says so.
+    pub evidence: Evidence,
 }
 
 /// How an edge is known.
@@ -418,4 +471,6 @@ pub struct Snapshot {
     pub mesh_rules: Arc<BTreeMap<Arc<str>, Arc<MeshRule>>>,
     /// Lock sessions by id.
     pub sessions: Arc<BTreeMap<Arc<str>, Evidence>>,
+    /// Cluster services by `source/namespace/name`.
+    pub cluster_services: Arc<BTreeMap<Arc<str>, Arc<ClusterService>>>,
 }

@@ -83,6 +83,7 @@ impl World {
             next.breakers = Arc::new(picture.breakers);
             next.mesh_rules = Arc::new(picture.mesh_rules);
             next.sessions = Arc::new(picture.sessions);
+            next.cluster_services = Arc::new(picture.cluster_services);
             compare_picture(&before, &next, now, &mut changes, &mut transitions);
         }
         self.update_config(&mut next, touched.config, &mut changes);
@@ -103,10 +104,8 @@ impl World {
         let touched: BTreeSet<(SourceId, ObjectKey)> = touched.into_iter().collect();
         for (source, object) in touched {
             let item = self.store.get(&source, &object).and_then(|held| derive::config_item(&source, held));
-            let id = match &item {
-                Some(item) => item.id.clone(),
-                None => derive::config_id(&source, &object.key),
-            };
+            // A store's keys are their collection's keys, so that one that is gone is named as it was.
+            let id = ConfigId::from(format!("{source}/{}/{}", object.collection, object.key));
             let same = |item: &ConfigItem| next.config.get(&id).is_some_and(|old| **old == *item);
             match item {
                 Some(item) if same(&item) => {}
@@ -126,7 +125,7 @@ impl World {
     /// The observation behind a config key.
     pub fn config_evidence(&self, id: &ConfigId) -> Option<&Arc<crate::fact::Observation>> {
         let item = self.published.config.get(id)?;
-        let object = ObjectKey::new("kv", item.path.clone());
+        let object = ObjectKey::new(item.store.collection(), item.path.clone());
         let held = self.store.get(&item.source, &object)?;
         matches!(held.fact, Fact::Config(_)).then_some(held)
     }
@@ -171,6 +170,8 @@ fn compare_picture(
     });
     compare(&before.mesh_rules, &next.mesh_rules, Arc::ptr_eq, Subject::MeshRule, changes, |_, _| {});
     compare(&before.sessions, &next.sessions, PartialEq::eq, Subject::Session, changes, |_, _| {});
+    let (old, new) = (&before.cluster_services, &next.cluster_services);
+    compare(old, new, Arc::ptr_eq, Subject::ClusterService, changes, |_, _| {});
 }
 
 fn compare_sources(
@@ -193,7 +194,7 @@ fn service_transition(old: &Service, new: &Service, now: Timestamp) -> Option<Tr
         subject: Subject::Service(new.id.clone()),
         from: Arc::from(old.health.word()),
         to: Arc::from(new.health.word()),
-        detail: new.worst_check().map(|check| check.output.clone()).unwrap_or_default(),
+        detail: new.why(),
     })
 }
 

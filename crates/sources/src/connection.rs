@@ -175,7 +175,7 @@ pub enum SpecError {
 }
 
 /// Every kind of source, in one list: help texts, errors and the first screen are made from it.
-pub const KINDS: [SourceKind; 3] = [SourceKind::Consul, SourceKind::Scrape, SourceKind::Hystrix];
+pub const KINDS: [SourceKind; 4] = [SourceKind::Consul, SourceKind::Kube, SourceKind::Scrape, SourceKind::Hystrix];
 
 fn kinds() -> String {
     KINDS.map(SourceKind::word).join(", ")

@@ -17,6 +17,10 @@ pub enum ErrorKind {
     Unauthenticated,
     /// We are known, and may not.
     AclDenied,
+    /// We are known, and may not: Kubernetes' word for it. The hint names the rule that would allow it.
+    Forbidden,
+    /// The program that a kubeconfig names for signing in failed, or cannot be run.
+    PluginFailed,
     /// Too many requests.
     RateLimited,
     /// The system says that it is broken (5xx), such as "no cluster leader".
@@ -48,6 +52,8 @@ impl ErrorKind {
             Self::Tls => "tls",
             Self::Unauthenticated => "unauthenticated",
             Self::AclDenied => "acl_denied",
+            Self::Forbidden => "forbidden",
+            Self::PluginFailed => "plugin_failed",
             Self::RateLimited => "rate_limited",
             Self::ServerError => "server_error",
             Self::CutOff => "cut_off",

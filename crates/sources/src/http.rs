@@ -14,6 +14,7 @@ use url::{Host, Url};
 
 use crate::environment::Environment;
 use crate::error::{ErrorKind, SourceError};
+use crate::secret::Secret;
 use crate::transport::chain;
 
 /// How long a TCP connection and its TLS handshake may take.
@@ -41,6 +42,21 @@ pub struct Tls {
     pub server_name: Option<String>,
     /// True when the user said that any certificate will do.
     pub accept_any: bool,
+    /// The authorities to trust as PEM itself, where they are in no file.
+    pub(crate) ca_pem: Option<Secret>,
+    /// Our own certificate and its key as PEM, where they are in no file.
+    pub(crate) identity_pem: Option<Secret>,
+}
+
+/// By which way a system is reached, when it is not the usual one.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Way<'a> {
+    /// A Unix socket to speak through instead of TCP.
+    pub(crate) socket: Option<&'a Path>,
+    /// A proxy (http, https or socks5) instead of those that the environment names.
+    pub(crate) proxy: Option<&'a Secret>,
+    /// True when answers are not to be compressed.
+    pub(crate) uncompressed: bool,
 }
 
 /// A client and the base address to use with it.
@@ -71,6 +87,17 @@ pub fn wire(
     socket: Option<&Path>,
     environment: &Environment,
 ) -> Result<Wire, SourceError> {
+    wire_by(system, address, tls, Way { socket, ..Way::default() }, environment)
+}
+
+/// The same by a certain way.
+pub(crate) fn wire_by(
+    system: &'static str,
+    address: &Url,
+    tls: &Tls,
+    way: Way<'_>,
+    environment: &Environment,
+) -> Result<Wire, SourceError> {
     let mut builder = Client::builder()
         .user_agent(USER_AGENT)
         .redirect(reqwest::redirect::Policy::none())
@@ -78,14 +105,19 @@ pub fn wire(
         .tcp_keepalive(KEEP_ALIVE)
         .tcp_nodelay(true)
         .http2_adaptive_window(true)
+        .http2_keep_alive_interval(KEEP_ALIVE)
+        .http2_keep_alive_timeout(KEEP_ALIVE)
         .no_proxy();
-    let here = socket.is_some() || is_loopback(address);
-    if here {
+    let here = way.socket.is_some() || is_loopback(address);
+    if here || way.uncompressed {
         builder = builder.gzip(false);
-    } else {
+    }
+    if let Some(proxy) = way.proxy {
+        builder = builder.proxy(named_proxy(system, proxy)?);
+    } else if !here {
         builder = with_proxies(system, builder, environment)?;
     }
-    if let Some(path) = socket {
+    if let Some(path) = way.socket {
         builder = builder.unix_socket(path.to_owned());
     }
     let mut base = address.clone();
@@ -113,6 +145,21 @@ fn is_loopback(address: &Url) -> bool {
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
         None => false,
     }
+}
+
+/// A proxy that the settings name; its address may hold a password and is not told.
+fn named_proxy(system: &'static str, address: &Secret) -> Result<Proxy, SourceError> {
+    let known = ["http", "https", "socks5", "socks5h"];
+    let usable = Url::parse(address.expose()).is_ok_and(|url| known.contains(&url.scheme()) && url.has_host());
+    let proxy = usable.then(|| Proxy::all(address.expose()).ok()).flatten();
+    proxy.ok_or_else(|| {
+        misconfigured(
+            system,
+            "using the proxy of the settings".to_owned(),
+            "it is not the address of a proxy".to_owned(),
+            "It must begin with http://, https:// or socks5://.",
+        )
+    })
 }
 
 /// The usual proxy variables, small letters first as the field's tools have it.
@@ -145,8 +192,19 @@ fn with_proxies(
 fn with_tls(system: &'static str, mut builder: ClientBuilder, tls: &Tls) -> Result<ClientBuilder, SourceError> {
     if tls.accept_any {
         builder = builder.tls_danger_accept_invalid_certs(true);
-    } else if tls.ca_file.is_some() || tls.ca_folder.is_some() {
+    } else if tls.ca_file.is_some() || tls.ca_folder.is_some() || tls.ca_pem.is_some() {
         builder = builder.tls_certs_only(authorities(system, tls)?);
+    }
+    if let Some(pem) = &tls.identity_pem {
+        let identity = Identity::from_pem(pem.expose().as_bytes()).map_err(|error| {
+            misconfigured(
+                system,
+                "preparing the client certificate".to_owned(),
+                chain(&error),
+                "Both must be PEM: the certificate and its private key.",
+            )
+        })?;
+        return Ok(builder.identity(identity));
     }
     match (&tls.client_cert, &tls.client_key) {
         (Some(cert), Some(key)) => {
@@ -187,12 +245,15 @@ fn authorities(system: &'static str, tls: &Tls) -> Result<Vec<Certificate>, Sour
         let found = Certificate::from_pem_bundle(&read_file(system, &file)?).unwrap_or_default();
         certificates.extend(found);
     }
+    if let Some(pem) = &tls.ca_pem {
+        certificates.extend(Certificate::from_pem_bundle(pem.expose().as_bytes()).unwrap_or_default());
+    }
     if certificates.is_empty() {
         return Err(misconfigured(
             system,
             "reading the authorities to trust".to_owned(),
-            "no certificate was found in the files named".to_owned(),
-            "The CA file must hold at least one PEM certificate.",
+            "no certificate was found in what the settings name".to_owned(),
+            "The CA must be at least one PEM certificate.",
         ));
     }
     Ok(certificates)

@@ -10,9 +10,11 @@ pub mod environment;
 pub mod error;
 pub mod http;
 pub mod hystrix;
+pub mod kubernetes;
 pub mod open;
 pub mod register;
 pub mod scrape;
+mod secret;
 pub mod transport;
 
 pub use connection::{Connection, ConnectionSpec, Meter, Outbox, Probe};

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use binnacle_model::snapshot::{Check, Health, Instance, Service, ServiceRole, Snapshot};
 use binnacle_view::contract::health::{Problem, Symptom};
@@ -68,6 +69,12 @@ struct Reason<'a> {
     service: &'a Service,
     instance: Option<&'a Instance>,
     check: Option<&'a Check>,
+}
+
+impl Reason<'_> {
+    fn output(&self) -> Arc<str> {
+        self.check.map_or_else(|| self.service.why(), |check| check.output.clone())
+    }
 }
 
 pub(crate) async fn run(session: &Session, arguments: &Arguments) -> Result<Exit, Failure> {
@@ -137,7 +144,7 @@ impl<'a> Answer<'a> {
                 "health": reason.check.map_or(reason.service.health, |check| check.health),
                 "instance": reason.instance.map(|instance| &instance.id),
                 "check": reason.check.map(|check| &check.id),
-                "output": reason.check.map(|check| &check.output),
+                "output": Some(reason.output()).filter(|output| reason.check.is_some() || !output.is_empty()),
                 "source": reason.check.map(|check| &check.evidence.source),
             })
         };
@@ -171,7 +178,7 @@ impl<'a> Answer<'a> {
                 Cell::text(names.name(&reason.service.id)),
                 Cell::text(reason.instance.map_or("-", |instance| &instance.native_id)),
                 Cell::text(reason.check.map_or("-", |check| &check.name)),
-                Cell::text(reason.check.map_or("", |check| check.output.trim())),
+                Cell::text(reason.output().trim()),
             ]);
         }
         text.push('\n');

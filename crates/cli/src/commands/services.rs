@@ -110,7 +110,7 @@ fn services_table(session: &Session, snapshot: &Snapshot, services: &[&Service])
             Cell::text(word(service.role)),
             Cell::text(&service.place),
             Cell::text(sources.join(", ")),
-            Cell::text(service.worst_check().map_or("", |check| check.output.trim())),
+            Cell::text(service.why().trim()),
         ]);
     }
     table.render(&session.terminal)

@@ -70,6 +70,7 @@ enum Kind {
     Config,
     MeshRule,
     Session,
+    ClusterService,
 }
 
 impl Kind {
@@ -82,6 +83,7 @@ impl Kind {
             Subject::Config(_) => Self::Config,
             Subject::MeshRule(_) => Self::MeshRule,
             Subject::Session(_) => Self::Session,
+            Subject::ClusterService(_) => Self::ClusterService,
         }
     }
 }
@@ -220,7 +222,7 @@ fn id_of(subject: &Subject) -> &str {
         Subject::Edge(id) => id.as_str(),
         Subject::Breaker(id) => id.as_str(),
         Subject::Config(id) => id.as_str(),
-        Subject::MeshRule(id) | Subject::Session(id) => id,
+        Subject::MeshRule(id) | Subject::Session(id) | Subject::ClusterService(id) => id,
     }
 }
 
@@ -254,6 +256,10 @@ fn details(subject: &Subject, snapshot: &Snapshot) -> Option<Value> {
         }
         Subject::MeshRule(id) => snapshot.mesh_rules.get(id).map(|rule| json!({ "summary": rule.summary })),
         Subject::Session(_) => None,
+        Subject::ClusterService(id) => snapshot.cluster_services.get(id).map(|service| {
+            let ready = service.backends.iter().filter(|backend| backend.ready).count();
+            json!({ "backends": service.backends.len(), "ready": ready, "leads_to": service.leads_to })
+        }),
     }
 }
 

@@ -1,4 +1,5 @@
 use binnacle_model::derive;
+use binnacle_model::fact::StoreKind;
 use binnacle_model::id::{ConfigId, SourceId, SourceKind};
 
 use super::EditError;
@@ -6,7 +7,10 @@ use super::EditError;
 /// The source and the path of a key, exactly as the store has it: `consul:dc1` and `app/x` of `consul:dc1/kv/app/x`.
 pub fn place_of(id: &ConfigId) -> Result<(SourceId, String), EditError> {
     let bad = |why: &'static str| EditError::BadId { id: id.clone(), why };
-    let (source, path) = derive::config_place(id).ok_or_else(|| bad("there is no /kv/ in it"))?;
+    let (source, store, path) = derive::config_place(id).ok_or_else(|| bad("there is no /kv/ in it"))?;
+    if store != StoreKind::ConsulKv && source.kind() == Some(SourceKind::Kube) {
+        return Err(EditError::NoStore(source));
+    }
     if source.kind() != Some(SourceKind::Consul) || source.place().is_empty() {
         return Err(bad("it does not begin with a source that has keys, such as consul:dc1"));
     }
@@ -25,8 +29,15 @@ mod tests {
         for path in
             ["app/x", "/leading", "trailing/", "a//b", "kv/kv/", "with space", "100%", "a?b#c", "schlüssel/键", "/kv/"]
         {
-            let id = derive::config_id(&SourceId::from("consul:dc1"), path);
+            let id = derive::config_id(&SourceId::from("consul:dc1"), StoreKind::ConsulKv, path);
             assert_eq!(place_of(&id).unwrap(), (SourceId::from("consul:dc1"), path.to_owned()));
+        }
+    }
+
+    #[test]
+    fn a_key_of_a_cluster_is_a_key_and_cannot_be_read_or_written_here() {
+        for text in ["kube:minikube/configmap/shop/limits/app.yaml", "kube:minikube/secret/shop/db/password"] {
+            assert_eq!(place_of(&ConfigId::from(text)).unwrap_err().code(), "edit.no_store", "{text}");
         }
     }
 

@@ -75,7 +75,7 @@ pub enum EditError {
     #[error("no connection brings {0}")]
     UnknownSource(SourceId),
     /// The source has no keys.
-    #[error("{0} has no keys to read or write")]
+    #[error("{0} has no keys that can be read or written from here")]
     NoStore(SourceId),
     /// Services cannot be registered in the source.
     #[error("services cannot be registered in {0}")]
@@ -160,7 +160,7 @@ impl EditError {
             Self::OtherConnection { .. } => "Plan it again and look at what it would change here.",
             Self::UnknownSource(_) => "Connect to it first, or check the name of the datacenter.",
             Self::NoRegistry(_) => "Register in a source such as consul:dc1.",
-            Self::NoStore(_) => "Keys are in sources such as consul:dc1.",
+            Self::NoStore(_) => "Keys that can be read and written are in sources such as consul:dc1.",
             Self::OutcomeUnknown { .. } => {
                 "Look at the key before you try again; nothing is sent a second time by itself."
             }

@@ -1,5 +1,6 @@
 use binnacle_history::{EditId, EditRecord, EditState, Kept, KeyRecord};
 use binnacle_model::derive::config_id;
+use binnacle_model::fact::StoreKind;
 use binnacle_sources::edit::{Intent, StoredValue};
 
 use super::memory::Secret;
@@ -54,7 +55,7 @@ impl Edits {
                 (Expect::Version(version), Some(stored(version, kept.flags, after.ok_or_else(gone)?)))
             }
         };
-        let id = config_id(&record.source, &key.path);
+        let id = config_id(&record.source, StoreKind::ConsulKv, &key.path);
         Ok(Step { draft: Draft { id, intent, expect: Some(expect) }, left })
     }
 }

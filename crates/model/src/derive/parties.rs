@@ -135,6 +135,7 @@ fn placeholder(id: &ServiceId, source: &SourceId, before: &Snapshot, now: Timest
         stale: false,
         facets: Vec::new(),
         instances: Vec::new(),
+        workloads: Vec::new(),
         tags: Vec::new(),
         signals: Signals::default(),
         evidence: Vec::new(),

@@ -6,9 +6,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::{evidence, is_stale, since};
-use crate::fact::{CheckFact, CheckSubject, Fact, InstanceFact, InstanceRole, Observation, ServiceName, Signals};
+use crate::fact::{
+    CheckFact, CheckSubject, Fact, InstanceFact, InstanceRole, Observation, RolloutState, ServiceName, Signals,
+    WorkloadFact, WorkloadKind,
+};
 use crate::id::{CheckId, EdgeId, InstanceId, ServiceId, SourceId};
-use crate::snapshot::{Check, Edge, Facet, Health, Instance, Service, ServiceRole, Since, Snapshot};
+use crate::snapshot::{Check, Edge, Facet, Health, Instance, Service, ServiceRole, Since, Snapshot, Workload};
 use crate::store::{SourceFacts, Store};
 
 /// The id of a service that a registry names.
@@ -66,6 +69,7 @@ struct Draft<'a> {
     tags: Vec<Arc<str>>,
     evidence: Vec<&'a Arc<Observation>>,
     instances: Vec<(&'a InstanceFact, &'a Arc<Observation>)>,
+    workloads: Vec<(&'a WorkloadFact, &'a Arc<Observation>)>,
 }
 
 type ChecksBySubject<'a> = BTreeMap<&'a CheckSubject, Vec<(&'a CheckFact, &'a Arc<Observation>)>>;
@@ -94,13 +98,17 @@ impl<'a> Registry<'a> {
                         drafts.entry(&fact.service).or_default().instances.push((fact, observation));
                     }
                 },
+                Fact::Workload(fact) => drafts.entry(&fact.service).or_default().workloads.push((fact, observation)),
                 Fact::Check(fact) => checks.entry(&fact.subject).or_default().push((fact, observation)),
                 _ => {}
             }
         }
         // A sidecar is part of the service that it fronts: its own catalog name is not a service.
         for sidecar in fronted {
-            if drafts.get(&sidecar.service).is_some_and(|draft| draft.instances.is_empty()) {
+            if drafts
+                .get(&sidecar.service)
+                .is_some_and(|draft| draft.instances.is_empty() && draft.workloads.is_empty())
+            {
                 drafts.remove(&sidecar.service);
             }
         }
@@ -127,7 +135,8 @@ impl<'a> Registry<'a> {
             .map(|(fact, observation)| Arc::new(self.instance(fact, observation, sidecars, checks)))
             .collect();
         instances.sort_by(|a, b| a.id.cmp(&b.id));
-        let health = instances.iter().map(|instance| instance.health).max().unwrap_or(Health::Unknown);
+        let workloads = self.workloads(draft.workloads);
+        let health = rollup(&instances, &workloads);
         let mut tags = draft.tags;
         if tags.is_empty() {
             tags = instances.iter().flat_map(|instance| instance.tags.iter().cloned()).collect();
@@ -144,6 +153,7 @@ impl<'a> Registry<'a> {
             stale: is_stale(self.facts),
             facets: vec![Facet { source: self.source.clone(), joined_by: None }],
             instances,
+            workloads,
             tags,
             signals: Signals::default(),
             // The catalog's own entry and at most a few instances: the rest stands with the instances.
@@ -160,7 +170,11 @@ impl<'a> Registry<'a> {
         checks: &ChecksBySubject<'a>,
     ) -> Instance {
         let node: Arc<str> = fact.node.clone().unwrap_or_default();
-        let id = InstanceId::from(format!("{}/{node}/{}", self.source, fact.id));
+        let id = InstanceId::from(match fact.uid {
+            // It keeps its id when it finds its node.
+            Some(_) => format!("{}/{}", self.source, fact.id),
+            None => format!("{}/{node}/{}", self.source, fact.id),
+        });
         let fronts = sidecars.get(&(&*node, &*fact.id)).map_or(&[][..], Vec::as_slice);
         let mut subjects =
             vec![CheckSubject::Instance { node: node.clone(), id: fact.id.clone() }, CheckSubject::Node(node.clone())];
@@ -185,11 +199,26 @@ impl<'a> Registry<'a> {
             checks: found,
             tags: fact.tags.clone(),
             meta: fact.meta.clone(),
+            ports: fact.ports.clone(),
+            uid: fact.uid.clone(),
+            started: fact.started,
+            network: fact.network.clone(),
+            terminating: fact.terminating,
             sidecar: !fronts.is_empty(),
             stale: is_stale(self.facts),
             evidence: evidence(self.source, observation),
             id,
         }
+    }
+
+    /// What runs the instances, the newest first.
+    fn workloads(&self, mut found: Vec<(&'a WorkloadFact, &'a Arc<Observation>)>) -> Vec<Workload> {
+        found.sort_by(|(a, _), (b, _)| b.created.cmp(&a.created).then_with(|| a.uid.cmp(&b.uid)));
+        let workload = |(fact, seen): (&WorkloadFact, &Arc<Observation>)| Workload {
+            fact: fact.clone(),
+            evidence: evidence(self.source, seen),
+        };
+        found.into_iter().map(workload).collect()
     }
 
     fn check(&self, instance: &InstanceId, fact: &CheckFact, observation: &Arc<Observation>) -> Check {
@@ -209,6 +238,44 @@ impl<'a> Registry<'a> {
             evidence: evidence(self.source, observation),
             id,
         }
+    }
+}
+
+/// The worst of the instances that are to stay, and of what runs them. One on its way out counts only when nothing else does.
+fn rollup(instances: &[Arc<Instance>], workloads: &[Workload]) -> Health {
+    let worst = |leaving: bool| {
+        let counted = instances.iter().filter(move |instance| instance.terminating.is_some() == leaving);
+        counted.map(|instance| instance.health).max()
+    };
+    let (staying, ruled) = (worst(false), workload_health(workloads, worst(false)));
+    staying.max(ruled).or_else(|| worst(true)).unwrap_or(Health::Unknown)
+}
+
+/// What workloads say of their service. Of runs that follow each other only the newest counts.
+fn workload_health(workloads: &[Workload], instances: Option<Health>) -> Option<Health> {
+    let runs = workloads.iter().filter(|workload| workload.fact.kind == WorkloadKind::Job).take(1);
+    let others = workloads.iter().filter(|workload| workload.fact.kind != WorkloadKind::Job);
+    runs.chain(others).map(|workload| health_of(&workload.fact, instances)).max()
+}
+
+fn health_of(workload: &WorkloadFact, instances: Option<Health>) -> Health {
+    let none_ready = workload.desired.is_some_and(|desired| desired > 0) && workload.ready == Some(0);
+    match workload.state {
+        RolloutState::Stalled if instances == Some(Health::Passing) => Health::Warning,
+        RolloutState::Stalled | RolloutState::Failed => Health::Critical,
+        RolloutState::Degraded if none_ready => Health::Critical,
+        RolloutState::Degraded => Health::Warning,
+        // What is wrong with a rollout that goes on, its instances say.
+        RolloutState::Progressing | RolloutState::Paused if instances.is_none() => Health::Warning,
+        RolloutState::ScaledToZero | RolloutState::Suspended => Health::Maintenance,
+        RolloutState::Unknown if instances.is_none() => Health::Unknown,
+        RolloutState::Complete
+        | RolloutState::Progressing
+        | RolloutState::Paused
+        | RolloutState::Running
+        | RolloutState::Succeeded
+        | RolloutState::Waiting
+        | RolloutState::Unknown => Health::Passing,
     }
 }
 

@@ -42,6 +42,11 @@ pub(crate) fn instance(service: usize, number: usize, version: u64, upstream: Op
             .map(|to| Upstream { service: ServiceName::plain(NAMES[to]), datacenter: None })
             .into_iter()
             .collect(),
+        ports: vec![],
+        uid: None,
+        started: None,
+        network: None,
+        terminating: None,
     };
     observed("catalog", format!("instance/node-1/{name}-{number}"), version, Fact::Instance(fact))
 }

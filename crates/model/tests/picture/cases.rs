@@ -65,6 +65,11 @@ fn a_sidecar_is_part_of_the_service_that_it_fronts() {
         tags: vec![],
         meta: BTreeMap::new(),
         upstreams: vec![Upstream { service: ServiceName::plain("payments"), datacenter: None }],
+        ports: vec![],
+        uid: None,
+        started: None,
+        network: None,
+        terminating: None,
     };
     let name = ServiceFact { service: ServiceName::plain("checkout-sidecar-proxy"), tags: vec![] };
     let world = world_of(vec![

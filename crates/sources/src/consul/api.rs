@@ -15,12 +15,13 @@ use reqwest::Response;
 use serde::de::DeserializeOwned;
 
 use super::SYSTEM;
-use super::config::{ConsulConfig, Secret, TokenKeeper};
+use super::config::{ConsulConfig, TokenKeeper};
 use super::watch::Mark;
 use crate::connection::Meter;
 use crate::environment::Environment;
 use crate::error::{ErrorKind, SourceError};
 use crate::http::{Wire, next_part, shorten, shown_address, too_large, whole_body, wire};
+use crate::secret::Secret;
 use crate::transport::{no_answer, peer, transport_error, was_never_sent};
 
 /// How long the beginning of an answer to a plain question may take. A large listing takes the server a while.

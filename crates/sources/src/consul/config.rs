@@ -1,20 +1,19 @@
 //! How a Consul is reached: the place that the user named, and the `CONSUL_*` variables that its own tools read
 //! (<https://developer.hashicorp.com/consul/commands#environment-variables>).
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::HeaderValue;
 use url::Url;
 
 use super::SYSTEM;
 use crate::environment::Environment;
 use crate::error::{ErrorKind, SourceError};
 use crate::http::Tls;
+use crate::secret::Secret;
 
 /// The port of the HTTP API when none is named.
 const USUAL_PORT: u16 = 8500;
@@ -36,29 +35,6 @@ pub(super) struct ConsulConfig {
     pub(super) basic_auth: Option<Secret>,
     /// Where the token comes from.
     pub(super) token: TokenSource,
-}
-
-/// Text that is never printed.
-#[derive(Clone, PartialEq, Eq)]
-pub(super) struct Secret(String);
-
-impl Secret {
-    fn new(text: &str) -> Self {
-        Self(text.to_owned())
-    }
-
-    /// As a header's value, marked so that HTTP libraries leave it out of their own logs; `None` when it cannot be one.
-    pub(super) fn header(&self) -> Option<HeaderValue> {
-        let mut value = HeaderValue::from_str(&self.0).ok()?;
-        value.set_sensitive(true);
-        Some(value)
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("(hidden)")
-    }
 }
 
 /// Where the ACL token comes from.
@@ -147,6 +123,7 @@ impl ConsulConfig {
                 client_key: path("CONSUL_CLIENT_KEY"),
                 server_name: text("CONSUL_TLS_SERVER_NAME"),
                 accept_any: flag(environment, "CONSUL_HTTP_SSL_VERIFY")? == Some(false),
+                ..Tls::default()
             },
             namespace: text("CONSUL_NAMESPACE"),
             partition: text("CONSUL_PARTITION"),
@@ -188,7 +165,7 @@ fn flag(environment: &Environment, name: &str) -> Result<Option<bool>, SourceErr
 }
 
 fn basic(user_and_password: &str) -> Secret {
-    Secret(format!("Basic {}", STANDARD.encode(user_and_password)))
+    Secret::new(&format!("Basic {}", STANDARD.encode(user_and_password)))
 }
 
 fn basic_auth_of(address: &mut Url) -> Option<Secret> {

@@ -140,6 +140,11 @@ pub(super) fn instance(known: &mut Known, seen: &Seen, node: &str, node_address:
             tags: texts(&service.tags),
             meta: meta(&service.meta),
             upstreams: upstreams(service),
+            ports: Vec::new(),
+            uid: None,
+            started: None,
+            network: None,
+            terminating: None,
         };
         seen.observation(object, Fact::Instance(fact), version)
     });

@@ -303,9 +303,9 @@ pub struct PublicConfig {
 pub enum PublicStore {
     /// Consul's key-value store.
     ConsulKv,
-    /// Kubernetes ConfigMap; not in this version.
+    /// Kubernetes ConfigMap.
     Configmap,
-    /// Kubernetes Secret; not in this version.
+    /// Kubernetes Secret; its values never enter Binnacle.
     Secret,
     /// etcd; not in this version.
     Etcd,
@@ -385,9 +385,12 @@ impl PublicSnapshot {
     }
 }
 
-/// The word of a source's kind: `consul` of `consul:dc1`.
+/// The word of a source's kind: `consul` of `consul:dc1`. A cluster's is written out, `kube` is its short form.
 fn kind_of(source: &SourceId) -> String {
-    source.as_str().split_once(':').map_or(source.as_str(), |(kind, _)| kind).to_owned()
+    match source.as_str().split_once(':').map_or(source.as_str(), |(kind, _)| kind) {
+        "kube" => "kubernetes".to_owned(),
+        kind => kind.to_owned(),
+    }
 }
 
 fn distinct(kinds: impl Iterator<Item = String>) -> Vec<String> {
@@ -633,6 +636,8 @@ impl From<StoreKind> for PublicStore {
     fn from(kind: StoreKind) -> Self {
         match kind {
             StoreKind::ConsulKv => Self::ConsulKv,
+            StoreKind::ConfigMap => Self::Configmap,
+            StoreKind::Secret => Self::Secret,
         }
     }
 }

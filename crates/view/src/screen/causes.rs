@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use binnacle_model::fact::BreakerState;
 use binnacle_model::id::{BreakerId, ServiceId, SourceId};
-use binnacle_model::snapshot::{Breaker, Check, Edge, Health, Instance, Since, Snapshot, Source, SourceState};
+use binnacle_model::snapshot::{Breaker, Check, Edge, Health, Instance, Service, Since, Snapshot, Source, SourceState};
 use jiff::Timestamp;
 
 use crate::contract::state::{ERRORS_CRITICAL, ERRORS_WARNING};
@@ -60,6 +60,8 @@ pub struct Trouble<'a> {
 pub struct Signs<'a> {
     /// Its own checks that complain.
     pub own: Vec<(&'a Instance, &'a Check)>,
+    /// The service itself, when what runs its instances complains: a rollout that stalls, a run that failed.
+    pub rollout: Option<&'a Service>,
     /// Checks of nodes that complain: of the node itself, or of those that the service runs on.
     pub nodes: Vec<(&'a Instance, &'a Check)>,
     /// Calls to it that fail.
@@ -115,7 +117,8 @@ impl<'a> Signs<'a> {
     }
 
     fn own_health(&self) -> Health {
-        self.worst_own().map(|check| check.health).unwrap_or_default()
+        let rollout = self.rollout.map(|service| service.health);
+        self.worst_own().map(|check| check.health).max(rollout).unwrap_or_default()
     }
 
     /// How bad its callers find it.
@@ -140,7 +143,8 @@ impl<'a> Signs<'a> {
         let breakers = self.breakers_in.iter().chain(&self.breakers_out);
         let breakers = breakers.filter(|one| breaker_health(one.state) == health).map(|breaker| breaker.since);
         let calls_fail = !(self.calls_in.is_empty() && self.calls_out.is_empty());
-        let of_checks = checks.map(|(_, check)| check.since).min_by_key(|since| since.at);
+        let of_rollout = self.rollout.filter(|service| service.health == health).map(|service| service.since);
+        let of_checks = checks.map(|(_, check)| check.since).chain(of_rollout).min_by_key(|since| since.at);
         of_checks.or_else(|| breakers.min_by_key(|since| since.at).filter(|_| !calls_fail))
     }
 }
@@ -212,8 +216,9 @@ fn age(trouble: &Trouble<'_>) -> (bool, Option<Timestamp>) {
 fn troubles(snapshot: &Snapshot) -> Vec<Trouble<'_>> {
     let mut signs: BTreeMap<Thing<'_>, Signs<'_>> = BTreeMap::new();
     for service in snapshot.services.values() {
-        let checks =
-            service.instances.iter().flat_map(|instance| instance.checks.iter().map(move |one| (instance, one)));
+        // What is on its way out is not expected to be well.
+        let staying = service.instances.iter().filter(|instance| instance.terminating.is_none());
+        let checks = staying.flat_map(|instance| instance.checks.iter().map(move |one| (instance, one)));
         for (instance, check) in checks.filter(|(_, check)| complains(check)) {
             let of_service = signs.entry(Thing::Service(&service.id)).or_default();
             if check.of_node {
@@ -222,6 +227,12 @@ fn troubles(snapshot: &Snapshot) -> Vec<Trouble<'_>> {
             } else {
                 of_service.own.push((instance, check));
             }
+        }
+    }
+    for service in snapshot.services.values().filter(|one| one.health >= Health::Warning && !one.workloads.is_empty()) {
+        let of_service = signs.entry(Thing::Service(&service.id)).or_default();
+        if of_service.worst_own().is_none_or(|check| check.health < service.health) && of_service.nodes.is_empty() {
+            of_service.rollout = Some(service);
         }
     }
     for edge in snapshot.edges.values().filter(|edge| edge_health(edge) != Health::Unknown) {

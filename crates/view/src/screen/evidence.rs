@@ -1,6 +1,8 @@
 //! The observations behind one fact.
 
-use binnacle_model::fact::{BreakerFact, CallsBasis, CallsFact, CheckStatus, CheckSubject, Fact, How, Party};
+use binnacle_model::fact::{
+    BreakerFact, CallsBasis, CallsFact, CheckStatus, CheckSubject, ClusterServiceFact, Fact, How, Party, WorkloadFact,
+};
 use binnacle_model::id::ConfigId;
 use binnacle_model::snapshot::{Breaker, Edge, EdgeState, Evidence, Service, Snapshot, Source};
 
@@ -253,7 +255,41 @@ pub fn says(fact: &Fact) -> String {
         Fact::Breaker(breaker) => breaker_words(breaker),
         Fact::MeshRule(rule) => format!("{} {}: {}", rule.rule, rule.name, rule.summary),
         Fact::Session(session) => format!("session {} {} on {}", session.id, session.name, session.node),
+        Fact::Workload(workload) => workload_words(workload),
+        Fact::ClusterService(service) => cluster_service_words(service),
+        Fact::Backends(backends) => {
+            let ready = backends.backends.iter().filter(|backend| backend.ready).count();
+            format!("{} has {} backends here, {ready} of them ready", backends.service, backends.backends.len())
+        }
     }
+}
+
+fn workload_words(workload: &WorkloadFact) -> String {
+    let mut words = format!("{} {} is {}", workload.kind.word(), workload.name, workload.state.word());
+    let counts = [
+        ("wanted", workload.desired),
+        ("updated", workload.updated),
+        ("ready", workload.ready),
+        ("available", workload.available),
+    ];
+    let counts: Vec<String> =
+        counts.into_iter().filter_map(|(word, count)| count.map(|count| format!("{count} {word}"))).collect();
+    if !counts.is_empty() {
+        words = format!("{words}: {}", counts.join(", "));
+    }
+    if workload.message.is_empty() { words } else { format!("{words}\n{}", workload.message) }
+}
+
+fn cluster_service_words(service: &ClusterServiceFact) -> String {
+    let name = &service.name;
+    if let Some(host) = &service.external_name {
+        return format!("Service {name} is another name for {host}");
+    }
+    let at =
+        if service.addresses.is_empty() { "no address of its own".to_owned() } else { service.addresses.join(", ") };
+    let ports: Vec<String> = service.ports.iter().map(|port| port.port.to_string()).collect();
+    let selector: Vec<String> = service.selector.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    format!("Service {name} has {at}, ports {}, and selects {}", ports.join(", "), selector.join(","))
 }
 
 fn list(words: &[std::sync::Arc<str>]) -> String {

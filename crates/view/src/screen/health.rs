@@ -190,7 +190,12 @@ fn of_service(snapshot: &Snapshot, service: &Service, cause: &Trouble<'_>) -> Op
         subjects: vec![subject(SubjectKind::Service, &service.id)],
         since: first_sight(signs),
     };
-    if let Some(check) = own.or_else(|| signs.worst_of_nodes().filter(|_| signs.callers_health() <= Health::Unknown)) {
+    let rollout = signs.rollout.filter(|one| one.health >= signs.callers_health());
+    if let Some(rollout) = rollout {
+        words.title = format!("{name} is {}", state_words(rollout.health));
+        words.detail = text::first_line(&rollout.why());
+        words.since = rollout.since;
+    } else if let Some(check) = own.or_else(|| signs.worst_of_nodes().filter(|_| signs.callers_health() <= Health::Unknown)) {
         words.cause = if check.health == Health::Maintenance { Cause::Maintenance } else { Cause::Service };
         words.title = format!("{name} is {}", state_words(check.health));
         words.since = check.since;

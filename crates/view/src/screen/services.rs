@@ -58,7 +58,7 @@ fn row(snapshot: &Snapshot, service: &Service) -> ServiceRow {
         breaker: None,
         sources: facet_pips(&service.facets),
         tags: service.tags.iter().map(|tag| text::name(tag)).collect(),
-        worst_output: service.worst_check().map(|check| text::first_line(&check.output)).unwrap_or_default(),
+        worst_output: text::first_line(&service.why()),
     }
 }
 

@@ -95,6 +95,11 @@ impl Fleet {
             tags: vec![Arc::from("v2")],
             meta: BTreeMap::from([(Arc::from("team"), Arc::from(team))]),
             upstreams: vec![],
+            ports: vec![],
+            uid: None,
+            started: None,
+            network: None,
+            terminating: None,
         };
         self.state("catalog", format!("{}/{service}-{number}", self.node()), Fact::Instance(fact))
     }

@@ -3,6 +3,7 @@
 use binnacle_engine::edits::Sensitive;
 use binnacle_history::{EditRecord, EditState, Filter, History, Kept, KeyRecord};
 use binnacle_model::derive::config_id;
+use binnacle_model::fact::StoreKind;
 use binnacle_view::summary::{self, Side};
 use serde_json::{Value, json};
 
@@ -67,7 +68,7 @@ fn json(record: &EditRecord) -> Value {
     let size = |kept: &Option<Kept>| kept.as_ref().map(|kept| kept.size_bytes);
     let key = |key: &KeyRecord| {
         json!({
-            "id": config_id(&record.source, &key.path),
+            "id": config_id(&record.source, StoreKind::ConsulKv, &key.path),
             "op": operation(key),
             "before_version": version(&key.before), "version": version(&key.after),
             "before_size": size(&key.before), "size": size(&key.after),
@@ -116,7 +117,7 @@ fn table(session: &Session, records: &[EditRecord]) -> String {
                 Cell::text(record.at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()),
                 Cell::text(&record.actor),
                 Cell::text(record.state.word()).in_tone(tone(record.state)),
-                Cell::text(config_id(&record.source, &key.path).as_str()),
+                Cell::text(config_id(&record.source, StoreKind::ConsulKv, &key.path).as_str()),
                 Cell::text(operation(key)),
                 Cell::text(change(key)),
                 version(&key.before),

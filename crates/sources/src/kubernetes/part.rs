@@ -1,0 +1,125 @@
+//! What is read by a watch of its own: where it stands in the API, and which rule allows it.
+
+/// How many objects come in one answer of a listing.
+const PAGE: u32 = 500;
+/// The same for objects that may be a megabyte each.
+const PAGE_OF_LARGE: u32 = 50;
+
+/// One resource of the API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Part {
+    Nodes,
+    ReplicaSets,
+    Jobs,
+    Pods,
+    Deployments,
+    StatefulSets,
+    DaemonSets,
+    CronJobs,
+    Services,
+    EndpointSlices,
+    ConfigMaps,
+    Secrets,
+}
+
+impl Part {
+    /// Everything that is read.
+    pub(super) const ALL: [Self; 12] = [
+        Self::Nodes,
+        Self::ReplicaSets,
+        Self::Jobs,
+        Self::Pods,
+        Self::Deployments,
+        Self::StatefulSets,
+        Self::DaemonSets,
+        Self::CronJobs,
+        Self::Services,
+        Self::EndpointSlices,
+        Self::ConfigMaps,
+        Self::Secrets,
+    ];
+
+    /// Without these there is no picture of services.
+    pub(super) fn is_primary(self) -> bool {
+        matches!(
+            self,
+            Self::Pods
+                | Self::ReplicaSets
+                | Self::Deployments
+                | Self::StatefulSets
+                | Self::DaemonSets
+                | Self::Jobs
+                | Self::CronJobs
+        )
+    }
+
+    /// Its name in paths and rules.
+    pub(super) fn plural(self) -> &'static str {
+        match self {
+            Self::Nodes => "nodes",
+            Self::ReplicaSets => "replicasets",
+            Self::Jobs => "jobs",
+            Self::Pods => "pods",
+            Self::Deployments => "deployments",
+            Self::StatefulSets => "statefulsets",
+            Self::DaemonSets => "daemonsets",
+            Self::CronJobs => "cronjobs",
+            Self::Services => "services",
+            Self::EndpointSlices => "endpointslices",
+            Self::ConfigMaps => "configmaps",
+            Self::Secrets => "secrets",
+        }
+    }
+
+    /// The collection that its facts stand in. Config keys stand in their store's.
+    pub(super) fn collection(self) -> &'static str {
+        match self {
+            Self::ConfigMaps => "configmap",
+            Self::Secrets => "secret",
+            part => part.plural(),
+        }
+    }
+
+    /// The API group; empty for the core.
+    pub(super) fn group(self) -> &'static str {
+        match self {
+            Self::Nodes | Self::Pods | Self::Services | Self::ConfigMaps | Self::Secrets => "",
+            Self::ReplicaSets | Self::Deployments | Self::StatefulSets | Self::DaemonSets => "apps",
+            Self::Jobs | Self::CronJobs => "batch",
+            Self::EndpointSlices => "discovery.k8s.io",
+        }
+    }
+
+    /// The path of the resource, in one namespace or in all.
+    pub(super) fn path(self, namespace: Option<&str>) -> String {
+        let root = match self.group() {
+            "" => "/api/v1".to_owned(),
+            group => format!("/apis/{group}/v1"),
+        };
+        match namespace.filter(|_| self.is_namespaced()) {
+            Some(namespace) => format!("{root}/namespaces/{}/{}", super::api::segment(namespace), self.plural()),
+            None => format!("{root}/{}", self.plural()),
+        }
+    }
+
+    /// Whether its objects are in namespaces.
+    pub(super) fn is_namespaced(self) -> bool {
+        !matches!(self, Self::Nodes)
+    }
+
+    /// Of these only name, owner and the like are needed: the server leaves out the rest.
+    pub(super) fn metadata_only(self) -> bool {
+        matches!(self, Self::ReplicaSets)
+    }
+
+    /// How many objects come in one answer.
+    pub(super) fn page(self) -> u32 {
+        if matches!(self, Self::ConfigMaps | Self::Secrets) { PAGE_OF_LARGE } else { PAGE }
+    }
+
+    /// The rule of a role that lets it be read.
+    pub(super) fn rule(self) -> String {
+        let (group, plural) = (self.group(), self.plural());
+        format!("apiGroups: [\"{group}\"], resources: [\"{plural}\"], verbs: [\"get\", \"list\", \"watch\"]")
+    }
+}
