@@ -195,7 +195,9 @@ fn of_service(snapshot: &Snapshot, service: &Service, cause: &Trouble<'_>) -> Op
         words.title = format!("{name} is {}", state_words(rollout.health));
         words.detail = text::first_line(&rollout.why());
         words.since = rollout.since;
-    } else if let Some(check) = own.or_else(|| signs.worst_of_nodes().filter(|_| signs.callers_health() <= Health::Unknown)) {
+    } else if let Some(check) =
+        own.or_else(|| signs.worst_of_nodes().filter(|_| signs.callers_health() <= Health::Unknown))
+    {
         words.cause = if check.health == Health::Maintenance { Cause::Maintenance } else { Cause::Service };
         words.title = format!("{name} is {}", state_words(check.health));
         words.since = check.since;
