@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-use crate::id::{BreakerId, ConfigId, EdgeId, Revision, ServiceId, SourceId};
+use crate::id::{BreakerId, ConfigId, DisagreementId, EdgeId, Revision, ServiceId, SourceId};
 
 /// What happened to an object of the picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -36,6 +36,8 @@ pub enum Subject {
     Session(Arc<str>),
     /// A cluster service, by `source/namespace/name`.
     ClusterService(Arc<str>),
+    /// A disagreement.
+    Disagreement(DisagreementId),
 }
 
 /// One changed object.

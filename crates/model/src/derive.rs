@@ -1,12 +1,15 @@
 //! Facts → picture. Everything here is a function of the store, plus the picture before (for "since when") and the time.
 //!
-//! The order of the steps: [`services`] builds registries' services with their instances and checks, [`parties`] finds
+//! The order of the steps: [`services`] builds registries' services with their instances and checks, [`identity`] joins what
+//! several sources say of the same one, [`parties`] finds
 //! out whom a call or a breaker speaks of and makes places for externals and channels, [`edges`] and [`breakers`] join
 //! what is said about the same pair, and the signals of the edges are summed up at the callee.
 
 mod breakers;
 mod cluster_services;
+mod disagreements;
 mod edges;
+mod identity;
 mod parties;
 mod services;
 
@@ -16,9 +19,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::fact::{Fact, Observation, StoreKind};
-use crate::id::{BreakerId, ConfigId, EdgeId, ServiceId, SourceId};
+use crate::id::{BreakerId, ConfigId, DisagreementId, EdgeId, ServiceId, SourceId};
 use crate::snapshot::{
-    Breaker, ClusterService, ConfigItem, Edge, Evidence, MeshRule, Service, Since, Snapshot, Source,
+    Breaker, ClusterService, ConfigItem, Disagreement, Edge, Evidence, MeshRule, Service, Since, Snapshot, Source,
 };
 use crate::store::{SourceFacts, Store};
 
@@ -38,16 +41,22 @@ pub struct Picture {
     pub sessions: BTreeMap<Arc<str>, Evidence>,
     /// Cluster services by `source/namespace/name`.
     pub cluster_services: BTreeMap<Arc<str>, Arc<ClusterService>>,
+    /// What sources disagree about.
+    pub disagreements: BTreeMap<DisagreementId, Arc<Disagreement>>,
+    /// Ids of single sources that lead to joined services.
+    pub aliases: BTreeMap<ServiceId, ServiceId>,
 }
 
 /// Derives the whole picture.
 pub fn picture(store: &Store, before: &Snapshot, now: Timestamp) -> Picture {
-    let mut services = services::of_registries(store, before, now);
-    let mut parties = parties::Directory::of(&services);
+    let registered = services::of_registries(store, before, now);
+    let identity::Joined { mut services, aliases } = identity::join(registered, store, before, now);
+    let mut parties = parties::Directory::of(&services, aliases.clone());
     let edges = edges::of(store, &mut services, &mut parties, before, now);
     let breakers = breakers::of(store, &mut services, &mut parties, before, now);
     services::add_signals(&mut services, &edges);
     let cluster_services = cluster_services::of(store, &services);
+    let disagreements = disagreements::of(store, &services, &cluster_services, before, now);
     Picture {
         sources: sources(store),
         services: share(services, &before.services),
@@ -56,6 +65,8 @@ pub fn picture(store: &Store, before: &Snapshot, now: Timestamp) -> Picture {
         mesh_rules: share(mesh_rules(store), &before.mesh_rules),
         sessions: sessions(store),
         cluster_services: share(cluster_services, &before.cluster_services),
+        disagreements: share(disagreements, &before.disagreements),
+        aliases,
     }
 }
 

@@ -78,6 +78,10 @@ text_id! {
     BreakerId
 }
 text_id! {
+    /// A disagreement: its kind, and what it is about.
+    DisagreementId
+}
+text_id! {
     /// One key of a config store, such as `consul:dc1/kv/app/x`.
     ConfigId
 }

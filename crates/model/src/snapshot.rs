@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::fact::{
     Backend, BreakerKind, BreakerState, CheckStatus, ClusterServiceFact, InstancePort, NetworkScope, Observation,
-    Origin, Pattern, Payload, Protocol, Signals, StoreKind, WorkloadFact,
+    Origin, Pattern, Payload, Protocol, ServiceName, Signals, StoreKind, WorkloadFact,
 };
-use crate::id::{BreakerId, CheckId, ConfigId, EdgeId, InstanceId, Revision, ServiceId, SourceId};
+use crate::id::{BreakerId, CheckId, ConfigId, DisagreementId, EdgeId, InstanceId, Revision, ServiceId, SourceId};
 
 /// One roll-up for everything that can be well or unwell. The order is the order of the roll-up: the greatest wins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -157,7 +157,9 @@ pub struct Source {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum JoinReason {
-    /// They share an instance by network address.
+    /// One names the other's instance by an id (a Pod's uid in a registration).
+    Explicit,
+    /// They share instances by network address.
     Instances,
     /// Same name, and nothing against it.
     Name,
@@ -168,6 +170,8 @@ pub enum JoinReason {
 pub struct Facet {
     /// The source.
     pub source: SourceId,
+    /// What the service is called there.
+    pub name: ServiceName,
     /// Why it is joined; `None` for the facet that gave the service its id.
     pub joined_by: Option<JoinReason>,
 }
@@ -255,6 +259,8 @@ pub struct Instance {
     pub stale: bool,
     /// Who says that it exists.
     pub evidence: Evidence,
+    /// Other sources that know the same instance.
+    pub witnesses: Vec<Evidence>,
 }
 
 /// A service of the joined picture.
@@ -344,6 +350,65 @@ pub struct ClusterService {
     pub selected: u32,
     /// Who says so.
     pub evidence: Evidence,
+}
+
+/// What sources may disagree about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DisagreementKind {
+    /// A registry has an instance whose process is gone.
+    Zombie,
+    /// Its cluster says that it is ready, a registry's check that it is not.
+    ReadyButFailing,
+    /// A registry's checks pass, its cluster says that it is not ready.
+    PassingButUnready,
+    /// A registry names a port at which the process does not listen by its own declaration.
+    OtherPort,
+    /// A cluster service selects no instance at all.
+    SelectsNothing,
+}
+
+impl DisagreementKind {
+    /// The word for people and programs.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Zombie => "zombie",
+            Self::ReadyButFailing => "ready_but_failing",
+            Self::PassingButUnready => "passing_but_unready",
+            Self::OtherPort => "other_port",
+            Self::SelectsNothing => "selects_nothing",
+        }
+    }
+}
+
+/// One side of a disagreement.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Claim {
+    /// Who says it.
+    pub source: SourceId,
+    /// What, in a few words.
+    pub says: Arc<str>,
+    /// Where it says so; `None` where a source says something by not naming it.
+    pub evidence: Option<Evidence>,
+}
+
+/// Statements of sources that cannot all be so.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Disagreement {
+    /// Stable id.
+    pub id: DisagreementId,
+    /// About what they disagree.
+    pub kind: DisagreementKind,
+    /// The thing that it is about, as its source calls it.
+    pub subject: Arc<str>,
+    /// The service that it concerns, where there is one.
+    pub service: Option<ServiceId>,
+    /// The instance that it concerns, where there is one.
+    pub instance: Option<InstanceId>,
+    /// What each side says, the one in doubt first.
+    pub claims: Vec<Claim>,
+    /// Since when they have parted.
+    pub since: Since,
 }
 
 /// How an edge is known.
@@ -473,4 +538,15 @@ pub struct Snapshot {
     pub sessions: Arc<BTreeMap<Arc<str>, Evidence>>,
     /// Cluster services by `source/namespace/name`.
     pub cluster_services: Arc<BTreeMap<Arc<str>, Arc<ClusterService>>>,
+    /// What sources disagree about.
+    pub disagreements: Arc<BTreeMap<DisagreementId, Arc<Disagreement>>>,
+    /// Ids under which single sources know services that are joined, and the ids of these.
+    pub aliases: Arc<BTreeMap<ServiceId, ServiceId>>,
+}
+
+impl Snapshot {
+    /// The service of this id, or the joined one that a source knows under it.
+    pub fn service(&self, id: &ServiceId) -> Option<&Arc<Service>> {
+        self.services.get(self.aliases.get(id).unwrap_or(id))
+    }
 }

@@ -84,6 +84,8 @@ impl World {
             next.mesh_rules = Arc::new(picture.mesh_rules);
             next.sessions = Arc::new(picture.sessions);
             next.cluster_services = Arc::new(picture.cluster_services);
+            next.disagreements = Arc::new(picture.disagreements);
+            next.aliases = Arc::new(picture.aliases);
             compare_picture(&before, &next, now, &mut changes, &mut transitions);
         }
         self.update_config(&mut next, touched.config, &mut changes);
@@ -172,6 +174,8 @@ fn compare_picture(
     compare(&before.sessions, &next.sessions, PartialEq::eq, Subject::Session, changes, |_, _| {});
     let (old, new) = (&before.cluster_services, &next.cluster_services);
     compare(old, new, Arc::ptr_eq, Subject::ClusterService, changes, |_, _| {});
+    let (old, new) = (&before.disagreements, &next.disagreements);
+    compare(old, new, Arc::ptr_eq, Subject::Disagreement, changes, |_, _| {});
 }
 
 fn compare_sources(

@@ -54,6 +54,7 @@ pub(super) fn of(
                 }
                 Fact::Instance(fact) => {
                     for (from, to) in upstreams(source, fact) {
+                        let (from, to) = (directory.resolve(from), directory.resolve(to));
                         for id in [&from, &to] {
                             let end = parties::Found { id: id.clone(), reason: None };
                             parties::settle(known, &end, source, before, now);

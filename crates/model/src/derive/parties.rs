@@ -1,20 +1,23 @@
 //! Whom a call or a breaker speaks of. A party is found by network address first, then by a catalog's own name, and by
 //! a bare name last; what cannot be found becomes an external service, drawn as what it is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use super::services::service_id;
-use crate::fact::{Party, Signals};
+use crate::fact::{NetworkScope, Party, ServiceName, Signals};
 use crate::id::{ServiceId, SourceId};
-use crate::snapshot::{Facet, Health, JoinReason, Service, ServiceRole, Since, Snapshot};
+use crate::snapshot::{Facet, Health, Instance, JoinReason, Service, ServiceRole, Since, Snapshot};
 
 /// An index of the registries' services.
 pub(super) struct Directory {
     by_address: BTreeMap<(Arc<str>, u16), Option<ServiceId>>,
+    /// By the addresses that belong to one instance alone, whatever the port.
+    by_host: BTreeMap<Arc<str>, Option<ServiceId>>,
     by_name: BTreeMap<Arc<str>, Vec<ServiceId>>,
+    aliases: BTreeMap<ServiceId, ServiceId>,
 }
 
 /// A party that was found, and why it is believed to be this service.
@@ -24,33 +27,49 @@ pub(super) struct Found {
 }
 
 impl Directory {
-    /// Indexes the services. An address that two services claim identifies neither.
-    pub(super) fn of(services: &BTreeMap<ServiceId, Service>) -> Self {
-        let mut by_address: BTreeMap<(Arc<str>, u16), Option<ServiceId>> = BTreeMap::new();
-        let mut by_name: BTreeMap<Arc<str>, Vec<ServiceId>> = BTreeMap::new();
+    /// Indexes the services, and takes the ids that lead to joined ones. An address that two services claim identifies
+    /// neither.
+    pub(super) fn of(services: &BTreeMap<ServiceId, Service>, aliases: BTreeMap<ServiceId, ServiceId>) -> Self {
+        let mut directory =
+            Self { by_address: BTreeMap::new(), by_host: BTreeMap::new(), by_name: BTreeMap::new(), aliases };
         for service in services.values() {
-            by_name.entry(service.name.clone()).or_default().push(service.id.clone());
-            for instance in service.instances.iter().filter(|instance| instance.port != 0) {
-                by_address
-                    .entry((instance.address.clone(), instance.port))
-                    .and_modify(|owner| {
-                        if owner.as_ref() != Some(&service.id) {
-                            *owner = None;
-                        }
-                    })
-                    .or_insert_with(|| Some(service.id.clone()));
+            let names: BTreeSet<&Arc<str>> = service.facets.iter().map(|facet| &facet.name.name).collect();
+            for name in names {
+                directory.by_name.entry(name.clone()).or_default().push(service.id.clone());
+            }
+            for instance in &service.instances {
+                directory.add(&service.id, instance);
             }
         }
-        Self { by_address, by_name }
+        directory
+    }
+
+    fn add(&mut self, service: &ServiceId, instance: &Instance) {
+        let declared = instance.ports.iter().map(|declared| declared.port);
+        let ports: BTreeSet<u16> = declared.chain([instance.port]).filter(|port| *port != 0).collect();
+        for port in ports {
+            claim(&mut self.by_address, (instance.address.clone(), port), service);
+        }
+        let alone = instance.uid.is_some() && instance.network != Some(NetworkScope::Node);
+        if alone && !instance.address.is_empty() {
+            claim(&mut self.by_host, instance.address.clone(), service);
+        }
+    }
+
+    /// The id under which a service stands in the picture.
+    pub(super) fn resolve(&self, id: ServiceId) -> ServiceId {
+        self.aliases.get(&id).cloned().unwrap_or(id)
     }
 
     /// Finds the service that a party is; `near` prefers a service of the same place when a bare name fits several.
     pub(super) fn find(&self, party: &Party, near: Option<&Service>) -> Option<Found> {
         match party {
-            Party::Service { source, service } => Some(Found { id: service_id(source, service), reason: None }),
+            Party::Service { source, service } => {
+                Some(Found { id: self.resolve(service_id(source, service)), reason: None })
+            }
             Party::Address { host, port } => {
-                let id = self.by_address.get(&(host.clone(), *port)).cloned().flatten();
-                match id {
+                let exact = self.by_address.get(&(host.clone(), *port));
+                match exact.or_else(|| self.by_host.get(host)).cloned().flatten() {
                     Some(id) => Some(Found { id, reason: Some(JoinReason::Instances) }),
                     None => Some(Found { id: external_id(&format!("{host}:{port}")), reason: None }),
                 }
@@ -81,6 +100,17 @@ impl Directory {
     }
 }
 
+fn claim<K: Ord>(owners: &mut BTreeMap<K, Option<ServiceId>>, key: K, service: &ServiceId) {
+    owners
+        .entry(key)
+        .and_modify(|owner| {
+            if owner.as_ref() != Some(service) {
+                *owner = None;
+            }
+        })
+        .or_insert_with(|| Some(service.clone()));
+}
+
 /// The place in a registry service's id: `dc1` of `consul:dc1/payments`.
 fn place_of(id: &ServiceId) -> &str {
     let text = id.as_str();
@@ -101,7 +131,8 @@ pub(super) fn settle(
     now: Timestamp,
 ) {
     let service = services.entry(found.id.clone()).or_insert_with(|| placeholder(&found.id, source, before, now));
-    let facet = Facet { source: source.clone(), joined_by: found.reason };
+    let name = ServiceName { namespace: service.namespace.clone(), name: service.name.clone() };
+    let facet = Facet { source: source.clone(), name, joined_by: found.reason };
     let known = service.facets.iter_mut().find(|known| known.source == *source);
     match known {
         // An address is better evidence than a name: once both are there, the address is the reason to show.
@@ -111,7 +142,10 @@ pub(super) fn settle(
         Some(_) => {}
         None => {
             service.facets.push(facet);
-            service.facets.sort();
+            // The first facet gave the id and keeps its place.
+            if let Some((_, others)) = service.facets.split_first_mut() {
+                others.sort();
+            }
         }
     }
 }

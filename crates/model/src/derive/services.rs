@@ -33,12 +33,18 @@ pub(super) fn of_registries(store: &Store, before: &Snapshot, now: Timestamp) ->
 struct Past<'a> {
     services: &'a BTreeMap<ServiceId, Arc<Service>>,
     instances: BTreeMap<&'a InstanceId, &'a Instance>,
+    /// By their own ids: a check may stand with an instance that another source gave its id.
+    checks: BTreeMap<&'a CheckId, &'a Check>,
 }
 
 impl<'a> Past<'a> {
     fn of(before: &'a Snapshot) -> Self {
-        let instances = before.services.values().flat_map(|service| &service.instances);
-        Self { services: &before.services, instances: instances.map(|one| (&one.id, &**one)).collect() }
+        let instances = || before.services.values().flat_map(|service| &service.instances);
+        Self {
+            services: &before.services,
+            instances: instances().map(|one| (&one.id, &**one)).collect(),
+            checks: instances().flat_map(|one| &one.checks).map(|check| (&check.id, check)).collect(),
+        }
     }
 
     fn service(&self, id: &ServiceId) -> Option<(Health, Since)> {
@@ -49,9 +55,8 @@ impl<'a> Past<'a> {
         self.instances.get(id).map(|old| (old.health, old.since))
     }
 
-    fn check(&self, instance: &InstanceId, id: &CheckId) -> Option<(Health, Since)> {
-        let old = self.instances.get(instance)?.checks.iter().find(|check| check.id == *id)?;
-        Some((old.health, old.since))
+    fn check(&self, id: &CheckId) -> Option<(Health, Since)> {
+        self.checks.get(id).map(|old| (old.health, old.since))
     }
 }
 
@@ -151,7 +156,7 @@ impl<'a> Registry<'a> {
             health,
             since: since(self.past.service(&id), &health, self.now),
             stale: is_stale(self.facts),
-            facets: vec![Facet { source: self.source.clone(), joined_by: None }],
+            facets: vec![Facet { source: self.source.clone(), name: name.clone(), joined_by: None }],
             instances,
             workloads,
             tags,
@@ -184,7 +189,7 @@ impl<'a> Registry<'a> {
             .iter()
             .filter_map(|subject| checks.get(subject))
             .flatten()
-            .map(|(check, seen)| self.check(&id, check, seen))
+            .map(|(check, seen)| self.check(check, seen))
             .collect();
         found.sort_by(|a, b| b.health.cmp(&a.health).then_with(|| a.id.cmp(&b.id)));
         // Consul defines an instance without any check as passing.
@@ -207,6 +212,7 @@ impl<'a> Registry<'a> {
             sidecar: !fronts.is_empty(),
             stale: is_stale(self.facts),
             evidence: evidence(self.source, observation),
+            witnesses: Vec::new(),
             id,
         }
     }
@@ -221,7 +227,7 @@ impl<'a> Registry<'a> {
         found.into_iter().map(workload).collect()
     }
 
-    fn check(&self, instance: &InstanceId, fact: &CheckFact, observation: &Arc<Observation>) -> Check {
+    fn check(&self, fact: &CheckFact, observation: &Arc<Observation>) -> Check {
         let (node, of_node) = match &fact.subject {
             CheckSubject::Node(node) => (node, true),
             CheckSubject::Instance { node, .. } => (node, false),
@@ -234,7 +240,7 @@ impl<'a> Registry<'a> {
             output: fact.output.clone(),
             method: fact.method.clone(),
             of_node,
-            since: since(self.past.check(instance, &id), &health, self.now),
+            since: since(self.past.check(&id), &health, self.now),
             evidence: evidence(self.source, observation),
             id,
         }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use binnacle_model::fact::{
     BreakerFact, BreakerKind, BreakerState, CallsBasis, CallsFact, CheckFact, CheckStatus, CheckSubject, ConfigFact,
-    Fact, How, InstanceFact, InstanceRole, ObjectKey, Observation, Origin, Party, Pattern, Payload, Protocol,
-    ServiceName, Signals, StoreKind, Upstream,
+    Fact, How, InstanceFact, InstancePort, InstanceRole, NetworkScope, ObjectKey, Observation, Origin, Party, Pattern,
+    Payload, Protocol, ServiceName, Signals, StoreKind, Transport, Upstream,
 };
 use binnacle_model::world::Update;
 use binnacle_model::{Batch, SourceId, World};
@@ -109,4 +109,101 @@ pub(crate) fn breaker(from: usize, number: usize, to: usize, version: u64, state
         raw: BTreeMap::new(),
     };
     observed("breakers", format!("{from}/{number}/{to}"), version, Fact::Breaker(fact))
+}
+
+/// Who says what.
+pub(crate) type Said = (SourceId, Observation);
+
+pub(crate) fn cluster(name: &str) -> SourceId {
+    SourceId::from(format!("kube:{name}"))
+}
+
+/// A Pod of a workload of the same name as its namespace's service, on `node-1`.
+pub(crate) struct Pod<'a> {
+    pub(crate) cluster: &'a str,
+    pub(crate) namespace: &'a str,
+    pub(crate) workload: &'a str,
+    pub(crate) number: usize,
+    pub(crate) address: &'a str,
+    pub(crate) port: u16,
+    pub(crate) started: i64,
+    pub(crate) host_network: bool,
+}
+
+impl<'a> Pod<'a> {
+    pub(crate) fn new(workload: &'a str, number: usize, address: &'a str) -> Self {
+        Self {
+            cluster: "c1",
+            namespace: "shop",
+            workload,
+            number,
+            address,
+            port: 8080,
+            started: -100,
+            host_network: false,
+        }
+    }
+
+    pub(crate) fn said(&self) -> Said {
+        let id = format!("{}/{}-{}", self.namespace, self.workload, self.number);
+        let fact = InstanceFact {
+            service: named(self.namespace, self.workload),
+            id: Arc::from(id.as_str()),
+            node: Some(Arc::from(format!("{}-node-1", self.cluster))),
+            address: Arc::from(self.address),
+            port: self.port,
+            role: InstanceRole::Service,
+            tags: vec![],
+            meta: BTreeMap::new(),
+            upstreams: vec![],
+            ports: vec![InstancePort { name: None, port: self.port, transport: Transport::Tcp }],
+            uid: Some(Arc::from(format!("uid-{}-{id}-{}", self.cluster, self.started))),
+            started: Some(at(self.started)),
+            network: self.host_network.then_some(NetworkScope::Node),
+            terminating: None,
+        };
+        (cluster(self.cluster), observed("pods", id, 1, Fact::Instance(fact)))
+    }
+}
+
+pub(crate) fn named(namespace: &str, name: &str) -> ServiceName {
+    ServiceName { namespace: Some(Arc::from(namespace)), name: Arc::from(name) }
+}
+
+/// A registration in Consul.
+pub(crate) struct Registered<'a> {
+    pub(crate) service: &'a str,
+    pub(crate) number: usize,
+    pub(crate) address: &'a str,
+    pub(crate) port: u16,
+    pub(crate) meta: &'a [(&'a str, &'a str)],
+    pub(crate) node: &'a str,
+    pub(crate) datacenter: usize,
+}
+
+impl<'a> Registered<'a> {
+    pub(crate) fn new(service: &'a str, number: usize, address: &'a str) -> Self {
+        Self { service, number, address, port: 8080, meta: &[], node: "vm-1", datacenter: 1 }
+    }
+
+    pub(crate) fn said(&self) -> Said {
+        let id = format!("{}-{}", self.service, self.number);
+        let fact = InstanceFact {
+            service: ServiceName::plain(self.service),
+            id: Arc::from(id.as_str()),
+            node: Some(Arc::from(self.node)),
+            address: Arc::from(self.address),
+            port: self.port,
+            role: InstanceRole::Service,
+            tags: vec![],
+            meta: self.meta.iter().map(|(key, value)| (Arc::from(*key), Arc::from(*value))).collect(),
+            upstreams: vec![],
+            ports: vec![],
+            uid: None,
+            started: None,
+            network: None,
+            terminating: None,
+        };
+        (source(self.datacenter), observed("catalog", format!("instance/{}/{id}", self.node), 1, Fact::Instance(fact)))
+    }
 }

@@ -4,4 +4,6 @@
 
 mod build;
 mod cases;
+mod disagreements;
+mod identity;
 mod merge;

@@ -30,6 +30,9 @@ pub(in super::super) fn node(object: &Node, context: &Context<'_>) -> Saying {
     if object.spec.unschedulable {
         meta.insert(Arc::from("unschedulable"), Arc::from("true"));
     }
+    if !object.spec.pod_cidr.is_empty() {
+        meta.insert(Arc::from("podCIDR"), context.words.share(&object.spec.pod_cidr));
+    }
     let fact = NodeFact {
         name: context.words.share(name),
         address: Arc::from(address.map(|address| address.address.as_str()).unwrap_or_default()),

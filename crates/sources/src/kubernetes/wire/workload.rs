@@ -170,6 +170,9 @@ pub(in super::super) struct Node {
 pub(in super::super) struct NodeSpec {
     /// True when nothing new is to be placed on it.
     pub(in super::super) unschedulable: bool,
+    /// The range from which its Pods get their addresses; empty where another part of the cluster gives them out.
+    #[serde(rename = "podCIDR")]
+    pub(in super::super) pod_cidr: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
