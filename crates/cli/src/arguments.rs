@@ -7,7 +7,8 @@ use binnacle_sources::ConnectionSpec;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    breakers, completions, config, demo, doctor, edges, graph, health, registration, services, snapshot, sources, watch,
+    breakers, completions, config, demo, disagreements, doctor, edges, graph, health, registration, services, snapshot,
+    sources, watch,
 };
 use crate::duration;
 
@@ -129,6 +130,7 @@ pub(crate) enum Command {
     Sources(sources::Arguments),
     Services(services::Arguments),
     Health(health::Arguments),
+    Disagreements(disagreements::Arguments),
     Edges(edges::Arguments),
     Breakers(breakers::Arguments),
     Graph(graph::Arguments),

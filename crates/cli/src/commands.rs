@@ -4,6 +4,7 @@ pub(crate) mod breakers;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod demo;
+pub(crate) mod disagreements;
 pub(crate) mod doctor;
 pub(crate) mod edges;
 pub(crate) mod graph;
@@ -25,6 +26,7 @@ pub(crate) async fn run(session: &Session, command: Command) -> Result<Exit, Fai
         Command::Sources(arguments) => sources::run(session, &arguments).await,
         Command::Services(arguments) => services::run(session, &arguments).await,
         Command::Health(arguments) => health::run(session, &arguments).await,
+        Command::Disagreements(arguments) => disagreements::run(session, &arguments).await,
         Command::Edges(arguments) => edges::run(session, &arguments).await,
         Command::Breakers(arguments) => breakers::run(session, &arguments).await,
         Command::Graph(arguments) => graph::run(session, &arguments).await,

@@ -71,6 +71,7 @@ enum Kind {
     MeshRule,
     Session,
     ClusterService,
+    Disagreement,
 }
 
 impl Kind {
@@ -84,6 +85,7 @@ impl Kind {
             Subject::MeshRule(_) => Self::MeshRule,
             Subject::Session(_) => Self::Session,
             Subject::ClusterService(_) => Self::ClusterService,
+            Subject::Disagreement(_) => Self::Disagreement,
         }
     }
 }
@@ -222,6 +224,7 @@ fn id_of(subject: &Subject) -> &str {
         Subject::Edge(id) => id.as_str(),
         Subject::Breaker(id) => id.as_str(),
         Subject::Config(id) => id.as_str(),
+        Subject::Disagreement(id) => id.as_str(),
         Subject::MeshRule(id) | Subject::Session(id) | Subject::ClusterService(id) => id,
     }
 }
@@ -256,6 +259,10 @@ fn details(subject: &Subject, snapshot: &Snapshot) -> Option<Value> {
         }
         Subject::MeshRule(id) => snapshot.mesh_rules.get(id).map(|rule| json!({ "summary": rule.summary })),
         Subject::Session(_) => None,
+        Subject::Disagreement(id) => snapshot.disagreements.get(id).map(|one| {
+            let claims = one.claims.iter().map(|claim| json!({ "source": claim.source, "says": claim.says }));
+            json!({ "what": one.kind, "about": one.subject, "claims": claims.collect::<Vec<_>>() })
+        }),
         Subject::ClusterService(id) => snapshot.cluster_services.get(id).map(|service| {
             let ready = service.backends.iter().filter(|backend| backend.ready).count();
             json!({ "backends": service.backends.len(), "ready": ready, "leads_to": service.leads_to })

@@ -7,14 +7,13 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::is_stale;
 use crate::fact::{Exposure, Fact, InstanceRole};
 use crate::id::{DisagreementId, InstanceId, ServiceId, SourceId, SourceKind};
 use crate::snapshot::{
     Check, Claim, ClusterService, Disagreement, DisagreementKind, Evidence, Health, Instance, Service, Since, Snapshot,
     SourceState,
 };
-use crate::store::Store;
+use crate::store::{SourceFacts, Store};
 
 /// Finds all disagreements.
 pub(super) fn of(
@@ -98,6 +97,11 @@ impl Findings<'_> {
     }
 }
 
+/// Whether a source is current and has told everything: what is missing while it still tells contradicts nothing.
+fn is_whole(facts: &SourceFacts) -> bool {
+    facts.status.as_ref().is_none_or(|status| status.state == SourceState::Live)
+}
+
 fn claim(evidence: &Evidence, says: impl Into<Arc<str>>) -> Claim {
     Claim { source: evidence.source.clone(), says: says.into(), evidence: Some(evidence.clone()) }
 }
@@ -160,7 +164,7 @@ impl<'a> Clusters<'a> {
     fn of(store: &'a Store, services: &'a BTreeMap<ServiceId, Service>) -> Self {
         let mut clusters = Self { ranges: Vec::new(), by_address: BTreeMap::new(), by_pod: BTreeMap::new() };
         for (source, facts) in store.sources() {
-            if source.kind() != Some(SourceKind::Kube) || is_stale(facts) {
+            if source.kind() != Some(SourceKind::Kube) || !is_whole(facts) {
                 continue;
             }
             for observation in facts.observations() {
@@ -181,7 +185,7 @@ impl<'a> Clusters<'a> {
                     let unsaid = store
                         .sources()
                         .get_key_value(&pod.source)
-                        .filter(|(source, facts)| !declared.contains(source) && !is_stale(facts));
+                        .filter(|(source, facts)| !declared.contains(source) && is_whole(facts));
                     clusters.ranges.extend(neighbours.zip(unsaid).map(|(range, (source, _))| (range, source)));
                 }
             }
@@ -281,7 +285,7 @@ fn other_port(about: About<'_>) -> Option<Vec<Claim>> {
 
 /// A cluster service with a selector that no Pod fits.
 fn selects_nothing(front: &ClusterService, store: &Store) -> Option<Vec<Claim>> {
-    let current = store.sources().get(&front.evidence.source).is_some_and(|facts| !is_stale(facts));
+    let current = store.sources().get(&front.evidence.source).is_some_and(is_whole);
     let selects = !front.fact.selector.is_empty() && front.fact.exposure != Exposure::ExternalName;
     if !current || !selects || front.selected > 0 {
         return None;

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use binnacle_model::fact::{BreakerKind, BreakerState, CallsBasis, Fact, Pattern, Protocol, Signals, StoreKind};
 use binnacle_model::id::SourceId;
 use binnacle_model::snapshot::{
-    Breaker, Check, ConfigItem, Edge, EdgeState, Evidence, Health, Instance, JoinReason, Service, ServiceRole,
-    Snapshot, Source, SourceState,
+    Breaker, Check, Claim, ConfigItem, Disagreement, Edge, EdgeState, Evidence, Health, Instance, JoinReason, Service,
+    ServiceRole, Snapshot, Source, SourceState,
 };
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -370,7 +370,7 @@ impl PublicSnapshot {
                 .filter(|service| is_channel(service))
                 .map(|channel| PublicQueue { id: channel.id.to_string(), name: channel.name.to_string() })
                 .collect(),
-            disagreements: Vec::new(),
+            disagreements: snapshot.disagreements.values().map(|one| PublicDisagreement::of(one)).collect(),
         }
     }
 
@@ -424,6 +424,7 @@ impl PublicService {
         let first = service.facets.first().map(|facet| kind_of(&facet.source));
         let joined_by = service.facets.iter().filter_map(|facet| {
             let reason = match facet.joined_by? {
+                JoinReason::Explicit => "explicit",
                 JoinReason::Instances => "instances",
                 JoinReason::Name => "name",
             };
@@ -452,8 +453,23 @@ impl PublicInstance {
             address: instance.address.to_string(),
             port: instance.port,
             health: instance.health.into(),
-            facets: vec![kind_of(&instance.evidence.source)],
+            facets: distinct(
+                std::iter::once(&instance.evidence).chain(&instance.witnesses).map(|one| kind_of(&one.source)),
+            ),
             checks: instance.checks.iter().map(PublicCheck::of).collect(),
+        }
+    }
+}
+
+impl PublicDisagreement {
+    /// The public form of a disagreement.
+    pub fn of(disagreement: &Disagreement) -> Self {
+        let claim = |claim: &Claim| PublicClaim { source: claim.source.to_string(), says: claim.says.to_string() };
+        Self {
+            id: disagreement.id.to_string(),
+            kind: disagreement.kind.word().to_owned(),
+            subject: disagreement.subject.to_string(),
+            claims: disagreement.claims.iter().map(claim).collect(),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use binnacle_model::fact::{Fact, Signals};
 use binnacle_model::id::{CheckId, ConfigId, SourceId};
 use binnacle_model::snapshot::{
-    Ability, Breaker, Check, ConfigItem, Edge, EdgeState, Health, Instance, Service, Snapshot, Source,
+    Ability, Breaker, Check, ConfigItem, Edge, EdgeState, Health, Instance, JoinReason, Service, Snapshot, Source,
 };
 
 use super::config_tree::edit_offer;
@@ -154,12 +154,12 @@ fn service_facts(snapshot: &Snapshot, service: &Service) -> Vec<InspectorRow> {
     facts.into_iter().map(InspectorRow::Fact).collect()
 }
 
+/// By what the weakest of the facets is joined.
 fn join_words(service: &Service) -> &'static str {
-    use binnacle_model::snapshot::JoinReason;
-    if service.facets.iter().any(|facet| facet.joined_by == Some(JoinReason::Name)) {
-        "by name"
-    } else {
-        "by address and port"
+    match service.facets.iter().filter_map(|facet| facet.joined_by).max() {
+        Some(JoinReason::Name) => "by name",
+        Some(JoinReason::Explicit) => "by id",
+        Some(JoinReason::Instances) | None => "by address and port",
     }
 }
 
@@ -173,7 +173,7 @@ fn meta_values(service: &Service, key: &str) -> String {
 }
 
 pub(crate) fn instance_evidence(service: &Service) -> impl Iterator<Item = &binnacle_model::snapshot::Evidence> {
-    service.instances.iter().map(|instance| &instance.evidence)
+    service.instances.iter().flat_map(|instance| std::iter::once(&instance.evidence).chain(&instance.witnesses))
 }
 
 pub(crate) fn call_evidence<'a>(
