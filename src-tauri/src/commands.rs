@@ -6,7 +6,7 @@ use binnacle_engine::edits::EditId;
 use binnacle_model::id::{ConfigId, InstanceId, SourceId};
 use binnacle_sources::ConnectionSpec;
 use binnacle_view::contract::command::{
-    ConnectArgs, FoldArgs, Nothing, PositionsArgs, Preferences, RelayoutArgs, TryNowArgs,
+    ConnectArgs, FoldArgs, Nothing, OpenProfileArgs, PositionsArgs, Preferences, RelayoutArgs, TryNowArgs,
 };
 use binnacle_view::contract::config::{
     AuditRow, ConfigApplied, ConfigApplyArgs, ConfigHistoryArgs, ConfigMergeArgs, ConfigPlanArgs, ConfigPlanUndoArgs,
@@ -87,6 +87,15 @@ fn spec(text: &str) -> Answer<ConnectionSpec> {
 pub(crate) async fn connect(app: Shared<'_>, args: ConnectArgs) -> Answer<()> {
     app.engine.connect(&spec(&args.spec)?).map_err(|error| failure::of_engine(&error))?;
     app.pulse.changed(BY_CONNECTIONS);
+    Ok(())
+}
+
+#[tauri::command]
+pub(crate) async fn open_profile(app: Shared<'_>, args: OpenProfileArgs) -> Answer<()> {
+    let profile = app.engine.profile(&args.name).map_err(|error| failure::of_profile(&error))?;
+    app.engine.open_profile(&profile).await.map_err(|error| failure::of_engine(&error))?;
+    // Whether an edit is offered depends on it, on every screen.
+    app.pulse.changed(View::ALL);
     Ok(())
 }
 

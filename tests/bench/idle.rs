@@ -5,7 +5,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
-use binnacle_engine::{Clock, Engine, EngineConfig};
+use binnacle_engine::{Clock, Engine, EngineConfig, Opening};
 use binnacle_history::History;
 use binnacle_model::id::SourceKind;
 use binnacle_sources::{ConnectionSpec, Environment};
@@ -68,7 +68,7 @@ fn resident_mb(pid: u32) -> Outcome<f64> {
 async fn reader(consul: &Consul) -> Outcome<Engine> {
     let spec = ConnectionSpec { kind: SourceKind::Consul, place: consul.address() };
     let engine = Engine::start(EngineConfig {
-        connections: vec![spec],
+        connections: vec![Opening::new(spec, &Environment::default())],
         environment: Environment::default(),
         history: Arc::new(History::in_memory()?),
         actor: "bench".to_owned(),

@@ -42,6 +42,22 @@ describe('the first screen', () => {
       expect(await calls(page, 'connect')).toEqual([{ spec: 'consul=http://127.0.0.1:8500' }]);
     }));
 
+  test('a profile is one click away, and a broken one says what is wrong with it', () =>
+    visit({ recording: 'first-look' }, async (page) => {
+      const profiles = page.getByRole('list', { name: 'Profiles' });
+      const broken = profiles.getByRole('listitem', { name: 'Profile shop-test' });
+      expect(await broken.getByText('there is no key `adress` here').isVisible()).toBe(true);
+      expect(await broken.getByRole('button').count()).toBe(0);
+      const prod = profiles.getByRole('listitem', { name: 'Profile shop-prod' });
+      expect(await prod.getByText('profile · 2 sources · read-only').isVisible()).toBe(true);
+      await prod.getByRole('button', { name: 'Open' }).click();
+      await drawn(page).waitFor();
+      expect(await calls(page, 'open_profile')).toEqual([{ name: 'shop-prod' }]);
+      const banner = page.getByRole('banner');
+      expect(await banner.getByText('shop-prod').isVisible()).toBe(true);
+      expect(await banner.getByText('read-only').isVisible()).toBe(true);
+    }));
+
   test('the demo fleet is one click away', () =>
     visit({ recording: 'first-look' }, async (page) => {
       await button(page, 'Start the demo fleet').click();

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use binnacle_demo::Demo;
 use binnacle_engine::discover::{self, Answer};
-use binnacle_engine::{Clock, Engine, EngineConfig, EngineError};
+use binnacle_engine::edits::Rules;
+use binnacle_engine::profile::{self, Profile, ProfileError};
+use binnacle_engine::{Clock, Engine, EngineConfig, EngineError, Opening};
 use binnacle_history::History;
 use binnacle_model::fact::{CallsBasis, Fact};
 use binnacle_model::snapshot::{Edge, Snapshot};
@@ -27,6 +29,8 @@ pub(crate) struct Session {
     pub(crate) environment: Environment,
     pub(crate) terminal: Terminal,
     pub(crate) clock: Clock,
+    /// The profile that was asked for; what is wrong with it is said by the commands that need it.
+    profile: Result<Option<Profile>, ProfileError>,
     /// Cancelled by Ctrl-C and SIGTERM.
     pub(crate) interrupt: CancellationToken,
 }
@@ -38,25 +42,50 @@ impl Session {
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
         let terminal = Terminal::of_this_process(global.color, &environment);
-        Self { global, environment, terminal, clock: Clock::system(), interrupt }
+        // As with the other tools' variables, an empty one counts as not set.
+        let asked = global.profile.as_deref().filter(|name| !name.is_empty());
+        let profile = asked.map(|name| profile::find(&environment, name)).transpose();
+        Self { global, environment, terminal, clock: Clock::system(), profile, interrupt }
     }
 
-    /// The connections that this command is about: those named, or what the environment says, or the usual address if a
-    /// Consul answers there.
-    pub(crate) async fn connections(&self) -> Result<Vec<ConnectionSpec>, Failure> {
-        if self.global.demo || !self.global.sources.is_empty() {
-            let mut named = self.global.sources.clone();
-            named.dedup();
+    /// The profile that was asked for.
+    pub(crate) fn profile(&self) -> Result<Option<&Profile>, Failure> {
+        self.profile.as_ref().map(Option::as_ref).map_err(Failure::from)
+    }
+
+    /// What holds for writes of this command.
+    pub(crate) fn rules(&self) -> Result<Rules, Failure> {
+        let mut rules = self.profile()?.map(|profile| profile.rules.clone()).unwrap_or_default();
+        rules.read_only |= self.global.read_only;
+        Ok(rules)
+    }
+
+    /// The sources named on the command line, if there are any, or those of the profile.
+    pub(crate) fn named(&self) -> Result<Vec<Opening>, Failure> {
+        let profile = self.profile()?;
+        let mut named = self.global.sources.clone();
+        named.dedup();
+        if self.global.demo && named.is_empty() {
+            return Ok(Vec::new());
+        }
+        Ok(profile::openings(profile, &named, &self.environment))
+    }
+
+    /// The connections that this command is about: those named or of the profile, or what the environment says, or the
+    /// usual address if a Consul answers there.
+    pub(crate) async fn connections(&self) -> Result<Vec<Opening>, Failure> {
+        let named = self.named()?;
+        if self.global.demo || !named.is_empty() {
             return Ok(named);
         }
         let (spec, from) = discover::usual_consul(&self.environment);
         if self.environment.get("CONSUL_HTTP_ADDR").is_some() {
-            return Ok(vec![spec]);
+            return Ok(vec![Opening::new(spec, &self.environment)]);
         }
         let found = discover::found(&self.environment).await;
         let asked = found.into_iter().find(|found| found.spec.as_ref() == Some(&spec));
         match asked.map(|found| found.answer) {
-            Some(Answer::Answers(_)) => Ok(vec![spec]),
+            Some(Answer::Answers(_)) => Ok(vec![Opening::new(spec, &self.environment)]),
             Some(Answer::Fails(error)) => Err(no_source(&spec, from, &error.came_back)),
             Some(Answer::NotAsked(why)) => Err(no_source(&spec, from, &why)),
             None => Err(no_source(&spec, from, "not asked")),
@@ -75,7 +104,7 @@ impl Session {
             environment: self.environment.clone(),
             history,
             actor: self.actor(),
-            read_only: self.global.read_only,
+            read_only: self.rules()?.read_only,
             clock: self.clock.clone(),
         })
         .await?;
@@ -225,6 +254,7 @@ fn no_source(spec: &ConnectionSpec, from: &str, why: &str) -> Failure {
             "no source was named and none was found; looked for CONSUL_HTTP_ADDR (not set) and {from} {} ({why})",
             spec.place
         ),
-        "Name one with --source consul=http://HOST:8500, set CONSUL_HTTP_ADDR, or take a first look with --demo.",
+        "Name one with --source consul=http://HOST:8500 or a --profile, set CONSUL_HTTP_ADDR, or take a first look with \
+         --demo.",
     )
 }

@@ -9,6 +9,7 @@
 mod command_line;
 mod documents;
 mod edits;
+mod profiles;
 mod ran;
 mod reading;
 mod registration;

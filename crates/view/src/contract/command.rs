@@ -18,6 +18,7 @@ macro_rules! for_each_command {
             relayout(RelayoutArgs) -> (), "Places the topology anew; nothing else ever moves what stands.";
             found(Nothing) -> (), "Looks again for systems on this computer; the first screen shows them.";
             connect(ConnectArgs) -> (), "Opens a connection.";
+            open_profile(OpenProfileArgs) -> (), "Opens the connections of a profile.";
             connect_demo(Nothing) -> (), "Starts the demo fleet in this process and connects to it.";
             disconnect(ConnectArgs) -> (), "Closes a connection and forgets what it stated.";
             try_now(TryNowArgs) -> (), "Makes a failing source try at once.";
@@ -101,6 +102,13 @@ pub struct RelayoutArgs {
 pub struct ConnectArgs {
     /// `KIND=WHERE`, such as `consul=http://127.0.0.1:8500`.
     pub spec: String,
+}
+
+/// What `open_profile` is asked with.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, TS)]
+pub struct OpenProfileArgs {
+    /// The profile's name.
+    pub name: String,
 }
 
 /// What `try_now` is asked with.

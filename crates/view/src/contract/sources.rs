@@ -22,6 +22,10 @@ pub struct SourcesHead {
 pub struct ConnectionRow {
     /// What `disconnect` takes.
     pub spec: String,
+    /// The profile that it was opened by; `this computer` without one.
+    pub profile: String,
+    /// Why nothing can be written by it; `null` when it can.
+    pub read_only: Option<String>,
     /// The sources that it brings.
     pub sources: Vec<String>,
     /// Requests sent since the start.

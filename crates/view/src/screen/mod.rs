@@ -22,7 +22,7 @@ use binnacle_model::snapshot::{Evidence, Facet, Fault, Service, ServiceRole, Sna
 use jiff::Timestamp;
 
 use crate::contract::Failure;
-use crate::contract::first_run::FoundRow;
+use crate::contract::first_run::{FoundRow, ProfileRow};
 use crate::contract::state::{Named, Pip, millis};
 use crate::text;
 
@@ -39,9 +39,7 @@ pub struct Scene {
     pub said: Option<(Timestamp, String)>,
     /// What was looked for on this computer.
     pub found: Found,
-    /// The profile's name.
-    pub profile: String,
-    /// Why nothing can be edited; `None` when edits are possible.
+    /// Why nothing can be written in this window, whatever the connection; `None` when that is for each to say.
     pub read_only: Option<String>,
     /// True while the demo fleet runs in this process.
     pub demo: bool,
@@ -53,11 +51,29 @@ pub struct Scene {
     pub now: Timestamp,
 }
 
+impl Scene {
+    /// Why nothing can be written to a source; `None` when it can. Where several connections bring it, each may forbid it.
+    pub fn read_only_for(&self, source: &SourceId) -> Option<&str> {
+        let mut bring_it = self.connections.iter().filter(|connection| connection.sources.contains(source));
+        self.read_only.as_deref().or_else(|| bring_it.find_map(|connection| connection.read_only.as_deref()))
+    }
+
+    /// The name of the profile that a source was opened by.
+    pub fn profile_of(&self, source: &SourceId) -> &str {
+        let connection = self.connections.iter().find(|connection| connection.sources.contains(source));
+        connection.map_or("", |connection| connection.profile.as_str())
+    }
+}
+
 /// One open connection.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ConnectionFacts {
     /// `KIND=WHERE`.
     pub spec: String,
+    /// The profile that it was opened by, or what stands for one: `this computer`, `demo`.
+    pub profile: String,
+    /// Why nothing can be written by it; `None` when it can.
+    pub read_only: Option<String>,
     /// The sources that it brings.
     pub sources: Vec<SourceId>,
     /// Requests sent since the start.
@@ -107,6 +123,10 @@ pub struct Found {
     pub looked_at: Option<Timestamp>,
     /// What was found, `connected` left to the screen.
     pub systems: Vec<FoundRow>,
+    /// The profiles that there are, `open` left to the screen.
+    pub profiles: Vec<ProfileRow>,
+    /// Why they cannot be listed.
+    pub profiles_fault: Option<Failure>,
 }
 
 /// A view's data before it is sent.

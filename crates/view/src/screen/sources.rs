@@ -33,6 +33,8 @@ fn rank(source: &Source) -> u8 {
 fn connection(facts: &ConnectionFacts) -> ConnectionRow {
     ConnectionRow {
         spec: text::name(&facts.spec),
+        profile: text::name(&facts.profile),
+        read_only: facts.read_only.clone(),
         sources: facts.sources.iter().map(|source| text::name(source.as_str())).collect(),
         requests: number(facts.requests),
         failures: number(facts.failures),
