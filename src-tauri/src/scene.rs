@@ -2,11 +2,11 @@
 
 use binnacle_engine::discover::Answer;
 use binnacle_engine::profile::Listed;
-use binnacle_engine::{ConnectionReport, TimelineEvent};
+use binnacle_engine::{ConnectionReport, TimelineEvent, TokenOrigin};
 use binnacle_sources::connection::KINDS;
 use binnacle_view::contract::ViewRequest;
 use binnacle_view::contract::first_run::{FoundRow, FoundState, ProfileRow};
-use binnacle_view::screen::{ConnectionFacts, Happened, Scene};
+use binnacle_view::screen::{ConnectionFacts, Happened, Scene, TokenFacts};
 use binnacle_view::text;
 
 use crate::failure;
@@ -52,6 +52,16 @@ fn connection(report: ConnectionReport) -> ConnectionFacts {
             None if report.own => "demo".to_owned(),
             None => "this computer".to_owned(),
         },
+        token: report.token.map(|origin| TokenFacts {
+            origin: match origin {
+                TokenOrigin::Nowhere => "none: anonymous",
+                TokenOrigin::Variable => "from CONSUL_HTTP_TOKEN",
+                TokenOrigin::File => "from a file",
+                TokenOrigin::Entered => "entered here, until the app is closed",
+            }
+            .to_owned(),
+            anonymous: origin == TokenOrigin::Nowhere,
+        }),
         requests: report.meter.requests(),
         failures: report.meter.failures(),
         bytes: report.meter.bytes(),

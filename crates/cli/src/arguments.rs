@@ -67,6 +67,9 @@ pub(crate) struct Global {
     /// A named set of connections; with --source just the sources named are read, and the rest of the profile holds
     #[arg(long, value_name = "NAME", env = "BINNACLE_PROFILE", hide_env_values = true, global = true)]
     pub(crate) profile: Option<String>,
+    /// Ask on the terminal for the ACL token of each Consul; it is kept nowhere
+    #[arg(long, global = true)]
+    pub(crate) ask_token: bool,
     /// Start the demo fleet inside this process and read it
     #[arg(long, global = true)]
     pub(crate) demo: bool,

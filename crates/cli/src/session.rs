@@ -8,11 +8,12 @@ use binnacle_demo::Demo;
 use binnacle_engine::discover::{self, Answer};
 use binnacle_engine::edits::Rules;
 use binnacle_engine::profile::{self, Profile, ProfileError};
-use binnacle_engine::{Clock, Engine, EngineConfig, EngineError, Opening};
+use binnacle_engine::{Clock, Engine, EngineConfig, EngineError, Opening, Token, TokenOrigin};
 use binnacle_history::History;
 use binnacle_model::fact::{CallsBasis, Fact};
 use binnacle_model::snapshot::{Edge, Snapshot};
 use binnacle_sources::{ConnectionSpec, Environment};
+use binnacle_view::text::visible;
 use tokio_util::sync::CancellationToken;
 
 use crate::arguments::{ErrorForm, Global};
@@ -61,35 +62,59 @@ impl Session {
     }
 
     /// The sources named on the command line, if there are any, or those of the profile.
-    pub(crate) fn named(&self) -> Result<Vec<Opening>, Failure> {
+    pub(crate) async fn named(&self) -> Result<Vec<Opening>, Failure> {
         let profile = self.profile()?;
         let mut named = self.global.sources.clone();
         named.dedup();
         if self.global.demo && named.is_empty() {
             return Ok(Vec::new());
         }
-        Ok(profile::openings(profile, &named, &self.environment))
+        self.with_tokens(profile::openings(profile, &named, &self.environment)).await
     }
 
     /// The connections that this command is about: those named or of the profile, or what the environment says, or the
     /// usual address if a Consul answers there.
     pub(crate) async fn connections(&self) -> Result<Vec<Opening>, Failure> {
-        let named = self.named()?;
+        let named = self.named().await?;
         if self.global.demo || !named.is_empty() {
             return Ok(named);
         }
         let (spec, from) = discover::usual_consul(&self.environment);
         if self.environment.get("CONSUL_HTTP_ADDR").is_some() {
-            return Ok(vec![Opening::new(spec, &self.environment)]);
+            return self.with_tokens(vec![Opening::new(spec, &self.environment)]).await;
         }
         let found = discover::found(&self.environment).await;
         let asked = found.into_iter().find(|found| found.spec.as_ref() == Some(&spec));
         match asked.map(|found| found.answer) {
-            Some(Answer::Answers(_)) => Ok(vec![Opening::new(spec, &self.environment)]),
+            Some(Answer::Answers(_)) => self.with_tokens(vec![Opening::new(spec, &self.environment)]).await,
             Some(Answer::Fails(error)) => Err(no_source(&spec, from, &error.came_back)),
             Some(Answer::NotAsked(why)) => Err(no_source(&spec, from, &why)),
             None => Err(no_source(&spec, from, "not asked")),
         }
+    }
+
+    /// The same connections with the tokens that a person is asked for.
+    async fn with_tokens(&self, openings: Vec<Opening>) -> Result<Vec<Opening>, Failure> {
+        let mut asked = Vec::with_capacity(openings.len());
+        for opening in openings {
+            let wanted = self.global.ask_token && opening.takes_token();
+            asked.push(if wanted { self.with_token(opening).await? } else { opening });
+        }
+        Ok(asked)
+    }
+
+    /// Asks for the token of one connection.
+    pub(crate) async fn with_token(&self, opening: Opening) -> Result<Opening, Failure> {
+        let question = format!("ACL token for {}: ", visible(&opening.spec.to_string(), false));
+        let typed = tokio::select! {
+            biased;
+            () = self.interrupt.cancelled() => return Err(Failure::silent(Exit::Interrupted)),
+            typed = self.terminal.ask_secret("--ask-token", &question) => typed?,
+        };
+        let token = Token::new(&typed).ok_or_else(|| {
+            Failure::new("cli.usage", Exit::Usage, "no token was entered", "Leave --ask-token out to go without one.")
+        })?;
+        Ok(opening.with_token(token, TokenOrigin::Entered))
     }
 
     /// Runs an engine on the connections, waits for the first whole picture, and hands it over. What is known is handed

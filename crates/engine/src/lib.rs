@@ -20,6 +20,7 @@ pub mod profile;
 pub mod registry;
 mod supervise;
 pub mod timeline;
+mod token;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -39,6 +40,7 @@ pub use discover::Found;
 pub use error::EngineError;
 pub use opening::Opening;
 pub use timeline::{Timeline, TimelineEvent};
+pub use token::{Token, TokenOrigin};
 
 use edits::{Edits, Rules};
 use profile::{Profile, ProfileName};
@@ -97,6 +99,8 @@ pub struct ConnectionReport {
     pub own: bool,
     /// What holds for writes by it.
     pub rules: Rules,
+    /// Where its token comes from; `None` where none would be sent.
+    pub token: Option<TokenOrigin>,
     /// The sources that it brings.
     pub sources: Vec<SourceId>,
     /// What it did so far.
@@ -158,6 +162,21 @@ impl Engine {
     fn open(&self, opening: &Opening) -> Result<(), EngineError> {
         let connection = opening.open()?;
         self.shared.supervisor.supervise(connection, Some(opening.clone()));
+        Ok(())
+    }
+
+    /// Opens a connection with a token that a person gave. One that is open to the same address is closed first; what its
+    /// profile says of it otherwise holds on.
+    pub async fn connect_with_token(
+        &self,
+        spec: &ConnectionSpec,
+        token: Token,
+        from: TokenOrigin,
+    ) -> Result<(), EngineError> {
+        let open = self.shared.supervisor.opening_of(spec);
+        let opening = open.unwrap_or_else(|| Opening::new(spec.clone(), &self.shared.environment));
+        let opening = opening.with_token(token, from);
+        self.shared.supervisor.replace(opening.open()?, opening).await;
         Ok(())
     }
 

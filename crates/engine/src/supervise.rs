@@ -119,7 +119,7 @@ impl Supervisor {
     }
 
     /// How a connection was opened.
-    fn opening_of(&self, spec: &ConnectionSpec) -> Option<Opening> {
+    pub(crate) fn opening_of(&self, spec: &ConnectionSpec) -> Option<Opening> {
         self.posts().get(spec).and_then(|post| post.opening.clone())
     }
 
@@ -202,6 +202,7 @@ impl Supervisor {
             spec: post.connection.spec().clone(),
             profile: post.opening.as_ref().and_then(|opening| opening.profile.clone()),
             own: post.opening.is_none(),
+            token: post.opening.as_ref().filter(|opening| opening.takes_token()).map(Opening::token),
             rules: post.rules(),
             sources: post.sources().keys().cloned().collect(),
             meter: post.connection.meter().clone(),

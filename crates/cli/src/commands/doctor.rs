@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use binnacle_demo::Demo;
+use binnacle_engine::Opening;
 use binnacle_engine::discover::{self, Answer, Found};
 use binnacle_history::History;
 use binnacle_model::id::SourceKind;
@@ -91,9 +92,9 @@ fn failed(found: &Found) -> Option<(&str, &SourceError)> {
 
 /// What was named, or what is usually here.
 async fn look(session: &Session, demo: Option<&Demo>) -> Result<Vec<Found>, Failure> {
-    let named = session.named()?;
+    let named = session.named().await?;
     if named.is_empty() && demo.is_none() {
-        return Ok(discover::found(&session.environment).await);
+        return look_around(session).await;
     }
     let mut found = Vec::new();
     if let Some(demo) = demo {
@@ -116,6 +117,20 @@ async fn look(session: &Session, demo: Option<&Demo>) -> Result<Vec<Found>, Fail
             answer: ask(opening.open()).await,
             spec: Some(opening.spec),
         });
+    }
+    Ok(found)
+}
+
+/// What is usually here; with `--ask-token` the usual Consul is asked with that.
+async fn look_around(session: &Session) -> Result<Vec<Found>, Failure> {
+    let mut found = discover::found(&session.environment).await;
+    if session.global.ask_token
+        && let Some(spec) = found.first().and_then(|found| found.spec.clone())
+    {
+        let opening = session.with_token(Opening::new(spec, &session.environment)).await?;
+        if let Some(first) = found.first_mut() {
+            first.answer = ask(opening.open()).await;
+        }
     }
     Ok(found)
 }

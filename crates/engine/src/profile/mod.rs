@@ -141,10 +141,9 @@ impl Profile {
 
     fn opening(&self, source: &ProfileSource, environment: &Environment) -> Opening {
         Opening {
-            spec: source.spec.clone(),
-            environment: source.surroundings(environment),
             profile: Some(self.name.clone()),
             rules: self.rules.clone(),
+            ..Opening::new(source.spec.clone(), &source.surroundings(environment))
         }
     }
 }

@@ -74,6 +74,8 @@ pub struct ConnectionFacts {
     pub profile: String,
     /// Why nothing can be written by it; `None` when it can.
     pub read_only: Option<String>,
+    /// Where its token comes from; `None` where none would be sent, and for what needs none.
+    pub token: Option<TokenFacts>,
     /// The sources that it brings.
     pub sources: Vec<SourceId>,
     /// Requests sent since the start.
@@ -84,6 +86,15 @@ pub struct ConnectionFacts {
     pub bytes: u64,
     /// When the last whole answer came.
     pub last_answer: Option<Timestamp>,
+}
+
+/// The token of a connection, without the token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenFacts {
+    /// Where it comes from, in words.
+    pub origin: String,
+    /// True when requests are anonymous.
+    pub anonymous: bool,
 }
 
 /// One thing that happened.
