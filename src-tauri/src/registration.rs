@@ -103,7 +103,12 @@ fn shown(app: &App, plan: RegistryPlan) -> RegistrationPlan {
             })
             .collect(),
         notes: plan.notes.iter().map(|note| text::output(note)).collect(),
-        facts: vec![fact("source", plan.source.as_str()), fact("road", road), fact("at", &plan.at), fact("profile", scene.profile_of(&plan.source))],
+        facts: vec![
+            fact("source", plan.source.as_str()),
+            fact("road", road),
+            fact("at", &plan.at),
+            fact("profile", scene.profile_of(&plan.source)),
+        ],
         apply: scene.read_only_for(&plan.source).map_or_else(Offer::yes, Offer::no),
         plan: app.registrations.keep(plan),
     }

@@ -56,11 +56,14 @@ fn connection(report: ConnectionReport) -> ConnectionFacts {
             origin: match origin {
                 TokenOrigin::Nowhere => "none: anonymous",
                 TokenOrigin::Variable => "from CONSUL_HTTP_TOKEN",
-                TokenOrigin::File => "from a file",
+                TokenOrigin::File => "from CONSUL_HTTP_TOKEN_FILE",
+                TokenOrigin::ProfileFile => "from the profile's file",
                 TokenOrigin::Entered => "entered here, until the app is closed",
+                TokenOrigin::Remembered => "from the keyring",
             }
             .to_owned(),
             anonymous: origin == TokenOrigin::Nowhere,
+            remembered: origin == TokenOrigin::Remembered,
         }),
         requests: report.meter.requests(),
         failures: report.meter.failures(),
@@ -82,9 +85,10 @@ pub(crate) fn profile(listed: &Listed) -> ProfileRow {
     let profile = listed.profile.as_ref();
     ProfileRow {
         name: text::name(&listed.name),
-        sources: profile.map_or_else(|_| Vec::new(), |profile| {
-            profile.sources.iter().map(|source| source.spec.to_string()).collect()
-        }),
+        sources: profile.map_or_else(
+            |_| Vec::new(),
+            |profile| profile.sources.iter().map(|source| source.spec.to_string()).collect(),
+        ),
         read_only: profile.is_ok_and(|profile| profile.rules.read_only),
         fault: profile.err().map(failure::of_profile),
         open: false,

@@ -6,7 +6,7 @@ use lab::window::{ENTER, Launch, PATIENCE, Window};
 use lab::{Consul, ConsulClient, until};
 
 /// Opens a key by its name, through "Find anything".
-async fn open_key(window: &Window, path: &str) {
+pub(crate) async fn open_key(window: &Window, path: &str) {
     window.press("/").await;
     window.focus_is("combobox", "Name").await;
     window.press(path).await;

@@ -7,7 +7,8 @@ use binnacle_sources::ConnectionSpec;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    breakers, completions, config, demo, doctor, edges, graph, health, profiles, registration, services, snapshot, sources, watch,
+    breakers, completions, config, demo, doctor, edges, graph, health, profiles, registration, services, snapshot,
+    sources, watch,
 };
 use crate::duration;
 

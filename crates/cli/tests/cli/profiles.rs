@@ -71,7 +71,8 @@ async fn a_profile_says_what_is_read_unless_a_source_is_named() {
     let read = |arguments: &'static [&'static str]| home.run(arguments);
     let sources = read(&["--profile", "shop", "sources", "-o", "json"]).await.exits(0).json();
     assert_eq!((sources.as_array().unwrap().len(), &sources[0]["id"]), (1, &json!("consul:demo")), "{sources}");
-    let named = read(&["--profile", "shop", "--source", "consul=http://127.0.0.1:1", "sources", "--wait", "200ms"]).await;
+    let named =
+        read(&["--profile", "shop", "--source", "consul=http://127.0.0.1:1", "sources", "--wait", "200ms"]).await;
     assert!(!named.exits(3).out.contains("consul:demo"));
     let doctor = read(&["--profile", "shop", "doctor", "-o", "json"]).await.exits(0).json();
     let place = doctor["looked_for"][0]["place"].as_str().unwrap();
@@ -154,13 +155,17 @@ async fn profiles_are_listed_with_what_is_wrong_with_one() {
     let home = Home::new();
     assert!(home.run(&["profiles"]).await.exits(0).out.contains("no profile in"));
     assert_eq!(home.run(&["profiles", "-o", "json"]).await.exits(0).json(), json!([]));
-    let good = "read_only = true\nsensitive = [\"x/\"]\n[[source]]\nat = \"consul=https://a:8501\"\nca_file = \"/a.pem\"\n";
+    let good =
+        "read_only = true\nsensitive = [\"x/\"]\n[[source]]\nat = \"consul=https://a:8501\"\nca_file = \"/a.pem\"\n";
     write(&home, "good", good);
     write(&home, "secret", "[[source]]\nat = \"consul=a:1\"\n  token = \"s3cret-token\"\n");
     // Also when the variable names one that cannot be used.
     let home = home.with("BINNACLE_PROFILE", "secret");
     let json = home.run(&["profiles", "-o", "json"]).await.exits(0).json();
-    assert_eq!((&json[0]["name"], &json[0]["read_only"], &json[0]["code"]), (&json!("good"), &json!(true), &json!(null)));
+    assert_eq!(
+        (&json[0]["name"], &json[0]["read_only"], &json[0]["code"]),
+        (&json!("good"), &json!(true), &json!(null))
+    );
     assert_eq!(json[0]["sources"], json!([{ "at": "consul=https://a:8501", "ca_file": "/a.pem" }]));
     assert_eq!((&json[1]["name"], &json[1]["code"]), (&json!("secret"), &json!("profile.secret")));
     assert!(json[1]["detail"].as_str().unwrap().contains("secret.toml:3:3: "), "{json}");

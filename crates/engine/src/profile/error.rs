@@ -131,7 +131,9 @@ impl ContentFault {
     fn hint(&self) -> &'static str {
         match self {
             Self::NotToml(_) => "Correct the line; texts stand in quotes.",
-            Self::UnknownKey { .. } => "Correct the key or take it out; nothing of a profile is passed over in silence.",
+            Self::UnknownKey { .. } => {
+                "Correct the key or take it out; nothing of a profile is passed over in silence."
+            }
             Self::Secret(_) => {
                 "Take it out. Put a token into a file of its own and name that with token_file, or enter it with --ask-token."
             }
