@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use crate::fact::{Fact, Observation, StoreKind};
 use crate::id::{BreakerId, ConfigId, EdgeId, ServiceId, SourceId};
 use crate::snapshot::{
-    Breaker, ClusterService, ConfigItem, Edge, Evidence, MeshRule, Service, Since, Snapshot, Source,
+    Breaker, ClusterService, ConfigItem, Edge, Evidence, MeshRule, Route, Service, Since, Snapshot, Source,
 };
 use crate::store::{SourceFacts, Store};
 
@@ -38,6 +38,8 @@ pub struct Picture {
     pub sessions: BTreeMap<Arc<str>, Evidence>,
     /// Cluster services by `source/namespace/name`.
     pub cluster_services: BTreeMap<Arc<str>, Arc<ClusterService>>,
+    /// Gateways' rules by `source/collection/key`.
+    pub routes: BTreeMap<Arc<str>, Arc<Route>>,
 }
 
 /// Derives the whole picture.
@@ -48,6 +50,7 @@ pub fn picture(store: &Store, before: &Snapshot, now: Timestamp) -> Picture {
     let breakers = breakers::of(store, &mut services, &mut parties, before, now);
     services::add_signals(&mut services, &edges);
     let cluster_services = cluster_services::of(store, &services);
+    let routes = routes(store, &cluster_services);
     Picture {
         sources: sources(store),
         services: share(services, &before.services),
@@ -56,6 +59,7 @@ pub fn picture(store: &Store, before: &Snapshot, now: Timestamp) -> Picture {
         mesh_rules: share(mesh_rules(store), &before.mesh_rules),
         sessions: sessions(store),
         cluster_services: share(cluster_services, &before.cluster_services),
+        routes: share(routes, &before.routes),
     }
 }
 
@@ -162,4 +166,23 @@ fn sessions(store: &Store) -> BTreeMap<Arc<str>, Evidence> {
         }
     }
     sessions
+}
+
+fn routes(store: &Store, fronts: &BTreeMap<Arc<str>, ClusterService>) -> BTreeMap<Arc<str>, Route> {
+    let mut routes = BTreeMap::new();
+    for (source, facts) in store.sources() {
+        for observation in facts.observations() {
+            let Fact::Route(fact) = &observation.fact else { continue };
+            let front = fronts.get_key_value(format!("{source}/{}", fact.target).as_str());
+            let route = Route {
+                cluster_service: front.map(|(key, _)| key.clone()),
+                leads_to: front.map(|(_, front)| front.leads_to.clone()).unwrap_or_default(),
+                fact: fact.clone(),
+                evidence: evidence(source, observation),
+            };
+            let object = &observation.object;
+            routes.insert(Arc::from(format!("{source}/{}/{}", object.collection, object.key)), route);
+        }
+    }
+    routes
 }

@@ -71,6 +71,7 @@ enum Kind {
     MeshRule,
     Session,
     ClusterService,
+    Route,
 }
 
 impl Kind {
@@ -84,6 +85,7 @@ impl Kind {
             Subject::MeshRule(_) => Self::MeshRule,
             Subject::Session(_) => Self::Session,
             Subject::ClusterService(_) => Self::ClusterService,
+            Subject::Route(_) => Self::Route,
         }
     }
 }
@@ -222,7 +224,7 @@ fn id_of(subject: &Subject) -> &str {
         Subject::Edge(id) => id.as_str(),
         Subject::Breaker(id) => id.as_str(),
         Subject::Config(id) => id.as_str(),
-        Subject::MeshRule(id) | Subject::Session(id) | Subject::ClusterService(id) => id,
+        Subject::MeshRule(id) | Subject::Session(id) | Subject::ClusterService(id) | Subject::Route(id) => id,
     }
 }
 
@@ -256,6 +258,9 @@ fn details(subject: &Subject, snapshot: &Snapshot) -> Option<Value> {
         }
         Subject::MeshRule(id) => snapshot.mesh_rules.get(id).map(|rule| json!({ "summary": rule.summary })),
         Subject::Session(_) => None,
+        Subject::Route(id) => snapshot.routes.get(id).map(|route| {
+            json!({ "host": route.fact.host, "path": route.fact.path, "target": route.fact.target.to_string() })
+        }),
         Subject::ClusterService(id) => snapshot.cluster_services.get(id).map(|service| {
             let ready = service.backends.iter().filter(|backend| backend.ready).count();
             json!({ "backends": service.backends.len(), "ready": ready, "leads_to": service.leads_to })
