@@ -28,6 +28,7 @@ mod error;
 pub mod executable;
 pub mod faulty_wire;
 pub mod fleet;
+pub mod leftovers;
 pub mod shared;
 pub mod shop;
 pub mod watchdog;
