@@ -20,8 +20,10 @@
 //! service names of its own.
 
 pub mod address;
+mod background;
 pub mod certificates;
 pub mod client;
+pub mod cluster;
 pub mod consul;
 pub mod deadline;
 mod error;
@@ -29,6 +31,7 @@ pub mod executable;
 pub mod faulty_wire;
 pub mod fleet;
 pub mod leftovers;
+pub mod relay;
 pub mod shared;
 pub mod shop;
 pub mod watchdog;

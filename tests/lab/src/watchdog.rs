@@ -117,6 +117,11 @@ impl Watchdog {
         .await
     }
 
+    /// What it was called.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The server's process id while it is meant to run.
     pub fn pid(&self) -> Option<u32> {
         self.pid
