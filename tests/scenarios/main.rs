@@ -20,4 +20,5 @@ mod contract;
 mod edits;
 mod increments;
 mod laboratory;
+mod laboratory_cluster;
 mod registrations;

@@ -20,14 +20,18 @@
 //! service names of its own.
 
 pub mod address;
+mod background;
 pub mod certificates;
 pub mod client;
+pub mod cluster;
 pub mod consul;
 pub mod deadline;
 mod error;
 pub mod executable;
 pub mod faulty_wire;
 pub mod fleet;
+pub mod leftovers;
+pub mod relay;
 pub mod shared;
 pub mod shop;
 pub mod watchdog;
