@@ -13,7 +13,7 @@ run_packages=(
   build-essential pkg-config libwebkit2gtk-4.1-dev
   xvfb xauth dbus at-spi2-core fonts-dejavu-core libgl1-mesa-dri libegl1 imagemagick
 )
-test_packages=(webkit2gtk-driver chromium gnome-keyring dbus-bin)
+test_packages=(webkit2gtk-driver chromium gnome-keyring dbus-bin iproute2 util-linux)
 
 say() { echo "install-deps: $*" >&2; }
 
@@ -51,6 +51,8 @@ missing_without_apt() {
     command -v dbus-send >/dev/null || echo "dbus-send"
     command -v dbus-run-session >/dev/null || echo "dbus-run-session"
     command -v chromium >/dev/null || echo "chromium"
+    command -v ip >/dev/null || echo "ip (iproute2)"
+    command -v nsenter >/dev/null && command -v unshare >/dev/null || echo "nsenter and unshare (util-linux)"
     command -v go >/dev/null || echo "Go"
   fi
 }

@@ -98,7 +98,8 @@ doc_tests() {
 # Built beside everything else, for this takes minutes on a machine that has never done it. In a process group of its
 # own, so that ending this script ends it too.
 start_servers() {
-  setsid bash -c 'tests/lab/consul/build.sh && tests/lab/consul-old/fetch.sh' >"$logs/servers.log" 2>&1 &
+  setsid bash -c 'tests/lab/consul/build.sh && tests/lab/consul-old/fetch.sh && tests/lab/kubernetes/build.sh' \
+    >"$logs/servers.log" 2>&1 &
   servers_pid=$!
   trap 'kill -- "-$servers_pid" 2>/dev/null' EXIT
 }
@@ -106,7 +107,8 @@ start_servers() {
 await_servers() {
   begin servers
   while kill -0 "$servers_pid" 2>/dev/null; do
-    timeout 30 tail --pid="$servers_pid" -f /dev/null || echo "still building the servers of the lab ..."
+    timeout 30 tail --pid="$servers_pid" -f /dev/null ||
+      echo "still building the servers of the lab: $(tail -n 1 "$logs/servers.log")"
   done
   if wait "$servers_pid"; then count servers 1 0; else cat "$logs/servers.log"; count servers 0 1; fi
 }

@@ -271,33 +271,85 @@ async fn the_shop_has_every_health_sidecars_intentions_and_keys() {
 
 #[tokio::test]
 async fn servers_and_their_folders_are_gone_when_their_process_is_killed() {
-    let mut owner = tokio::process::Command::new(env!("CARGO_BIN_EXE_lab"))
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(owner.stdout.take().unwrap()).lines();
-    let (mut pids, mut folders) = (Vec::<u32>::new(), Vec::<PathBuf>::new());
-    while let Some(line) = lines.next_line().await.unwrap().filter(|line| !line.contains("Ctrl-C")) {
-        if let Some((pid, log)) = line.strip_prefix("# process ").and_then(|rest| rest.split_once(", log ")) {
-            pids.push(pid.parse().unwrap());
-            folders.push(Path::new(log).parent().unwrap().to_owned());
-        }
-        if let Some(ca) = line.strip_prefix("export CONSUL_CACERT=") {
-            folders.push(Path::new(ca).parent().unwrap().to_owned());
-        }
+    let mut owner = Owner::start().await;
+    assert_eq!((owner.pids.len(), owner.folders.len()), (3, 4));
+    owner.assert_runs();
+
+    owner.process.kill().await.unwrap();
+
+    owner.is_gone().await;
+}
+
+#[tokio::test]
+async fn what_is_left_by_a_process_that_was_killed_with_its_watchdogs_is_cleared_at_the_next_start() {
+    // What belongs to somebody who lives is not touched.
+    let living = Consul::open().await.unwrap();
+    let mut owner = Owner::start().await;
+    for pid in &owner.pids {
+        kill(parent(*pid));
     }
-    assert_eq!((pids.len(), folders.len()), (3, 4));
-    assert!(pids.iter().all(|pid| lab::watchdog::process_exists(*pid)) && folders.iter().all(|folder| folder.exists()));
+    owner.process.kill().await.unwrap();
+    assert!(owner.pids.iter().all(|pid| lab::watchdog::process_exists(*pid)), "nobody is there to end them");
 
-    owner.kill().await.unwrap();
+    lab::leftovers::clear();
 
-    until("servers and folders to be gone", PATIENCE, async || {
-        let left = pids.iter().filter(|pid| lab::watchdog::process_exists(**pid)).count()
-            + folders.iter().filter(|folder| folder.exists()).count();
-        if left == 0 { Ok(()) } else { Err(format!("{left} of them are left")) }
-    })
-    .await
-    .unwrap();
+    assert!(lab::watchdog::process_exists(living.pid().await.unwrap()) && living.log().exists());
+    owner.is_gone().await;
+}
+
+/// A process that owns servers, apart from this one.
+struct Owner {
+    process: tokio::process::Child,
+    pids: Vec<u32>,
+    folders: Vec<PathBuf>,
+}
+
+impl Owner {
+    /// Starts the lab's own executable, and waits until all of the lab is there.
+    async fn start() -> Self {
+        let mut process = tokio::process::Command::new(env!("CARGO_BIN_EXE_lab"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let (mut pids, mut folders) = (Vec::new(), Vec::new());
+        while let Some(line) = lines.next_line().await.unwrap().filter(|line| !line.contains("Ctrl-C")) {
+            if let Some((pid, log)) = line.strip_prefix("# process ").and_then(|rest| rest.split_once(", log ")) {
+                pids.push(pid.parse().unwrap());
+                folders.push(Path::new(log).parent().unwrap().to_owned());
+            }
+            if let Some(ca) = line.strip_prefix("export CONSUL_CACERT=") {
+                folders.push(Path::new(ca).parent().unwrap().to_owned());
+            }
+        }
+        Self { process, pids, folders }
+    }
+
+    fn assert_runs(&self) {
+        assert!(self.pids.iter().all(|pid| lab::watchdog::process_exists(*pid)));
+        assert!(self.folders.iter().all(|folder| folder.exists()));
+    }
+
+    async fn is_gone(&self) {
+        until("servers and folders to be gone", PATIENCE, async || {
+            let left = self.pids.iter().filter(|pid| lab::watchdog::process_exists(**pid)).count()
+                + self.folders.iter().filter(|folder| folder.exists()).count();
+            if left == 0 { Ok(()) } else { Err(format!("{left} of them are left")) }
+        })
+        .await
+        .unwrap();
+    }
+}
+
+/// The process that started this one: field 4 of `/proc/PID/stat`, two after the name.
+fn parent(pid: u32) -> u32 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    stat.rsplit(')').next().unwrap().split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+fn kill(pid: u32) {
+    let kill = ["-c".to_owned(), format!("kill -s KILL {pid}")];
+    assert!(std::process::Command::new("/bin/sh").args(kill).status().unwrap().success());
 }

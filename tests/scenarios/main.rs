@@ -21,5 +21,6 @@ mod edits;
 mod increments;
 mod keyring;
 mod laboratory;
+mod laboratory_cluster;
 mod profiles;
 mod registrations;

@@ -38,6 +38,8 @@ pub enum Subject {
     ClusterService(Arc<str>),
     /// A disagreement.
     Disagreement(DisagreementId),
+    /// A gateway's rule, by `source/collection/key`.
+    Route(Arc<str>),
 }
 
 /// One changed object.
@@ -57,9 +59,9 @@ pub struct Transition {
     pub at: Timestamp,
     /// Whose state.
     pub subject: Subject,
-    /// The state before, in the public words.
+    /// The state before, in the public words; empty for an event that a source reports.
     pub from: Arc<str>,
-    /// The state after.
+    /// The state after, or the event's reason.
     pub to: Arc<str>,
     /// One line about why, where a source says (a check's output, an error code); may be empty.
     pub detail: Arc<str>,

@@ -21,7 +21,7 @@ use jiff::Timestamp;
 use crate::fact::{Fact, Observation, StoreKind};
 use crate::id::{BreakerId, ConfigId, DisagreementId, EdgeId, ServiceId, SourceId};
 use crate::snapshot::{
-    Breaker, ClusterService, ConfigItem, Disagreement, Edge, Evidence, MeshRule, Service, Since, Snapshot, Source,
+    Breaker, ClusterService, ConfigItem, Disagreement, Edge, Evidence, MeshRule, Route, Service, Since, Snapshot, Source,
 };
 use crate::store::{SourceFacts, Store};
 
@@ -45,6 +45,8 @@ pub struct Picture {
     pub disagreements: BTreeMap<DisagreementId, Arc<Disagreement>>,
     /// Ids of single sources that lead to joined services.
     pub aliases: BTreeMap<ServiceId, ServiceId>,
+    /// Gateways' rules by `source/collection/key`.
+    pub routes: BTreeMap<Arc<str>, Arc<Route>>,
 }
 
 /// Derives the whole picture.
@@ -57,6 +59,7 @@ pub fn picture(store: &Store, before: &Snapshot, now: Timestamp) -> Picture {
     services::add_signals(&mut services, &edges);
     let cluster_services = cluster_services::of(store, &services);
     let disagreements = disagreements::of(store, &services, &cluster_services, before, now);
+    let routes = routes(store, &cluster_services);
     Picture {
         sources: sources(store),
         services: share(services, &before.services),
@@ -67,6 +70,7 @@ pub fn picture(store: &Store, before: &Snapshot, now: Timestamp) -> Picture {
         cluster_services: share(cluster_services, &before.cluster_services),
         disagreements: share(disagreements, &before.disagreements),
         aliases,
+        routes: share(routes, &before.routes),
     }
 }
 
@@ -173,4 +177,23 @@ fn sessions(store: &Store) -> BTreeMap<Arc<str>, Evidence> {
         }
     }
     sessions
+}
+
+fn routes(store: &Store, fronts: &BTreeMap<Arc<str>, ClusterService>) -> BTreeMap<Arc<str>, Route> {
+    let mut routes = BTreeMap::new();
+    for (source, facts) in store.sources() {
+        for observation in facts.observations() {
+            let Fact::Route(fact) = &observation.fact else { continue };
+            let front = fronts.get_key_value(format!("{source}/{}", fact.target).as_str());
+            let route = Route {
+                cluster_service: front.map(|(key, _)| key.clone()),
+                leads_to: front.map(|(_, front)| front.leads_to.clone()).unwrap_or_default(),
+                fact: fact.clone(),
+                evidence: evidence(source, observation),
+            };
+            let object = &observation.object;
+            routes.insert(Arc::from(format!("{source}/{}/{}", object.collection, object.key)), route);
+        }
+    }
+    routes
 }

@@ -95,6 +95,12 @@ pub enum Fact {
     ClusterService(ClusterServiceFact),
     /// Some of the backends of a cluster service (an EndpointSlice).
     Backends(BackendsFact),
+    /// A gateway's rule from host and path to a cluster service.
+    Route(RouteFact),
+    /// Something happened that the source itself calls worth a look.
+    Event(EventFact),
+    /// Something changes how many instances are wanted.
+    Autoscaler(AutoscalerFact),
 }
 
 /// The name under which one source knows a service. Names are unique per namespace within a source.
@@ -764,4 +770,91 @@ pub struct BackendsFact {
     pub ports: Vec<InstancePort>,
     /// The backends.
     pub backends: Vec<Backend>,
+}
+
+/// How a route's path is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PathMatch {
+    /// The whole path.
+    Exact,
+    /// Its first segments.
+    Prefix,
+    /// By a regular expression.
+    Regex,
+    /// As the gateway has it.
+    Own,
+}
+
+/// See [`Fact::Route`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct RouteFact {
+    /// The object that has the rule.
+    pub name: ServiceName,
+    /// What it is: `Ingress`, `HTTPRoute`.
+    pub kind: Arc<str>,
+    /// What carries it out, where that is said: an ingress class, a Gateway.
+    pub gateway: Option<Arc<str>>,
+    /// The host that it is for; `None` is any.
+    pub host: Option<Arc<str>>,
+    /// The path that it is for.
+    pub path: Arc<str>,
+    /// How the path is compared.
+    pub matching: PathMatch,
+    /// Whether the gateway ends TLS for the host.
+    pub tls: bool,
+    /// The cluster service that it leads to.
+    pub target: ServiceName,
+    /// Which of its ports.
+    pub port: Option<TargetPort>,
+}
+
+/// What an event is about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EventSubject {
+    /// An instance, by its id.
+    Instance(Arc<str>),
+    /// A service.
+    Service(ServiceName),
+    /// A node.
+    Node(Arc<str>),
+    /// Anything else, in words.
+    Other(Arc<str>),
+}
+
+/// See [`Fact::Event`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct EventFact {
+    /// What it is about.
+    pub about: EventSubject,
+    /// One word: `FailedScheduling`, `Unhealthy`.
+    pub reason: Arc<str>,
+    /// In its system's words.
+    pub message: Arc<str>,
+    /// How often it happened.
+    pub count: u32,
+    /// When it happened last; `None` when the source does not say.
+    pub last: Option<Timestamp>,
+    /// Who says so: `kubelet`, `default-scheduler`.
+    pub reporter: Arc<str>,
+}
+
+/// See [`Fact::Autoscaler`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct AutoscalerFact {
+    /// The service whose instances it counts.
+    pub service: ServiceName,
+    /// Its own name.
+    pub name: Arc<str>,
+    /// The fewest instances.
+    pub min: u32,
+    /// The most.
+    pub max: u32,
+    /// How many there are.
+    pub current: u32,
+    /// How many it wants.
+    pub desired: u32,
+    /// Why it cannot do what it is for, or is held at a limit; empty when it can.
+    pub complaint: Arc<str>,
 }

@@ -8,8 +8,8 @@ use rpds::RedBlackTreeMapSync;
 use serde::{Deserialize, Serialize};
 
 use crate::fact::{
-    Backend, BreakerKind, BreakerState, CheckStatus, ClusterServiceFact, InstancePort, NetworkScope, Observation,
-    Origin, Pattern, Payload, Protocol, ServiceName, Signals, StoreKind, WorkloadFact,
+    AutoscalerFact, Backend, BreakerKind, BreakerState, CheckStatus, ClusterServiceFact, EventFact, InstancePort,
+    NetworkScope, Observation, Origin, Pattern, Payload, Protocol, RouteFact, ServiceName, Signals, StoreKind, WorkloadFact,
 };
 use crate::id::{BreakerId, CheckId, ConfigId, DisagreementId, EdgeId, InstanceId, Revision, ServiceId, SourceId};
 
@@ -288,6 +288,10 @@ pub struct Service {
     pub instances: Vec<Arc<Instance>>,
     /// What runs its instances, where a source says; the newest first.
     pub workloads: Vec<Workload>,
+    /// What changes how many instances are wanted.
+    pub autoscalers: Vec<Autoscaler>,
+    /// What its source calls worth a look, the latest first; only the latest [`EVENTS_KEPT`].
+    pub events: Vec<Event>,
     /// Union of the tags.
     pub tags: Vec<Arc<str>>,
     /// What its callers measure, summed.
@@ -331,6 +335,40 @@ impl Service {
 pub struct Workload {
     /// What its source says.
     pub fact: WorkloadFact,
+    /// Who says so.
+    pub evidence: Evidence,
+}
+
+/// What changes how many instances of a service are wanted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Autoscaler {
+    /// What its source says.
+    pub fact: AutoscalerFact,
+    /// Who says so.
+    pub evidence: Evidence,
+}
+
+/// Something that happened to a service or an instance of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// What its source says.
+    pub fact: EventFact,
+    /// Who says so.
+    pub evidence: Evidence,
+}
+
+/// How many events stand with a service.
+pub const EVENTS_KEPT: usize = 20;
+
+/// A gateway's rule, with what it leads to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Route {
+    /// What its source says.
+    pub fact: RouteFact,
+    /// The key of the cluster service that it leads to in [`Snapshot::cluster_services`]; `None` when there is none.
+    pub cluster_service: Option<Arc<str>>,
+    /// The services behind that.
+    pub leads_to: Vec<ServiceId>,
     /// Who says so.
     pub evidence: Evidence,
 }
@@ -542,6 +580,8 @@ pub struct Snapshot {
     pub disagreements: Arc<BTreeMap<DisagreementId, Arc<Disagreement>>>,
     /// Ids under which single sources know services that are joined, and the ids of these.
     pub aliases: Arc<BTreeMap<ServiceId, ServiceId>>,
+    /// Gateways' rules by `source/collection/key`.
+    pub routes: Arc<BTreeMap<Arc<str>, Arc<Route>>>,
 }
 
 impl Snapshot {

@@ -7,9 +7,9 @@ use jiff::Timestamp;
 
 use crate::change::{Change, ChangeSet, Op, Subject, Transition};
 use crate::derive;
-use crate::fact::{BreakerState, Fact, ObjectKey};
+use crate::fact::{BreakerState, Fact, ObjectKey, WorkloadKind};
 use crate::id::{ConfigId, SourceId};
-use crate::snapshot::{Breaker, ConfigItem, Edge, Service, Snapshot, Source, SourceStatus};
+use crate::snapshot::{Breaker, ConfigItem, Edge, Event, Service, Snapshot, Source, SourceStatus, Workload};
 use crate::store::{Batch, Store, Touched};
 
 /// What a source may send.
@@ -86,6 +86,7 @@ impl World {
             next.cluster_services = Arc::new(picture.cluster_services);
             next.disagreements = Arc::new(picture.disagreements);
             next.aliases = Arc::new(picture.aliases);
+            next.routes = Arc::new(picture.routes);
             compare_picture(&before, &next, now, &mut changes, &mut transitions);
         }
         self.update_config(&mut next, touched.config, &mut changes);
@@ -165,6 +166,8 @@ fn compare_picture(
 ) {
     compare(&before.services, &next.services, Arc::ptr_eq, Subject::Service, changes, |old, new| {
         transitions.extend(service_transition(old, new, now));
+        transitions.extend(rollouts(old, new, now));
+        transitions.extend(events(old, new, now));
     });
     compare(&before.edges, &next.edges, Arc::ptr_eq, Subject::Edge, changes, |_: &Arc<Edge>, _| {});
     compare(&before.breakers, &next.breakers, Arc::ptr_eq, Subject::Breaker, changes, |old, new| {
@@ -176,6 +179,7 @@ fn compare_picture(
     compare(old, new, Arc::ptr_eq, Subject::ClusterService, changes, |_, _| {});
     let (old, new) = (&before.disagreements, &next.disagreements);
     compare(old, new, Arc::ptr_eq, Subject::Disagreement, changes, |_, _| {});
+    compare(&before.routes, &next.routes, Arc::ptr_eq, Subject::Route, changes, |_, _| {});
 }
 
 fn compare_sources(
@@ -199,6 +203,36 @@ fn service_transition(old: &Service, new: &Service, now: Timestamp) -> Option<Tr
         from: Arc::from(old.health.word()),
         to: Arc::from(new.health.word()),
         detail: new.why(),
+    })
+}
+
+/// Workloads that went from one state to another. Runs come and go too often to tell of each.
+fn rollouts<'a>(old: &'a Service, new: &'a Service, now: Timestamp) -> impl Iterator<Item = Transition> + 'a {
+    let lasting = |workload: &&Workload| workload.fact.kind != WorkloadKind::Job;
+    new.workloads.iter().filter(lasting).filter_map(move |workload| {
+        let before = old.workloads.iter().find(|before| before.fact.uid == workload.fact.uid)?;
+        (before.fact.state != workload.fact.state).then(|| Transition {
+            at: now,
+            subject: Subject::Service(new.id.clone()),
+            from: Arc::from(before.fact.state.word()),
+            to: Arc::from(workload.fact.state.word()),
+            detail: workload.fact.message.clone(),
+        })
+    })
+}
+
+/// Events that are new, or happened once more.
+fn events<'a>(old: &'a Service, new: &'a Service, now: Timestamp) -> impl Iterator<Item = Transition> + 'a {
+    let known = |event: &&Event| {
+        let same = |before: &&Event| before.evidence.observation.object == event.evidence.observation.object;
+        old.events.iter().find(same).is_some_and(|before| before.fact.count >= event.fact.count)
+    };
+    new.events.iter().rev().filter(move |event| !known(event)).map(move |event| Transition {
+        at: event.fact.last.unwrap_or(now),
+        subject: Subject::Service(new.id.clone()),
+        from: Arc::default(),
+        to: event.fact.reason.clone(),
+        detail: event.fact.message.clone(),
     })
 }
 

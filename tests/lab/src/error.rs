@@ -66,6 +66,16 @@ pub enum LabError {
         /// What is wrong with the answer.
         why: String,
     },
+    /// A cluster needs a network namespace, and the system gave none.
+    #[error(
+        "lab: no network namespace could be made: {why}\n\
+         It takes root, or user namespaces for everybody (kernel.unprivileged_userns_clone=1, \
+         kernel.apparmor_restrict_unprivileged_userns=0), and the packages iproute2 and util-linux"
+    )]
+    NoNamespace {
+        /// What `unshare` and `ip` said.
+        why: String,
+    },
     /// No port in the whole range below the ephemeral ports is free.
     #[error("lab: no free loopback port found")]
     NoFreePort,

@@ -47,30 +47,30 @@ impl Release {
         let path = match self {
             Self::Current => match on_the_path() {
                 Some(path) => path,
-                None => self.ask("lab/consul/build.sh")?,
+                None => ask(&self, "lab/consul/build.sh")?,
             },
-            Self::Old => self.ask("lab/consul-old/fetch.sh")?,
+            Self::Old => ask(&self, "lab/consul-old/fetch.sh")?,
         };
         eprintln!("lab: {self} is {}", path.display());
         Ok(path)
     }
+}
 
-    /// Both scripts print the executable's path on their last line, and their progress on standard error.
-    fn ask(self, script: &str) -> Result<PathBuf, LabError> {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join(script);
-        let output = Command::new(&script)
-            .stdin(Stdio::null())
-            .stderr(Stdio::inherit())
-            .output()
-            .map_err(LabError::io(format!("running {}", script.display())))?;
-        let said = String::from_utf8_lossy(&output.stdout);
-        match said.lines().last() {
-            Some(path) if output.status.success() && Path::new(path).is_file() => Ok(PathBuf::from(path)),
-            _ => Err(LabError::NoExecutable {
-                release: self.to_string(),
-                why: format!("{} ended with {} and said {said:?}", script.display(), output.status),
-            }),
-        }
+/// The scripts print the executable's path on their last line, and their progress on standard error.
+pub(crate) fn ask(what: &impl fmt::Display, script: &str) -> Result<PathBuf, LabError> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join(script);
+    let output = Command::new(&script)
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(LabError::io(format!("running {}", script.display())))?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    match said.lines().last() {
+        Some(path) if output.status.success() && Path::new(path).is_file() => Ok(PathBuf::from(path)),
+        _ => Err(LabError::NoExecutable {
+            release: what.to_string(),
+            why: format!("{} ended with {} and said {said:?}", script.display(), output.status),
+        }),
     }
 }
 

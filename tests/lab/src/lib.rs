@@ -20,8 +20,10 @@
 //! service names of its own.
 
 pub mod address;
+mod background;
 pub mod certificates;
 pub mod client;
+pub mod cluster;
 pub mod consul;
 pub mod deadline;
 mod error;
@@ -30,6 +32,8 @@ pub mod faulty_wire;
 pub mod files;
 pub mod fleet;
 pub mod keyring;
+pub mod leftovers;
+pub mod relay;
 pub mod shared;
 pub mod shop;
 pub mod watchdog;

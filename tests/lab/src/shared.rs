@@ -5,6 +5,7 @@
 
 use tokio::sync::OnceCell;
 
+use crate::cluster::Cluster;
 use crate::{Consul, Datacenters, LabError};
 
 /// An open server of the current release.
@@ -23,4 +24,10 @@ pub async fn secured() -> Result<&'static Consul, LabError> {
 pub async fn datacenters() -> Result<&'static Datacenters, LabError> {
     static DATACENTERS: OnceCell<Datacenters> = OnceCell::const_new();
     DATACENTERS.get_or_try_init(Datacenters::open).await
+}
+
+/// A Kubernetes cluster of five nodes. A test keeps to namespaces of its own.
+pub async fn cluster() -> Result<&'static Cluster, LabError> {
+    static CLUSTER: OnceCell<Cluster> = OnceCell::const_new();
+    CLUSTER.get_or_try_init(Cluster::start).await
 }

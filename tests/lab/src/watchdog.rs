@@ -3,7 +3,8 @@
 //! The owner does not start a server itself: it starts a shell that does, and holds the write end of the shell's
 //! standard input. When the owner is gone, for whatever reason, the system closes that pipe; the shell reads the end of
 //! file, kills the server and removes its folder. The shell is in a process group of its own, so a Ctrl-C at the
-//! terminal reaches the owner only, and the server dies by the same one road.
+//! terminal reaches the owner only, and the server dies by the same one road. Where the shell is killed too, the next
+//! run clears up (see [`crate::leftovers`]).
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,7 +15,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Mutex, Once, PoisonError};
 use std::time::Duration;
 
-use crate::{LabError, until};
+use crate::{LabError, leftovers, until};
 
 /// `$1` is the folder, the rest is the server's command line. `keep` in the folder means: a test failed, leave the log.
 const SCRIPT: &str = r#"
@@ -24,7 +25,7 @@ shift
 pid=
 while read -r word; do
   case $word in
-    start) "$@" </dev/null >>"$folder/log" 2>&1 & pid=$!; echo "$pid" ;;
+    start) "$@" </dev/null >>"$folder/log" 2>&1 & pid=$!; echo "$pid" >"$folder/pid"; echo "$pid" ;;
     TERM) kill -s TERM "$pid" ;;
     KILL) kill -s KILL "$pid"; wait "$pid"; pid= ;;
   esac
@@ -63,6 +64,8 @@ impl Watchdog {
     /// Prepares to run `command` over `folder`, which belongs to the watchdog from now on. Nothing is started yet.
     pub fn new(name: &str, folder: PathBuf, command: &[String]) -> Result<Self, LabError> {
         print_logs_of_failing_tests();
+        leftovers::clear_once();
+        leftovers::claim(&folder)?;
         let mut shell = Command::new("/bin/sh")
             .args(["-c", SCRIPT, "lab-watchdog"])
             .arg(&folder)
@@ -112,6 +115,11 @@ impl Watchdog {
             if process_exists(pid) { Err("it still runs") } else { Ok(()) }
         })
         .await
+    }
+
+    /// What it was called.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// The server's process id while it is meant to run.

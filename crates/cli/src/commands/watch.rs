@@ -72,6 +72,7 @@ enum Kind {
     Session,
     ClusterService,
     Disagreement,
+    Route,
 }
 
 impl Kind {
@@ -86,6 +87,7 @@ impl Kind {
             Subject::Session(_) => Self::Session,
             Subject::ClusterService(_) => Self::ClusterService,
             Subject::Disagreement(_) => Self::Disagreement,
+            Subject::Route(_) => Self::Route,
         }
     }
 }
@@ -225,7 +227,7 @@ fn id_of(subject: &Subject) -> &str {
         Subject::Breaker(id) => id.as_str(),
         Subject::Config(id) => id.as_str(),
         Subject::Disagreement(id) => id.as_str(),
-        Subject::MeshRule(id) | Subject::Session(id) | Subject::ClusterService(id) => id,
+        Subject::MeshRule(id) | Subject::Session(id) | Subject::ClusterService(id) | Subject::Route(id) => id,
     }
 }
 
@@ -262,6 +264,9 @@ fn details(subject: &Subject, snapshot: &Snapshot) -> Option<Value> {
         Subject::Disagreement(id) => snapshot.disagreements.get(id).map(|one| {
             let claims = one.claims.iter().map(|claim| json!({ "source": claim.source, "says": claim.says }));
             json!({ "what": one.kind, "about": one.subject, "claims": claims.collect::<Vec<_>>() })
+        }),
+        Subject::Route(id) => snapshot.routes.get(id).map(|route| {
+            json!({ "host": route.fact.host, "path": route.fact.path, "target": route.fact.target.to_string() })
         }),
         Subject::ClusterService(id) => snapshot.cluster_services.get(id).map(|service| {
             let ready = service.backends.iter().filter(|backend| backend.ready).count();

@@ -170,6 +170,8 @@ fn placeholder(id: &ServiceId, source: &SourceId, before: &Snapshot, now: Timest
         facets: Vec::new(),
         instances: Vec::new(),
         workloads: Vec::new(),
+        autoscalers: Vec::new(),
+        events: Vec::new(),
         tags: Vec::new(),
         signals: Signals::default(),
         evidence: Vec::new(),

@@ -7,11 +7,14 @@ use jiff::Timestamp;
 
 use super::{evidence, is_stale, since};
 use crate::fact::{
-    CheckFact, CheckSubject, Fact, InstanceFact, InstanceRole, Observation, RolloutState, ServiceName, Signals,
-    WorkloadFact, WorkloadKind,
+    AutoscalerFact, CheckFact, CheckSubject, EventFact, EventSubject, Fact, InstanceFact, InstanceRole, Observation,
+    RolloutState, ServiceName, Signals, WorkloadFact, WorkloadKind,
 };
 use crate::id::{CheckId, EdgeId, InstanceId, ServiceId, SourceId};
-use crate::snapshot::{Check, Edge, Facet, Health, Instance, Service, ServiceRole, Since, Snapshot, Workload};
+use crate::snapshot::{
+    Autoscaler, Check, EVENTS_KEPT, Edge, Event, Facet, Health, Instance, Service, ServiceRole, Since, Snapshot,
+    Workload,
+};
 use crate::store::{SourceFacts, Store};
 
 /// The id of a service that a registry names.
@@ -75,6 +78,8 @@ struct Draft<'a> {
     evidence: Vec<&'a Arc<Observation>>,
     instances: Vec<(&'a InstanceFact, &'a Arc<Observation>)>,
     workloads: Vec<(&'a WorkloadFact, &'a Arc<Observation>)>,
+    autoscalers: Vec<(&'a AutoscalerFact, &'a Arc<Observation>)>,
+    events: Vec<(&'a EventFact, &'a Arc<Observation>)>,
 }
 
 type ChecksBySubject<'a> = BTreeMap<&'a CheckSubject, Vec<(&'a CheckFact, &'a Arc<Observation>)>>;
@@ -85,6 +90,7 @@ impl<'a> Registry<'a> {
         let mut sidecars: BTreeMap<(&str, &str), Vec<&InstanceFact>> = BTreeMap::new();
         let mut checks = ChecksBySubject::new();
         let mut fronted: Vec<&InstanceFact> = Vec::new();
+        let (mut scalers, mut events): (Vec<(&AutoscalerFact, _)>, Vec<(&EventFact, _)>) = (Vec::new(), Vec::new());
         for observation in self.facts.observations() {
             match &observation.fact {
                 Fact::Service(fact) => {
@@ -104,6 +110,8 @@ impl<'a> Registry<'a> {
                     }
                 },
                 Fact::Workload(fact) => drafts.entry(&fact.service).or_default().workloads.push((fact, observation)),
+                Fact::Autoscaler(fact) => scalers.push((fact, observation)),
+                Fact::Event(fact) => events.push((fact, observation)),
                 Fact::Check(fact) => checks.entry(&fact.subject).or_default().push((fact, observation)),
                 _ => {}
             }
@@ -117,6 +125,12 @@ impl<'a> Registry<'a> {
                 drafts.remove(&sidecar.service);
             }
         }
+        for scaler in scalers {
+            if let Some(draft) = drafts.get_mut(&scaler.0.service) {
+                draft.autoscalers.push(scaler);
+            }
+        }
+        hand_out(events, &mut drafts);
         for (name, draft) in drafts {
             let service = self.service(name, draft, &sidecars, &checks);
             services.insert(service.id.clone(), service);
@@ -141,6 +155,14 @@ impl<'a> Registry<'a> {
             .collect();
         instances.sort_by(|a, b| a.id.cmp(&b.id));
         let workloads = self.workloads(draft.workloads);
+        let autoscaler = |(fact, seen): (&AutoscalerFact, &Arc<Observation>)| Autoscaler {
+            fact: fact.clone(),
+            evidence: evidence(self.source, seen),
+        };
+        let event = |(fact, seen): (&EventFact, &Arc<Observation>)| Event {
+            fact: fact.clone(),
+            evidence: evidence(self.source, seen),
+        };
         let health = rollup(&instances, &workloads);
         let mut tags = draft.tags;
         if tags.is_empty() {
@@ -159,6 +181,8 @@ impl<'a> Registry<'a> {
             facets: vec![Facet { source: self.source.clone(), name: name.clone(), joined_by: None }],
             instances,
             workloads,
+            autoscalers: draft.autoscalers.into_iter().map(autoscaler).collect(),
+            events: draft.events.into_iter().map(event).collect(),
             tags,
             signals: Signals::default(),
             // The catalog's own entry and at most a few instances: the rest stands with the instances.
@@ -244,6 +268,32 @@ impl<'a> Registry<'a> {
             evidence: evidence(self.source, observation),
             id,
         }
+    }
+}
+
+/// Gives each service the latest events of its own and of its instances. What is about nothing that is known is nobody's.
+fn hand_out<'a>(events: Vec<(&'a EventFact, &'a Arc<Observation>)>, drafts: &mut BTreeMap<&'a ServiceName, Draft<'a>>) {
+    if events.is_empty() {
+        return;
+    }
+    let pairs =
+        drafts.iter().flat_map(|(name, draft)| draft.instances.iter().map(|(fact, _)| (fact.id.clone(), *name)));
+    let owners: BTreeMap<Arc<str>, &'a ServiceName> = pairs.collect();
+    for event in events {
+        let service = match &event.0.about {
+            EventSubject::Instance(id) => owners.get(id).copied(),
+            EventSubject::Service(name) => Some(name),
+            EventSubject::Node(_) | EventSubject::Other(_) => None,
+        };
+        if let Some(draft) = service.and_then(|name| drafts.get_mut(name)) {
+            draft.events.push(event);
+        }
+    }
+    for draft in drafts.values_mut() {
+        draft.events.sort_by(|(a, seen_a), (b, seen_b)| {
+            b.last.cmp(&a.last).then_with(|| seen_a.object.key.cmp(&seen_b.object.key))
+        });
+        draft.events.truncate(EVENTS_KEPT);
     }
 }
 

@@ -22,7 +22,7 @@ use super::map::{self, Context, Saying, Words};
 use super::owners::Owners;
 use super::part::Part;
 use super::standing::Standing;
-use super::wire::{Event, EventKind, List, Meta, Named, Status, Version};
+use super::wire::{EventKind, Line, List, Meta, Named, Status, Version};
 use super::{Pace, SYSTEM, chance, wire};
 use crate::connection::Outbox;
 use crate::error::{ErrorKind, SourceError};
@@ -100,7 +100,11 @@ objects!(
     Service,
     EndpointSlice,
     ConfigMap,
-    Secret
+    Secret,
+    Ingress,
+    HttpRoute,
+    Autoscaler,
+    Event
 );
 
 impl<'a> Cluster<'a> {
@@ -145,6 +149,10 @@ impl<'a> Cluster<'a> {
             self.follow(Part::EndpointSlices, map::endpoint_slice),
             self.follow(Part::ConfigMaps, map::config_map),
             self.follow(Part::Secrets, map::secret),
+            self.follow(Part::Ingresses, map::ingress),
+            self.follow(Part::HttpRoutes, map::http_route),
+            self.follow(Part::Autoscalers, map::autoscaler),
+            self.follow(Part::Events, map::event),
         );
     }
 
@@ -335,7 +343,7 @@ impl<'a> Cluster<'a> {
         let mut more = String::new();
         let mut begun = false;
         loop {
-            let mut target = format!("{path}?limit={}", part.page());
+            let mut target = format!("{path}?limit={}{}", part.page(), part.selector());
             if !more.is_empty() {
                 target.push_str(&format!("&continue={}", segment(&more)));
             }
@@ -386,10 +394,11 @@ impl<'a> Cluster<'a> {
         let part = reading.part;
         let spread = self.pace.watch.mul_f64(1.0 + 0.2 * chance());
         let target = format!(
-            "{}?watch=1&allowWatchBookmarks=true&resourceVersion={}&timeoutSeconds={}",
+            "{}?watch=1&allowWatchBookmarks=true&resourceVersion={}&timeoutSeconds={}{}",
             part.path(mark.namespace.as_deref()),
             segment(&mark.version),
             spread.as_secs().max(1),
+            part.selector(),
         );
         let accept = if part.metadata_only() { METADATA } else { JSON };
         let mut epochs = self.api.door.epochs();
@@ -436,7 +445,7 @@ impl<'a> Cluster<'a> {
         let seen = Seen { at: Timestamp::now(), origin: reading.origin.clone() };
         lines
             .feed(bytes, |line| {
-                let event: Event<'_> =
+                let event: Line<'_> =
                     serde_json::from_slice(line).map_err(|error| not_understood(&answer.tried, &form(&error)))?;
                 let object = event.object.get();
                 if event.kind == EventKind::Error {

@@ -110,6 +110,9 @@ fn print(fact: &Fact, version: Option<u64>) -> u64 {
         Fact::Workload(fact) => fact.hash(&mut hasher),
         Fact::ClusterService(fact) => fact.hash(&mut hasher),
         Fact::Backends(fact) => fact.hash(&mut hasher),
+        Fact::Route(fact) => fact.hash(&mut hasher),
+        Fact::Event(fact) => fact.hash(&mut hasher),
+        Fact::Autoscaler(fact) => fact.hash(&mut hasher),
         Fact::Config(fact) => (fact, version).hash(&mut hasher),
         Fact::Calls(_) | Fact::Breaker(_) | Fact::MeshRule(_) | Fact::Session(_) => version.hash(&mut hasher),
     }

@@ -136,6 +136,13 @@ impl Owners {
         }
     }
 
+    /// The service that a ReplicaSet or a Job belongs to; `None` when it is not known.
+    pub(super) fn top_of_owner(&self, uid: &str, namespace: &str) -> Option<ServiceName> {
+        let known = self.lock();
+        let owner = known.by_uid.get(uid)?;
+        Some(service_name(namespace, owner.parent.as_ref().map_or(&owner.name, |(_, name)| name)))
+    }
+
     fn through(&self, pod: &Meta, owner: &OwnerReference, part: Part) -> Top {
         let known = self.lock();
         if let Some(between) = known.by_uid.get(owner.uid.as_str()) {

@@ -20,11 +20,15 @@ pub(super) enum Part {
     EndpointSlices,
     ConfigMaps,
     Secrets,
+    Ingresses,
+    HttpRoutes,
+    Autoscalers,
+    Events,
 }
 
 impl Part {
     /// Everything that is read.
-    pub(super) const ALL: [Self; 12] = [
+    pub(super) const ALL: [Self; 16] = [
         Self::Nodes,
         Self::ReplicaSets,
         Self::Jobs,
@@ -37,6 +41,10 @@ impl Part {
         Self::EndpointSlices,
         Self::ConfigMaps,
         Self::Secrets,
+        Self::Ingresses,
+        Self::HttpRoutes,
+        Self::Autoscalers,
+        Self::Events,
     ];
 
     /// Without these there is no picture of services.
@@ -68,6 +76,10 @@ impl Part {
             Self::EndpointSlices => "endpointslices",
             Self::ConfigMaps => "configmaps",
             Self::Secrets => "secrets",
+            Self::Ingresses => "ingresses",
+            Self::HttpRoutes => "httproutes",
+            Self::Autoscalers => "horizontalpodautoscalers",
+            Self::Events => "events",
         }
     }
 
@@ -83,10 +95,13 @@ impl Part {
     /// The API group; empty for the core.
     pub(super) fn group(self) -> &'static str {
         match self {
-            Self::Nodes | Self::Pods | Self::Services | Self::ConfigMaps | Self::Secrets => "",
+            Self::Nodes | Self::Pods | Self::Services | Self::ConfigMaps | Self::Secrets | Self::Events => "",
             Self::ReplicaSets | Self::Deployments | Self::StatefulSets | Self::DaemonSets => "apps",
             Self::Jobs | Self::CronJobs => "batch",
             Self::EndpointSlices => "discovery.k8s.io",
+            Self::Ingresses => "networking.k8s.io",
+            Self::HttpRoutes => "gateway.networking.k8s.io",
+            Self::Autoscalers => "autoscaling",
         }
     }
 
@@ -94,6 +109,7 @@ impl Part {
     pub(super) fn path(self, namespace: Option<&str>) -> String {
         let root = match self.group() {
             "" => "/api/v1".to_owned(),
+            group if self == Self::Autoscalers => format!("/apis/{group}/v2"),
             group => format!("/apis/{group}/v1"),
         };
         match namespace.filter(|_| self.is_namespaced()) {
@@ -110,6 +126,11 @@ impl Part {
     /// Of these only name, owner and the like are needed: the server leaves out the rest.
     pub(super) fn metadata_only(self) -> bool {
         matches!(self, Self::ReplicaSets)
+    }
+
+    /// What is asked for beside the path. Of events only those that are worth a look.
+    pub(super) fn selector(self) -> &'static str {
+        if self == Self::Events { "&fieldSelector=type%3DWarning" } else { "" }
     }
 
     /// How many objects come in one answer.

@@ -1,7 +1,8 @@
 //! The observations behind one fact.
 
 use binnacle_model::fact::{
-    BreakerFact, CallsBasis, CallsFact, CheckStatus, CheckSubject, ClusterServiceFact, Fact, How, Party, WorkloadFact,
+    BreakerFact, CallsBasis, CallsFact, CheckStatus, CheckSubject, ClusterServiceFact, Fact, How, Party, RouteFact,
+    WorkloadFact,
 };
 use binnacle_model::id::ConfigId;
 use binnacle_model::snapshot::{Breaker, Edge, EdgeState, Evidence, Service, Snapshot, Source};
@@ -257,6 +258,14 @@ pub fn says(fact: &Fact) -> String {
         Fact::Session(session) => format!("session {} {} on {}", session.id, session.name, session.node),
         Fact::Workload(workload) => workload_words(workload),
         Fact::ClusterService(service) => cluster_service_words(service),
+        Fact::Route(route) => route_words(route),
+        Fact::Event(event) => {
+            format!("{} ({} times, says {}): {}", event.reason, event.count, event.reporter, event.message)
+        }
+        Fact::Autoscaler(scaler) => format!(
+            "autoscaler {} keeps {} between {} and {}, has {} and wants {}\n{}",
+            scaler.name, scaler.service, scaler.min, scaler.max, scaler.current, scaler.desired, scaler.complaint
+        ),
         Fact::Backends(backends) => {
             let ready = backends.backends.iter().filter(|backend| backend.ready).count();
             format!("{} has {} backends here, {ready} of them ready", backends.service, backends.backends.len())
@@ -278,6 +287,12 @@ fn workload_words(workload: &WorkloadFact) -> String {
         words = format!("{words}: {}", counts.join(", "));
     }
     if workload.message.is_empty() { words } else { format!("{words}\n{}", workload.message) }
+}
+
+fn route_words(route: &RouteFact) -> String {
+    let host = route.host.as_deref().unwrap_or("*");
+    let scheme = if route.tls { "https" } else { "http" };
+    format!("{} {}: {scheme}://{host}{} leads to {}", route.kind, route.name, route.path, route.target)
 }
 
 fn cluster_service_words(service: &ClusterServiceFact) -> String {

@@ -91,8 +91,8 @@ pub(crate) fn breaker_title(snapshot: &Snapshot, breaker: &binnacle_model::snaps
 
 fn tone(word: &str) -> Tone {
     match word {
-        "critical" | "open" | "failing" => Tone::Critical,
-        "warning" | "half_open" | "stale" => Tone::Warning,
+        "critical" | "open" | "failing" | "stalled" | "failed" => Tone::Critical,
+        "warning" | "half_open" | "stale" | "degraded" => Tone::Warning,
         _ => Tone::Normal,
     }
 }

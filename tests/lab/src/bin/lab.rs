@@ -7,6 +7,13 @@ use tokio::signal::unix::{SignalKind, signal};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [inside, socket] = arguments.as_slice()
+        && inside == "inside"
+    {
+        // Not for a person: what passes connections into a cluster's network namespace.
+        match lab::relay::take_orders(socket.as_ref()).await? {}
+    }
     let mut terminated = signal(SignalKind::terminate())?;
     // The servers live in this future: however it ends, they end with it.
     let lab = async {

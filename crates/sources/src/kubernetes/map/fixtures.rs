@@ -41,6 +41,10 @@ fn of(what: &str, body: &str, context: &Context<'_>) -> Vec<Said> {
         "services" => said::<wire::Service>(body, context, service),
         "endpointslices" => said::<wire::EndpointSlice>(body, context, endpoint_slice),
         "configmaps" => said::<wire::ConfigMap>(body, context, config_map),
+        "ingresses" => said::<wire::Ingress>(body, context, ingress),
+        "httproutes" => said::<wire::HttpRoute>(body, context, http_route),
+        "horizontalpodautoscalers" => said::<wire::Autoscaler>(body, context, autoscaler),
+        "events" => said::<wire::Event>(body, context, event),
         "secrets" => said::<wire::Secret>(body, context, secret),
         other => panic!("no mapping for {other}.json"),
     }

@@ -1,11 +1,13 @@
 //! From the API server's objects to facts. Pure: the same object at the same time gives the same facts.
 
 mod config;
+mod event;
 #[cfg(test)]
 mod fixtures;
 mod network;
 mod node;
 mod pod;
+mod route;
 mod workload;
 
 use std::collections::{BTreeMap, HashSet};
@@ -14,9 +16,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::Timestamp;
 
 pub(super) use config::{config_map, secret};
+pub(super) use event::{autoscaler, event};
 pub(super) use network::{endpoint_slice, service};
 pub(super) use node::node;
 pub(super) use pod::pod;
+pub(super) use route::{http_route, ingress};
 pub(super) use workload::{cron_job, daemon_set, deployment, job, replica_set, stateful_set};
 
 use super::ledger::Said;

@@ -2,8 +2,10 @@
 //! (<https://kubernetes.io/docs/reference/kubernetes-api/>).
 
 mod config;
+mod event;
 mod network;
 mod pod;
+mod route;
 mod workload;
 
 use std::collections::BTreeMap;
@@ -13,8 +15,10 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 pub(super) use config::{ConfigMap, Secret};
+pub(super) use event::{Autoscaler, Event};
 pub(super) use network::{EndpointSlice, IntOrString, Service};
 pub(super) use pod::{Container, ContainerState, ContainerStatus, Pod, Probe, Terminated};
+pub(super) use route::{HttpPathMatch, HttpRoute, Ingress, IngressBackend};
 pub(super) use workload::{CronJob, DaemonSet, Deployment, Job, Node, ReplicaSet, StatefulSet};
 
 /// `null` where a list or an object should be is an empty one: Go's servers answer so.
@@ -58,7 +62,7 @@ pub(super) struct ListMeta {
 
 /// One line of a watch.
 #[derive(Debug, Deserialize)]
-pub(super) struct Event<'a> {
+pub(super) struct Line<'a> {
     #[serde(rename = "type")]
     pub(super) kind: EventKind,
     #[serde(borrow)]

@@ -91,6 +91,7 @@ pub(in super::super) struct ObjectReference {
     pub(in super::super) kind: String,
     pub(in super::super) namespace: String,
     pub(in super::super) name: String,
+    pub(in super::super) uid: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
