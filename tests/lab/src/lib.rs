@@ -28,8 +28,11 @@ mod error;
 pub mod executable;
 pub mod faulty_wire;
 pub mod fleet;
+pub mod metrics_server;
+pub mod prometheus;
 pub mod shared;
 pub mod shop;
+pub mod victoria_metrics;
 pub mod watchdog;
 pub mod window;
 
@@ -41,6 +44,9 @@ pub use error::LabError;
 pub use executable::Release;
 pub use faulty_wire::{Fault, FaultyWire};
 pub use fleet::Fleet;
+pub use metrics_server::job;
+pub use prometheus::Prometheus;
+pub use victoria_metrics::VictoriaMetrics;
 
 /// Installs the TLS provider for this process, as the product's binaries do first thing in `main`.
 ///
