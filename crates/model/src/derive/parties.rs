@@ -15,6 +15,8 @@ use crate::snapshot::{Facet, Health, JoinReason, Service, ServiceRole, Since, Sn
 pub(super) struct Directory {
     by_address: BTreeMap<(Arc<str>, u16), Option<ServiceId>>,
     by_name: BTreeMap<Arc<str>, Vec<ServiceId>>,
+    /// By namespace and pod, where an instance is one.
+    pods: BTreeMap<(Arc<str>, Arc<str>), Option<ServiceId>>,
 }
 
 /// A party that was found, and why it is believed to be this service.
@@ -28,20 +30,19 @@ impl Directory {
     pub(super) fn of(services: &BTreeMap<ServiceId, Service>) -> Self {
         let mut by_address: BTreeMap<(Arc<str>, u16), Option<ServiceId>> = BTreeMap::new();
         let mut by_name: BTreeMap<Arc<str>, Vec<ServiceId>> = BTreeMap::new();
+        let mut pods: BTreeMap<(Arc<str>, Arc<str>), Option<ServiceId>> = BTreeMap::new();
         for service in services.values() {
             by_name.entry(service.name.clone()).or_default().push(service.id.clone());
             for instance in service.instances.iter().filter(|instance| instance.port != 0) {
-                by_address
-                    .entry((instance.address.clone(), instance.port))
-                    .and_modify(|owner| {
-                        if owner.as_ref() != Some(&service.id) {
-                            *owner = None;
-                        }
-                    })
-                    .or_insert_with(|| Some(service.id.clone()));
+                claim(&mut by_address, (instance.address.clone(), instance.port), &service.id);
+            }
+            for (namespace, instance) in
+                service.namespace.iter().flat_map(|space| service.instances.iter().map(move |one| (space, one)))
+            {
+                claim(&mut pods, (namespace.clone(), instance.native_id.clone()), &service.id);
             }
         }
-        Self { by_address, by_name }
+        Self { by_address, by_name, pods }
     }
 
     /// Finds the service that a party is; `near` prefers a service of the same place when a bare name fits several.
@@ -53,6 +54,14 @@ impl Directory {
                 match id {
                     Some(id) => Some(Found { id, reason: Some(JoinReason::Instances) }),
                     None => Some(Found { id: external_id(&format!("{host}:{port}")), reason: None }),
+                }
+            }
+            Party::Pod { namespace, pod, address } => {
+                let at_address = address.as_ref().and_then(|address| self.by_address.get(address)).cloned().flatten();
+                let of_pod = || self.pods.get(&(namespace.clone(), pod.clone())).cloned().flatten();
+                match at_address.or_else(of_pod) {
+                    Some(id) => Some(Found { id, reason: Some(JoinReason::Instances) }),
+                    None => Some(Found { id: external_id(&format!("{namespace}/{pod}")), reason: None }),
                 }
             }
             Party::Named(name) => Some(self.named(name, near)),
@@ -78,6 +87,14 @@ impl Directory {
             Some(id) => Found { id: id.clone(), reason: Some(JoinReason::Name) },
             None => Found { id: external_id(name), reason: None },
         }
+    }
+}
+
+/// Notes who has a key; one that two services claim identifies neither.
+fn claim<K: Ord>(owners: &mut BTreeMap<K, Option<ServiceId>>, key: K, service: &ServiceId) {
+    let owner = owners.entry(key).or_insert_with(|| Some(service.clone()));
+    if owner.as_ref() != Some(service) {
+        *owner = None;
     }
 }
 

@@ -1,6 +1,9 @@
 //! The observations behind one fact.
 
-use binnacle_model::fact::{BreakerFact, CallsBasis, CallsFact, CheckStatus, CheckSubject, Fact, How, Party};
+use binnacle_model::fact::{
+    AlertFact, AlertState, BreakerFact, CallsBasis, CallsFact, CheckStatus, CheckSubject, Fact, How, Party, TargetFact,
+    TargetHealth,
+};
 use binnacle_model::id::ConfigId;
 use binnacle_model::snapshot::{Breaker, Edge, EdgeState, Evidence, Service, Snapshot, Source};
 
@@ -253,6 +256,8 @@ pub fn says(fact: &Fact) -> String {
         Fact::Breaker(breaker) => breaker_words(breaker),
         Fact::MeshRule(rule) => format!("{} {}: {}", rule.rule, rule.name, rule.summary),
         Fact::Session(session) => format!("session {} {} on {}", session.id, session.name, session.node),
+        Fact::Target(target) => target_words(target),
+        Fact::Alert(alert) => alert_words(alert),
     }
 }
 
@@ -264,6 +269,7 @@ fn party(party: &Party) -> String {
     match party {
         Party::Service { service, .. } => service.to_string(),
         Party::Address { host, port } => format!("{host}:{port}"),
+        Party::Pod { namespace, pod, .. } => format!("{namespace}/{pod}"),
         Party::Named(name) | Party::Channel(name) => name.to_string(),
         Party::Any => "any service".to_owned(),
     }
@@ -290,4 +296,22 @@ fn breaker_words(breaker: &BreakerFact) -> String {
     let word = binnacle_model::world::breaker_word(breaker.state).replace('_', "-");
     let raw: Vec<String> = breaker.raw.iter().map(|(name, value)| format!("{name} = {value}")).collect();
     format!("{} of {} is {word}\n{}", breaker.name, party(&breaker.caller), raw.join("\n"))
+}
+
+fn target_words(target: &TargetFact) -> String {
+    let health = match target.health {
+        TargetHealth::Up => "up",
+        TargetHealth::Unknown => "not scraped yet",
+        TargetHealth::Down => "down",
+    };
+    format!("target {} of {} is {health}\n{}", target.url, target.job, target.last_error)
+}
+
+fn alert_words(alert: &AlertFact) -> String {
+    let state = match alert.state {
+        AlertState::Pending => "pending",
+        AlertState::Firing => "firing",
+    };
+    let about = alert.about.as_ref().map_or_else(String::new, |about| format!(" about {}", party(about)));
+    format!("alert {}{about} is {state}\n{}", alert.name, alert.summary)
 }
