@@ -98,7 +98,7 @@ async fn look(session: &Session, demo: Option<&Demo>) -> Vec<Found> {
         let spec = ConnectionSpec { kind: SourceKind::Consul, place: demo.registry().to_string() };
         found.push(Found {
             title: "demo fleet".to_owned(),
-            place: format!("{} from --demo", spec.place),
+            place: format!("{} from --demo", spec.shown_place()),
             answer: ask(&spec, &Environment::default()).await,
             spec: Some(spec),
         });
@@ -106,7 +106,7 @@ async fn look(session: &Session, demo: Option<&Demo>) -> Vec<Found> {
     for spec in &session.global.sources {
         found.push(Found {
             title: spec.kind.word().to_owned(),
-            place: format!("{} from --source", spec.place),
+            place: format!("{} from --source", spec.shown_place()),
             answer: ask(spec, &session.environment).await,
             spec: Some(spec.clone()),
         });
