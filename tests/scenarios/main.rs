@@ -20,4 +20,8 @@ mod contract;
 mod edits;
 mod increments;
 mod laboratory;
+mod prometheus_access;
+mod prometheus_bad_days;
+mod prometheus_live;
+mod prometheus_picture;
 mod registrations;

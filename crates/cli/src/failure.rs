@@ -238,7 +238,10 @@ pub(crate) fn exit_of(kind: ErrorKind) -> Exit {
         | ErrorKind::CutOff
         | ErrorKind::NotUnderstood
         | ErrorKind::TooLarge
-        | ErrorKind::OutcomeUnknown => Exit::Unreachable,
+        | ErrorKind::OutcomeUnknown
+        | ErrorKind::Incomplete
+        | ErrorKind::Outdated
+        | ErrorKind::ClockSkew => Exit::Unreachable,
         ErrorKind::Unauthenticated | ErrorKind::AclDenied | ErrorKind::Invalid | ErrorKind::Unsupported => {
             Exit::Refused
         }

@@ -5,12 +5,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use binnacle_model::id::SourceKind;
-use binnacle_sources::{ConnectionSpec, Environment, Probe, SourceError};
+use binnacle_sources::prometheus::URL_VARIABLE;
+use binnacle_sources::{ConnectionSpec, Environment, ErrorKind, Probe, SourceError};
 
 /// How long a system may take to say that it is there.
 const PATIENCE: Duration = Duration::from_millis(1500);
 /// Where a Consul agent listens unless told otherwise.
 const USUAL_CONSUL: &str = "http://127.0.0.1:8500";
+/// Where a Prometheus listens unless told otherwise.
+const USUAL_PROMETHEUS: &str = "http://127.0.0.1:9090";
 
 /// One thing that was looked for.
 #[derive(Clone, Debug)]
@@ -36,9 +39,12 @@ pub enum Answer {
     NotAsked(String),
 }
 
-/// Looks around: the Consul of the environment or at the usual address, and the contexts of kubeconfig files.
+/// Looks around: the Consul and the Prometheus of the environment or at their usual addresses, and the contexts of kubeconfig
+/// files. A Prometheus that nobody named and that is not there is no news.
 pub async fn found(environment: &Environment) -> Vec<Found> {
-    let mut found = vec![consul(environment).await];
+    let (consul, prometheus) = tokio::join!(consul(environment), prometheus(environment));
+    let mut found = vec![consul];
+    found.extend(prometheus);
     found.extend(kube_contexts(environment));
     found
 }
@@ -54,21 +60,44 @@ pub fn usual_consul(environment: &Environment) -> (ConnectionSpec, &'static str)
 
 async fn consul(environment: &Environment) -> Found {
     let (spec, from) = usual_consul(environment);
-    let answer = match binnacle_sources::open(&spec, environment) {
-        Err(error) => Answer::Fails(error),
-        Ok(connection) => match tokio::time::timeout(PATIENCE, connection.probe()).await {
-            Ok(Ok(probe)) => Answer::Answers(probe),
-            Ok(Err(error)) => Answer::Fails(error),
-            Err(_) => Answer::Fails(SourceError {
-                system: "consul",
-                kind: binnacle_sources::ErrorKind::TimedOut,
-                tried: format!("asking {} who it is", spec.place),
-                came_back: format!("no answer within {} ms", PATIENCE.as_millis()),
-                hint: "See that the agent runs and that nothing between drops the packets.".to_owned(),
-            }),
+    let answer = ask(&spec, environment).await;
+    Found { title: "Consul".to_owned(), place: format!("{} from {from}", spec.shown_place()), spec: Some(spec), answer }
+}
+
+/// The Prometheus that `PROMETHEUS_URL` names, or the one at the usual address. That one was not chosen by anybody, so it gets
+/// nothing secret of the environment.
+async fn prometheus(environment: &Environment) -> Option<Found> {
+    let named = environment.get(URL_VARIABLE);
+    let place = named.unwrap_or(USUAL_PROMETHEUS).to_owned();
+    let spec = ConnectionSpec { kind: SourceKind::Prometheus, place };
+    let answer = match named {
+        Some(_) => ask(&spec, environment).await,
+        None => match ask(&spec, &Environment::default()).await {
+            Answer::Fails(error) if error.kind == ErrorKind::Unreachable => return None,
+            answer => answer,
         },
     };
-    Found { title: "Consul".to_owned(), place: format!("{} from {from}", spec.place), spec: Some(spec), answer }
+    let from = if named.is_some() { URL_VARIABLE } else { "the usual address" };
+    let place = format!("{} from {from}", spec.shown_place());
+    Some(Found { title: "Prometheus".to_owned(), place, spec: Some(spec), answer })
+}
+
+async fn ask(spec: &ConnectionSpec, environment: &Environment) -> Answer {
+    let connection = match binnacle_sources::open(spec, environment) {
+        Err(error) => return Answer::Fails(error),
+        Ok(connection) => connection,
+    };
+    match tokio::time::timeout(PATIENCE, connection.probe()).await {
+        Ok(Ok(probe)) => Answer::Answers(probe),
+        Ok(Err(error)) => Answer::Fails(error),
+        Err(_) => Answer::Fails(SourceError {
+            system: spec.kind.word(),
+            kind: ErrorKind::TimedOut,
+            tried: format!("asking {} who it is", spec.shown_place()),
+            came_back: format!("no answer within {} ms", PATIENCE.as_millis()),
+            hint: "See that it runs and that nothing between drops the packets.".to_owned(),
+        }),
+    }
 }
 
 /// The contexts named in kubeconfig files, listed for what they are: this version does not read Kubernetes.

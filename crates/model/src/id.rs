@@ -111,6 +111,8 @@ pub enum SourceKind {
     Scrape,
     /// A Hystrix or Turbine event stream.
     Hystrix,
+    /// A Prometheus, or another server behind its HTTP API.
+    Prometheus,
 }
 
 impl SourceKind {
@@ -120,6 +122,7 @@ impl SourceKind {
             Self::Consul => "consul",
             Self::Scrape => "scrape",
             Self::Hystrix => "hystrix",
+            Self::Prometheus => "prometheus",
         }
     }
 }
@@ -128,7 +131,8 @@ impl SourceId {
     /// The family that the id's prefix names; `None` for a prefix that this version does not know.
     pub fn kind(&self) -> Option<SourceKind> {
         let (prefix, _) = self.as_str().split_once(':')?;
-        [SourceKind::Consul, SourceKind::Scrape, SourceKind::Hystrix].into_iter().find(|kind| kind.word() == prefix)
+        let kinds = [SourceKind::Consul, SourceKind::Scrape, SourceKind::Hystrix, SourceKind::Prometheus];
+        kinds.into_iter().find(|kind| kind.word() == prefix)
     }
 
     /// The part behind the kind: `dc1` of `consul:dc1`.

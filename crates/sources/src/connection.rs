@@ -203,7 +203,8 @@ pub enum SpecError {
 }
 
 /// Every kind of source, in one list: help texts, errors and the first screen are made from it.
-pub const KINDS: [SourceKind; 3] = [SourceKind::Consul, SourceKind::Scrape, SourceKind::Hystrix];
+pub const KINDS: [SourceKind; 4] =
+    [SourceKind::Consul, SourceKind::Scrape, SourceKind::Hystrix, SourceKind::Prometheus];
 
 fn kinds() -> String {
     KINDS.map(SourceKind::word).join(", ")
@@ -230,7 +231,7 @@ mod tests {
     #[test]
     fn a_password_in_a_spec_is_not_printed() {
         for (text, shown) in [
-            ("scrape=http://ann:s3cret@host:9090/x", "scrape=http://host:9090/x"),
+            ("prometheus=http://ann:s3cret@host:9090/x", "prometheus=http://host:9090/x"),
             ("consul=ann:s3c@ret@host:8500", "consul=host:8500"),
             ("consul=http://host:8500/a@b", "consul=http://host:8500/a@b"),
             ("consul=unix:///run/consul.sock", "consul=unix:///run/consul.sock"),

@@ -6,6 +6,7 @@ use binnacle_model::id::SourceKind;
 
 use crate::consul::Consul;
 use crate::hystrix::Hystrix;
+use crate::prometheus::Prometheus;
 use crate::scrape::Scrape;
 use crate::{Connection, ConnectionSpec, Environment, SourceError};
 
@@ -16,5 +17,6 @@ pub fn open(spec: &ConnectionSpec, environment: &Environment) -> Result<Arc<dyn 
         SourceKind::Consul => Arc::new(Consul::new(spec.clone(), environment)?),
         SourceKind::Scrape => Arc::new(Scrape::fixed(spec.clone())?),
         SourceKind::Hystrix => Arc::new(Hystrix::fixed(spec.clone())?),
+        SourceKind::Prometheus => Arc::new(Prometheus::new(spec.clone(), environment)?),
     })
 }

@@ -33,7 +33,7 @@ pub(crate) struct Arguments {
 }
 
 /// Variables that change how systems are reached.
-const VARIABLES: [&str; 14] = [
+const VARIABLES: [&str; 16] = [
     "CONSUL_HTTP_ADDR",
     "CONSUL_HTTP_TOKEN",
     "CONSUL_HTTP_TOKEN_FILE",
@@ -47,6 +47,8 @@ const VARIABLES: [&str; 14] = [
     "CONSUL_TLS_SERVER_NAME",
     "CONSUL_NAMESPACE",
     "CONSUL_PARTITION",
+    "PROMETHEUS_URL",
+    "PROMETHEUS_HTTP_CONFIG_FILE",
     "KUBECONFIG",
 ];
 
