@@ -93,10 +93,12 @@ impl Api {
         Arc::from(format!("GET {}/api/v1/query · {query}", self.shown))
     }
 
-    /// An instant query, at the server's own time.
-    pub(super) async fn query(&self, query: &str) -> Result<Answer<Rows<Series>>, SourceError> {
+    /// An instant query at a moment of the server's clock; `None` for its now.
+    pub(super) async fn query(&self, query: &str, at: Option<f64>) -> Result<Answer<Rows<Series>>, SourceError> {
         let (timeout, limit) = (duration(SERVER_PATIENCE), MOST_SERIES.to_string());
-        let parameters = [("query", query), ("timeout", &timeout), ("limit", &limit)];
+        let time = at.map(|at| format!("{at:.3}"));
+        let mut parameters = vec![("query", query), ("timeout", &timeout), ("limit", &limit)];
+        parameters.extend(time.as_deref().map(|time| ("time", time)));
         let question = Question { path: "query", parameters: &parameters, cap: LARGEST_ANSWER, may_post: true };
         let Answer { data, mut warnings, skew, at, bytes } = self.ask(&question).await?;
         let Found::Vector(mut rows) = data;
@@ -247,7 +249,7 @@ impl Api {
 
 /// Parameters that bound an answer rather than ask something.
 fn is_bound(name: &str) -> bool {
-    matches!(name, "timeout" | "limit" | "exclude_alerts" | "start")
+    matches!(name, "timeout" | "limit" | "time" | "start" | "exclude_alerts")
 }
 
 /// An answer as it came.

@@ -91,9 +91,9 @@ pub(super) struct Known {
 impl Known {
     pub(super) fn new(query: Arc<str>, seen: Timestamp, at: Instant, whole: bool, series: Vec<Series>) -> Self {
         let mut rows = ByProcess::new();
-        for Series { metric, number } in series {
+        for Series { metric, value } in series {
             let Some(process) = Process::of(&metric) else { continue };
-            rows.entry(process).or_default().push((as_written(metric), number));
+            rows.entry(process).or_default().push((as_written(metric), value.is));
         }
         Self { query, seen, at, whole, rows }
     }
@@ -276,7 +276,16 @@ fn about(labels: &Labels) -> Option<Party> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use binnacle_model::fact::{BreakerState, CallsBasis, CallsFact};
+    use serde::de::DeserializeOwned;
+    use serde_json::Value;
+
+    use super::super::promql;
+    use super::super::wire::{Alerts, Envelope, Found, Rules, Targets};
     use super::*;
+    use crate::scrape::dialect::built_in;
 
     fn labels(pairs: &[(&str, &str)]) -> Labels {
         pairs.iter().map(|(name, value)| (Arc::from(*name), Arc::from(*value))).collect()
@@ -344,5 +353,112 @@ mod tests {
         assert_eq!(of(&[("service", "cart"), ("job", "x")]), Some(Party::Named(Arc::from("cart"))));
         assert_eq!(of(&[("job", "cart")]), Some(Party::Named(Arc::from("cart"))));
         assert_eq!(of(&[("alertname", "Watchdog")]), None);
+    }
+
+    /// What `examples/record_prometheus.rs` recorded of one server.
+    struct Recorded {
+        answers: BTreeMap<String, Value>,
+    }
+
+    impl Recorded {
+        fn of(text: &str) -> Self {
+            let file: Value = serde_json::from_str(text).unwrap();
+            Self { answers: serde_json::from_value(file["answers"].clone()).unwrap() }
+        }
+
+        fn answer<T: DeserializeOwned>(&self, asked: &str) -> T {
+            let envelope: Envelope<T> = serde_json::from_value(self.answers[asked].clone()).unwrap();
+            assert!(envelope.warnings.is_empty() && !envelope.is_partial);
+            envelope.data.unwrap()
+        }
+
+        /// The observations of calls and breakers, without the addresses of that day.
+        fn processes(&self) -> BTreeMap<Arc<str>, Vec<Fact>> {
+            let plan = promql::plan(built_in(), |_| true, Duration::from_secs(5));
+            let answered = |query: &promql::Query| {
+                let Found::Vector(rows) = self.answer(&query.text);
+                assert_eq!(rows.bad, 0);
+                let known = Known::new(query.text.clone(), Timestamp::UNIX_EPOCH, Instant::now(), true, rows.good);
+                ((query.metric.clone(), query.kind), known)
+            };
+            let board: Board = plan.iter().map(answered).collect();
+            let facts = |all: Vec<Observation>| all.into_iter().map(|one| one.fact).collect();
+            processes(&board, built_in()).into_iter().map(|(name, all)| (name, facts(all))).collect()
+        }
+    }
+
+    fn prometheus() -> Recorded {
+        Recorded::of(include_str!("fixtures/prometheus.json"))
+    }
+
+    fn victoria_metrics() -> Recorded {
+        Recorded::of(include_str!("fixtures/victoria-metrics.json"))
+    }
+
+    /// Facts without their numbers, which were taken at different moments.
+    fn told(recorded: &Recorded) -> BTreeMap<Arc<str>, Vec<String>> {
+        let words = |fact: Fact| match fact {
+            Fact::Calls(calls) => {
+                let CallsBasis::Observed(signals) = calls.basis else { panic!("not measured") };
+                assert!(signals.rps.is_some());
+                format!(
+                    "{:?} {:?} {:?} {:?} {:?}",
+                    calls.caller, calls.callee, calls.protocol, calls.pattern, calls.payload
+                )
+            }
+            Fact::Breaker(breaker) => {
+                assert_ne!(breaker.state, BreakerState::Unknown);
+                format!("{:?} {:?}", breaker.caller, breaker.callee)
+            }
+            other => panic!("{other:?}"),
+        };
+        let processes = recorded.processes().into_iter();
+        processes.map(|(name, facts)| (name, facts.into_iter().map(words).collect())).collect()
+    }
+
+    #[test]
+    fn two_servers_that_scraped_the_same_processes_tell_the_same() {
+        let (one, other) = (told(&prometheus()), told(&victoria_metrics()));
+        assert!(one.len() > 10 && one.values().map(Vec::len).sum::<usize>() > 20, "{one:#?}");
+        assert_eq!(one, other);
+    }
+
+    #[test]
+    fn the_recorded_caller_has_its_edges_with_all_their_numbers() {
+        let recorded = prometheus();
+        let mut measured = 0;
+        for fact in recorded.processes().into_values().flatten() {
+            if let Fact::Calls(CallsFact { basis: CallsBasis::Observed(signals), .. }) = fact
+                && let (Some(p50), Some(p95), Some(p99)) = (signals.p50_ms, signals.p95_ms, signals.p99_ms)
+            {
+                assert!(p50 <= p95 && p95 <= p99, "{p50} {p95} {p99}");
+                assert!(signals.error_ratio.is_none_or(|ratio| (0.0..=1.0).contains(&ratio)), "{signals:?}");
+                measured += 1;
+            }
+        }
+        assert!(measured > 5, "{measured}");
+    }
+
+    #[test]
+    fn recorded_targets_and_alerts_are_read() {
+        for recorded in [prometheus(), victoria_metrics()] {
+            let listed: Targets = recorded.answer("targets");
+            assert_eq!(listed.active.bad, 0);
+            assert!(listed.active.good.iter().all(|target| target.interval() == Some(Duration::from_millis(500))));
+            let facts = targets(&listed.active.good, Arc::from("q"), Timestamp::UNIX_EPOCH);
+            let health =
+                |one: &Observation| if let Fact::Target(target) = &one.fact { Some(target.health) } else { None };
+            let up = facts.iter().filter(|one| health(one) == Some(TargetHealth::Up)).count();
+            let down: Vec<_> = facts.iter().filter(|one| health(one) == Some(TargetHealth::Down)).collect();
+            assert!(up > 10 && down.len() == 1, "{up} up, {down:?}");
+        }
+        let listed: Alerts = prometheus().answer("alerts");
+        let facts = alerts(&listed.alerts.good, Arc::from("q"), Timestamp::UNIX_EPOCH);
+        let [Observation { fact: Fact::Alert(alert), .. }] = facts.as_slice() else { panic!("{facts:?}") };
+        assert_eq!((&*alert.name, alert.state, &*alert.severity), ("TargetDown", AlertState::Firing, "critical"));
+        assert_eq!(alert.about, Some(at("127.0.0.1", 1)));
+        let rules: Rules = prometheus().answer("rules");
+        assert!(rules.groups.good.iter().flat_map(|group| &group.rules.good).all(|rule| rule.health == "ok"));
+        assert_eq!(victoria_metrics().answer::<Alerts>("alerts").alerts.good.len(), 0);
     }
 }

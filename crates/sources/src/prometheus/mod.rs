@@ -70,6 +70,17 @@ impl Prometheus {
     }
 }
 
+/// Everything that is asked of a server that has all metrics of the built-in dialects, when its processes are scraped this often.
+pub fn questions(scrape_interval: Duration) -> Vec<Arc<str>> {
+    let plan = promql::plan(built_in(), |_| true, round::window(scrape_interval));
+    plan.into_iter().map(|query| query.text).collect()
+}
+
+/// Which of those metrics a server has, as the selector that it is asked with.
+pub fn metrics_of_interest() -> String {
+    promql::any_of(built_in())
+}
+
 #[async_trait]
 impl Connection for Prometheus {
     fn spec(&self) -> &ConnectionSpec {
@@ -85,7 +96,7 @@ impl Connection for Prometheus {
         // Some servers do not say what they are; then it shows by an answer whether they are of this kind.
         let product = match self.api.product().await {
             Err(error) if error.kind == ErrorKind::NotFound => {
-                self.api.query("vector(1)").await?;
+                self.api.query("vector(1)", None).await?;
                 "Prometheus API".to_owned()
             }
             product => product?.0,

@@ -174,8 +174,8 @@ pub(super) fn any_of(dialects: &[Dialect]) -> String {
     format!("{{__name__=~{}}}", quoted(&names.join("|")))
 }
 
-/// How old the newest sample of any scrape is, in seconds; nothing where the server does not scrape.
-pub(super) const AGE: &str = "time() - max(timestamp(up))";
+/// How old the newest sample of any scrape is, in seconds; not a number where the server does not scrape.
+pub(super) const AGE: &str = "(time() - max(timestamp(up))) or vector(NaN)";
 
 /// How often the least scraped process was scraped in the last five minutes, leaving out the least tenth: those are new.
 pub(super) const SCRAPES: &str = "quantile(0.1, count_over_time(up[5m]))";

@@ -71,6 +71,8 @@ pub(super) struct Round<'a> {
     /// The scrape interval, measured where the targets do not tell it.
     interval: Duration,
     interval_told: bool,
+    /// The moment of this beat, by the server's clock: all questions are about the same one, so that their answers fit together.
+    moment: Option<f64>,
     /// Whether it was ever seen to scrape.
     scraped: bool,
 }
@@ -111,6 +113,7 @@ impl<'a> Round<'a> {
             targets: None,
             interval: USUAL_INTERVAL,
             interval_told: false,
+            moment: None,
             scraped: false,
         }
     }
@@ -164,7 +167,7 @@ impl<'a> Round<'a> {
     }
 
     fn window(&self) -> Duration {
-        (self.interval * INTERVALS_IN_WINDOW).clamp(SHORTEST_WINDOW, LONGEST_WINDOW)
+        window(self.interval)
     }
 
     /// Reads everything that is due. An error of the server as a whole is given back; of a part it is told.
@@ -199,11 +202,12 @@ impl<'a> Round<'a> {
 
     /// How old the newest sample is; whether the server can be read at all shows here.
     async fn age(&mut self) -> Result<(), SourceError> {
-        let Answer { data, skew, .. } = self.prometheus.api.query(promql::AGE).await?;
+        let Answer { data, skew, .. } = self.prometheus.api.query(promql::AGE, None).await?;
         if let Some(skew) = skew {
             self.standing.skew(skew);
         }
-        let age = data.good.first().map(|series| series.number).filter(|age| age.is_finite());
+        self.moment = data.good.first().map(|series| series.value.at);
+        let age = data.good.first().map(|series| series.value.is).filter(|age| age.is_finite());
         self.scraped |= age.is_some();
         let scrapes_nothing = self.targets.as_ref().is_some_and(|targets| targets.published.is_empty());
         let limit = (self.interval * 3).max(Duration::from_secs(30)).as_secs_f64();
@@ -301,11 +305,11 @@ impl<'a> Round<'a> {
         if self.interval_told {
             return;
         }
-        if let Ok(Answer { data, .. }) = self.prometheus.api.query(promql::SCRAPES).await
+        if let Ok(Answer { data, .. }) = self.prometheus.api.query(promql::SCRAPES, self.moment).await
             && let Some(series) = data.good.first()
-            && series.number >= 1.0
+            && series.value.is >= 1.0
         {
-            self.interval = Duration::from_secs(300).div_f64(series.number);
+            self.interval = Duration::from_secs(300).div_f64(series.value.is);
         }
     }
 
@@ -315,10 +319,10 @@ impl<'a> Round<'a> {
         let beats = Turns::beats(&plan, budget);
         self.standing.spread((beats > 1).then(|| (plan.len(), beats, self.beat_length())));
         let asked = self.turns.next(&plan, budget);
-        let api = &self.prometheus.api;
+        let (api, moment) = (&self.prometheus.api, self.moment);
         let mut answers = stream::iter(asked)
             .map(|query| async move {
-                let answer = api.query(&query.text).await;
+                let answer = api.query(&query.text, moment).await;
                 (query, answer)
             })
             .buffer_unordered(AT_ONCE);
@@ -402,6 +406,11 @@ impl<'a> Round<'a> {
         }
         self.out.facts(Batch::delta(self.id(), put, removed)).await
     }
+}
+
+/// How far back rates look.
+pub(super) fn window(interval: Duration) -> Duration {
+    (interval * INTERVALS_IN_WINDOW).clamp(SHORTEST_WINDOW, LONGEST_WINDOW)
 }
 
 impl Held {

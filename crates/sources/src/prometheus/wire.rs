@@ -84,14 +84,24 @@ pub(super) enum Found {
 #[derive(Debug, Deserialize)]
 pub(super) struct Series {
     pub(super) metric: Labels,
-    #[serde(rename = "value", deserialize_with = "number_at")]
-    pub(super) number: f64,
+    pub(super) value: Number,
 }
 
 /// `[1435781451.781, "1"]`: the time, and the number as text, for JSON has neither NaN nor infinity.
-fn number_at<'de, D: Deserializer<'de>>(value: D) -> Result<f64, D::Error> {
-    let (_at, text): (f64, String) = Deserialize::deserialize(value)?;
-    text.parse().map_err(serde::de::Error::custom)
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "(f64, String)")]
+pub(super) struct Number {
+    /// The moment that the query was evaluated at, by the server's clock, in seconds since 1970.
+    pub(super) at: f64,
+    pub(super) is: f64,
+}
+
+impl TryFrom<(f64, String)> for Number {
+    type Error = std::num::ParseFloatError;
+
+    fn try_from((at, text): (f64, String)) -> Result<Self, Self::Error> {
+        Ok(Self { at, is: text.parse()? })
+    }
 }
 
 /// `/api/v1/targets`
@@ -231,7 +241,7 @@ mod tests {
         let text = r#"{"status":"success","data":{"resultType":"vector","result":[
             {"metric":{"a":"1"},"value":[1.5,"NaN"]},{"metric":{},"value":[2,"+Inf"]},{"metric":{},"value":[3,"-1e-3"]}]}}"#;
         let Some(Found::Vector(rows)) = read(text).data else { panic!("no vector") };
-        let numbers: Vec<f64> = rows.good.iter().map(|series| series.number).collect();
+        let numbers: Vec<f64> = rows.good.iter().map(|series| series.value.is).collect();
         assert!(numbers[0].is_nan());
         assert_eq!(format!("{:?}", &numbers[1..]), "[inf, -0.001]");
     }
