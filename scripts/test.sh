@@ -98,8 +98,8 @@ doc_tests() {
 # Built beside everything else, for this takes minutes on a machine that has never done it. In a process group of its
 # own, so that ending this script ends it too.
 start_servers() {
-  setsid bash -c 'tests/lab/consul/build.sh && tests/lab/consul-old/fetch.sh && tests/lab/kubernetes/build.sh' \
-    >"$logs/servers.log" 2>&1 &
+  setsid bash -c 'tests/lab/consul/build.sh && tests/lab/consul-old/fetch.sh && tests/lab/victoria-metrics/build.sh &&
+    tests/lab/prometheus/build.sh && tests/lab/kubernetes/build.sh' >"$logs/servers.log" 2>&1 &
   servers_pid=$!
   trap 'kill -- "-$servers_pid" 2>/dev/null' EXIT
 }

@@ -1,9 +1,9 @@
-//! `binnaclectl` on real Consul servers.
+//! `binnaclectl` on real Consul and Prometheus servers.
 
 use std::process::Stdio;
 use std::time::Duration;
 
-use lab::Consul;
+use lab::{Consul, Prometheus, job};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
@@ -254,4 +254,54 @@ async fn a_change_is_a_line_of_watch() {
     client.kv_delete("cli/watched").await.unwrap();
     let line = next().await;
     assert_eq!((&line["op"], &line["id"]), (&"removed".into(), &"consul:dc1/kv/cli/watched".into()));
+}
+
+#[tokio::test]
+async fn a_real_prometheus_is_read_beside_a_registry_that_names_its_processes() {
+    let demo = crate::prometheus_picture::fleet().await;
+    let endpoints = crate::prometheus_picture::endpoints(&demo);
+    let server = Prometheus::builder().basic_auth().scraping(job("fleet", endpoints)).start().await.unwrap();
+    let rates = "count(rate(demo_client_requests_total[5s]) > 0) > 10";
+    lab::until("rates in the server", DEADLINE, async || match server.query(rates).await {
+        Ok(found) if found.is_empty() => Err("none yet".to_owned()),
+        Ok(_) => Ok(()),
+        Err(error) => Err(error.to_string()),
+    })
+    .await
+    .unwrap();
+    let (user, password) = lab::metrics_server::BASIC_AUTH;
+    let with_password = server.address().replace("://", &format!("://{user}:{password}@"));
+    let sources = [format!("consul={}", demo.registry()), format!("prometheus={with_password}")];
+    let shell = Shell::new();
+    let run = async |words: &[&str]| {
+        let named = ["--source", &sources[0], "--source", &sources[1]];
+        let ran = shell.run(&[&named, words].concat()).await;
+        assert!(!ran.out.contains(password) && !ran.err.contains(password), "{} {}", ran.out, ran.err);
+        ran.exits(0)
+    };
+
+    let edges = run(&["edges", "-o", "json"]).await.json();
+    let named = |edge: &Value, from: &str, to: &str| edge["from"] == from && edge["to"] == to;
+    let edge =
+        edges.as_array().unwrap().iter().find(|edge| named(edge, "consul:demo/checkout", "consul:demo/payments"));
+    let edge = edge.unwrap_or_else(|| panic!("{edges}"));
+    assert!(edge["rps"].as_f64().is_some() && edge["p95_ms"].as_f64().is_some(), "{edge}");
+    let breakers = run(&["breakers", "-o", "json"]).await.json();
+    assert!(!breakers.as_array().unwrap().is_empty(), "{breakers}");
+    let listed = run(&["sources", "-o", "json"]).await.json();
+    let ours = listed.as_array().unwrap().iter().find(|source| source["kind"] == "prometheus").unwrap();
+    assert_eq!((&ours["product"], &ours["state"]), (&json!("Prometheus 3.16.0"), &json!("live")));
+    assert!(ours["requests"].as_u64().is_some_and(|requests| requests <= 24), "{ours}");
+    let doctor = run(&["doctor"]).await.out;
+    assert!(doctor.contains("Prometheus 3.16.0 · calls and breakers of: The demo fleet"), "{doctor}");
+
+    let environment = Shell::new().with("PROMETHEUS_URL", &with_password);
+    let found = environment.run(&["doctor", "-o", "json"]).await;
+    let found = found.json();
+    let found = found["looked_for"].as_array().unwrap().iter().find(|found| found["title"] == "Prometheus").unwrap();
+    assert_eq!(
+        (&found["answer"], &found["source"]),
+        (&json!("answers"), &json!(format!("prometheus={}", server.address())))
+    );
+    demo.stop().await;
 }

@@ -1,4 +1,4 @@
-//! A Consul source at work, and the picture that its facts add up to: what the scenarios of this source look at.
+//! A source at work, and the picture that its facts add up to: what the scenarios of one source look at.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,13 +42,20 @@ pub(crate) fn connect(address: &str, variables: &[(&str, &str)]) -> Consul {
 
 impl Picture {
     /// Starts reading.
-    pub(crate) fn of(connection: Consul) -> Self {
+    pub(crate) fn of(connection: impl Connection + 'static) -> Self {
+        Self::of_all(vec![Box::new(connection)])
+    }
+
+    /// Starts reading several sources into one picture.
+    pub(crate) fn of_all(connections: Vec<Box<dyn Connection>>) -> Self {
         let (sender, updates) = mpsc::channel(64);
         let nudge = Arc::new(Notify::new());
         let cancel = CancellationToken::new();
         let mut tasks = JoinSet::new();
-        let (nudged, cancelled) = (nudge.clone(), cancel.clone());
-        tasks.spawn(async move { connection.run(Outbox::new(sender), nudged, cancelled).await });
+        for connection in connections {
+            let (out, nudged, cancelled) = (Outbox::new(sender.clone()), nudge.clone(), cancel.clone());
+            tasks.spawn(async move { connection.run(out, nudged, cancelled).await });
+        }
         Self { world: World::default(), nudge, resets: 0, updates, cancel, tasks }
     }
 

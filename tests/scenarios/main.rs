@@ -23,4 +23,8 @@ mod keyring;
 mod laboratory;
 mod laboratory_cluster;
 mod profiles;
+mod prometheus_access;
+mod prometheus_bad_days;
+mod prometheus_live;
+mod prometheus_picture;
 mod registrations;

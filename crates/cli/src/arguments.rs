@@ -8,8 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
     breakers, completions, config, demo, disagreements, doctor, edges, graph, health, profiles, registration, services,
-    snapshot,
-    sources, watch,
+    snapshot, sources, watch,
 };
 use crate::duration;
 

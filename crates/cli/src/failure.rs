@@ -253,7 +253,10 @@ pub(crate) fn exit_of(kind: ErrorKind) -> Exit {
         | ErrorKind::NotUnderstood
         | ErrorKind::TooLarge
         | ErrorKind::PluginFailed
-        | ErrorKind::OutcomeUnknown => Exit::Unreachable,
+        | ErrorKind::OutcomeUnknown
+        | ErrorKind::Incomplete
+        | ErrorKind::Outdated
+        | ErrorKind::ClockSkew => Exit::Unreachable,
         ErrorKind::Unauthenticated
         | ErrorKind::AclDenied
         | ErrorKind::Forbidden

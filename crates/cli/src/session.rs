@@ -277,7 +277,7 @@ fn no_source(spec: &ConnectionSpec, from: &str, why: &str) -> Failure {
         Exit::Unreachable,
         format!(
             "no source was named and none was found; looked for CONSUL_HTTP_ADDR (not set) and {from} {} ({why})",
-            spec.place
+            spec.shown_place()
         ),
         "Name one with --source consul=http://HOST:8500 or a --profile, set CONSUL_HTTP_ADDR, or take a first look with \
          --demo.",

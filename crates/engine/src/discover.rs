@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use binnacle_model::id::SourceKind;
 use binnacle_sources::kubernetes::{self, Context};
+use binnacle_sources::prometheus::URL_VARIABLE;
 use binnacle_sources::transport::no_answer;
-use binnacle_sources::{ConnectionSpec, Environment, Probe, SourceError};
+use binnacle_sources::{ConnectionSpec, Environment, ErrorKind, Probe, SourceError};
 use futures_util::StreamExt as _;
 use futures_util::stream;
 
@@ -14,6 +15,8 @@ use futures_util::stream;
 const PATIENCE: Duration = Duration::from_millis(1500);
 /// Where a Consul agent listens unless told otherwise.
 const USUAL_CONSUL: &str = "http://127.0.0.1:8500";
+/// Where a Prometheus listens unless told otherwise.
+const USUAL_PROMETHEUS: &str = "http://127.0.0.1:9090";
 /// How many systems are asked at once.
 const AT_ONCE: usize = 16;
 
@@ -41,10 +44,12 @@ pub enum Answer {
     NotAsked(String),
 }
 
-/// Looks around: the Consul of the environment or at the usual address, and the contexts of kubeconfig files.
+/// Looks around: the Consul and the Prometheus of the environment or at their usual addresses, and the contexts of kubeconfig
+/// files. A Prometheus that nobody named and that is not there is no news.
 pub async fn found(environment: &Environment) -> Vec<Found> {
-    let (consul, clusters) = tokio::join!(consul(environment), clusters(environment));
-    std::iter::once(consul).chain(clusters).collect()
+    let (consul, prometheus, clusters) =
+        tokio::join!(consul(environment), prometheus(environment), clusters(environment));
+    std::iter::once(consul).chain(prometheus).chain(clusters).collect()
 }
 
 /// The Consul that the field's tools would use here.
@@ -59,7 +64,25 @@ pub fn usual_consul(environment: &Environment) -> (ConnectionSpec, &'static str)
 async fn consul(environment: &Environment) -> Found {
     let (spec, from) = usual_consul(environment);
     let answer = ask(&spec, environment).await;
-    Found { title: "Consul".to_owned(), place: format!("{} from {from}", spec.place), spec: Some(spec), answer }
+    Found { title: "Consul".to_owned(), place: format!("{} from {from}", spec.shown_place()), spec: Some(spec), answer }
+}
+
+/// The Prometheus that `PROMETHEUS_URL` names, or the one at the usual address. That one was not chosen by anybody, so it gets
+/// nothing secret of the environment.
+async fn prometheus(environment: &Environment) -> Option<Found> {
+    let named = environment.get(URL_VARIABLE);
+    let place = named.unwrap_or(USUAL_PROMETHEUS).to_owned();
+    let spec = ConnectionSpec { kind: SourceKind::Prometheus, place };
+    let answer = match named {
+        Some(_) => ask(&spec, environment).await,
+        None => match ask(&spec, &Environment::default()).await {
+            Answer::Fails(error) if error.kind == ErrorKind::Unreachable => return None,
+            answer => answer,
+        },
+    };
+    let from = if named.is_some() { URL_VARIABLE } else { "the usual address" };
+    let place = format!("{} from {from}", spec.shown_place());
+    Some(Found { title: "Prometheus".to_owned(), place, spec: Some(spec), answer })
 }
 
 /// Asks a system who it is.
@@ -72,8 +95,9 @@ async fn ask(spec: &ConnectionSpec, environment: &Environment) -> Answer {
         Ok(Ok(probe)) => Answer::Answers(probe),
         Ok(Err(error)) => Answer::Fails(error),
         Err(_) => {
-            let place = spec.place.trim_start_matches("http://").trim_start_matches("https://");
-            Answer::Fails(no_answer(spec.kind.word(), format!("asking {} who it is", spec.place), place, PATIENCE))
+            let shown = spec.shown_place();
+            let place = shown.trim_start_matches("http://").trim_start_matches("https://");
+            Answer::Fails(no_answer(spec.kind.word(), format!("asking {shown} who it is"), place, PATIENCE))
         }
     }
 }

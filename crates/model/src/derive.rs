@@ -21,7 +21,8 @@ use jiff::Timestamp;
 use crate::fact::{Fact, Observation, StoreKind};
 use crate::id::{BreakerId, ConfigId, DisagreementId, EdgeId, ServiceId, SourceId};
 use crate::snapshot::{
-    Breaker, ClusterService, ConfigItem, Disagreement, Edge, Evidence, MeshRule, Route, Service, Since, Snapshot, Source,
+    Breaker, ClusterService, ConfigItem, Disagreement, Edge, Evidence, MeshRule, Route, Service, Since, Snapshot,
+    Source,
 };
 use crate::store::{SourceFacts, Store};
 

@@ -101,6 +101,10 @@ pub enum Fact {
     Event(EventFact),
     /// Something changes how many instances are wanted.
     Autoscaler(AutoscalerFact),
+    /// An endpoint that a metrics server scrapes.
+    Target(TargetFact),
+    /// An alert that is pending or firing.
+    Alert(AlertFact),
 }
 
 /// The name under which one source knows a service. Names are unique per namespace within a source.
@@ -356,6 +360,15 @@ pub enum Party {
         host: Arc<str>,
         /// Port.
         port: u16,
+    },
+    /// A Kubernetes pod, as the labels of its metrics name it.
+    Pod {
+        /// Its namespace.
+        namespace: Arc<str>,
+        /// Its name.
+        pod: Arc<str>,
+        /// Where its metrics are read, host and port; the port need not be the one that it serves at.
+        address: Option<(Arc<str>, u16)>,
     },
     /// Known by a name alone, such as a metric's label.
     Named(Arc<str>),
@@ -857,4 +870,66 @@ pub struct AutoscalerFact {
     pub desired: u32,
     /// Why it cannot do what it is for, or is held at a limit; empty when it can.
     pub complaint: Arc<str>,
+}
+
+/// How a scrape target answered last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TargetHealth {
+    /// It showed its metrics.
+    Up,
+    /// It was not scraped yet.
+    Unknown,
+    /// It did not answer, or not with metrics.
+    Down,
+}
+
+/// See [`Fact::Target`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetFact {
+    /// The scrape job that it belongs to.
+    pub job: Arc<str>,
+    /// What is scraped, without user, password and query.
+    pub url: Arc<str>,
+    /// Whose metrics these are, by the target's labels.
+    pub process: Party,
+    /// The labels that all its series get.
+    pub labels: BTreeMap<Arc<str>, Arc<str>>,
+    /// How it answered last.
+    pub health: TargetHealth,
+    /// Why it is down, in the server's words; empty when it is up.
+    pub last_error: Arc<str>,
+    /// When it was scraped last before this was seen, by the server's clock.
+    pub last_scrape: Option<Timestamp>,
+}
+
+/// How far an alert has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AlertState {
+    /// Its condition holds, not yet for long enough.
+    Pending,
+    /// It fires.
+    Firing,
+}
+
+/// See [`Fact::Alert`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AlertFact {
+    /// The name of its rule.
+    pub name: Arc<str>,
+    /// Pending or firing.
+    pub state: AlertState,
+    /// The label `severity`, in the words of whoever wrote the rule; empty when there is none.
+    pub severity: Arc<str>,
+    /// All labels, the name and the severity among them.
+    pub labels: BTreeMap<Arc<str>, Arc<str>>,
+    /// What the annotations say for people; empty when they say nothing.
+    pub summary: Arc<str>,
+    /// Since when its condition holds, by the server's clock.
+    pub since: Option<Timestamp>,
+    /// The value of its expression, where it is a number.
+    pub value: Option<f64>,
+    /// Whom it speaks of, where its labels tell.
+    pub about: Option<Party>,
 }

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::fact::{
     AutoscalerFact, Backend, BreakerKind, BreakerState, CheckStatus, ClusterServiceFact, EventFact, InstancePort,
-    NetworkScope, Observation, Origin, Pattern, Payload, Protocol, RouteFact, ServiceName, Signals, StoreKind, WorkloadFact,
+    NetworkScope, Observation, Origin, Pattern, Payload, Protocol, RouteFact, ServiceName, Signals, StoreKind,
+    WorkloadFact,
 };
 use crate::id::{BreakerId, CheckId, ConfigId, DisagreementId, EdgeId, InstanceId, Revision, ServiceId, SourceId};
 

@@ -145,18 +145,46 @@ impl Meter {
     }
 }
 
-/// What the user names: `consul=http://127.0.0.1:8500`. Holds no secret.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// What the user names: `consul=http://127.0.0.1:8500`. An address may hold a user and a password, which are never printed.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionSpec {
     /// The family.
     pub kind: SourceKind,
-    /// An address; its meaning depends on the kind.
+    /// An address; its meaning depends on the kind. For people there is [`ConnectionSpec::shown_place`].
     pub place: String,
+}
+
+impl ConnectionSpec {
+    /// The place without user and password.
+    pub fn shown_place(&self) -> String {
+        let (scheme, rest) = match self.place.split_once("://") {
+            Some((scheme, rest)) => (format!("{scheme}://"), rest),
+            None => (String::new(), self.place.as_str()),
+        };
+        let host_ends = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        match rest.get(..host_ends).and_then(|authority| authority.rfind('@')) {
+            Some(at) => format!("{scheme}{}", rest.get(at + 1..).unwrap_or_default()),
+            None => self.place.clone(),
+        }
+    }
+
+    /// The same, without user and password: what connections call themselves by.
+    #[must_use]
+    pub fn without_credentials(mut self) -> Self {
+        self.place = self.shown_place();
+        self
+    }
+}
+
+impl fmt::Debug for ConnectionSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ConnectionSpec").field(&self.to_string()).finish()
+    }
 }
 
 impl fmt::Display for ConnectionSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}={}", self.kind.word(), self.place)
+        write!(f, "{}={}", self.kind.word(), self.shown_place())
     }
 }
 
@@ -175,7 +203,8 @@ pub enum SpecError {
 }
 
 /// Every kind of source, in one list: help texts, errors and the first screen are made from it.
-pub const KINDS: [SourceKind; 4] = [SourceKind::Consul, SourceKind::Kube, SourceKind::Scrape, SourceKind::Hystrix];
+pub const KINDS: [SourceKind; 5] =
+    [SourceKind::Consul, SourceKind::Kube, SourceKind::Prometheus, SourceKind::Scrape, SourceKind::Hystrix];
 
 fn kinds() -> String {
     KINDS.map(SourceKind::word).join(", ")
@@ -191,6 +220,26 @@ impl FromStr for ConnectionSpec {
         match place.trim() {
             "" => Err(SpecError::NoPlace(kind.word())),
             place => Ok(Self { kind, place: place.to_owned() }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_in_a_spec_is_not_printed() {
+        for (text, shown) in [
+            ("prometheus=http://ann:s3cret@host:9090/x", "prometheus=http://host:9090/x"),
+            ("consul=ann:s3c@ret@host:8500", "consul=host:8500"),
+            ("consul=http://host:8500/a@b", "consul=http://host:8500/a@b"),
+            ("consul=unix:///run/consul.sock", "consul=unix:///run/consul.sock"),
+        ] {
+            let spec: ConnectionSpec = text.parse().unwrap();
+            assert_eq!(spec.to_string(), shown);
+            assert!(!format!("{spec:?}").contains("s3c"), "{spec:?}");
+            assert_eq!(spec.without_credentials(), shown.parse().unwrap());
         }
     }
 }

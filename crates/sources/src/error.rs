@@ -41,6 +41,12 @@ pub enum ErrorKind {
     OutcomeUnknown,
     /// The settings of the connection make no sense (an address that is none, a file that is not there).
     Misconfigured,
+    /// The answer is right as far as it goes: the system cut it at a limit, or says that parts of it are missing.
+    Incomplete,
+    /// The system answers, and what it has is older than it should be.
+    Outdated,
+    /// The system's clock and this machine's do not agree.
+    ClockSkew,
 }
 
 impl ErrorKind {
@@ -64,6 +70,9 @@ impl ErrorKind {
             Self::Unsupported => "unsupported",
             Self::OutcomeUnknown => "outcome_unknown",
             Self::Misconfigured => "misconfigured",
+            Self::Incomplete => "incomplete",
+            Self::Outdated => "outdated",
+            Self::ClockSkew => "clock_skew",
         }
     }
 }

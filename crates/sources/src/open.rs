@@ -7,8 +7,9 @@ use binnacle_model::id::SourceKind;
 use crate::consul::Consul;
 use crate::hystrix::Hystrix;
 use crate::kubernetes::Kubernetes;
+use crate::prometheus::Prometheus;
 use crate::scrape::Scrape;
-use crate::{Connection, ConnectionSpec, Environment, ErrorKind, SourceError};
+use crate::{Connection, ConnectionSpec, Environment, SourceError};
 
 /// Makes the connection that a spec names. Nothing is contacted yet; an address that is none, or a file that is not there, is
 /// an error here.
@@ -18,17 +19,6 @@ pub fn open(spec: &ConnectionSpec, environment: &Environment) -> Result<Arc<dyn 
         SourceKind::Scrape => Arc::new(Scrape::fixed(spec.clone())?),
         SourceKind::Hystrix => Arc::new(Hystrix::fixed(spec.clone())?),
         SourceKind::Kube => Arc::new(Kubernetes::new(spec.clone(), environment)?),
-        SourceKind::Prometheus => return Err(unread(spec)),
+        SourceKind::Prometheus => Arc::new(Prometheus::new(spec.clone(), environment)?),
     })
-}
-
-/// A kind that facts may name and this version does not read.
-fn unread(spec: &ConnectionSpec) -> SourceError {
-    SourceError {
-        system: spec.kind.word(),
-        kind: ErrorKind::Unsupported,
-        tried: format!("opening {spec}"),
-        came_back: "this version does not read such a source".to_owned(),
-        hint: "See `binnaclectl --help` for the kinds that it reads.".to_owned(),
-    }
 }

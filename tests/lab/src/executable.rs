@@ -26,6 +26,54 @@ impl fmt::Display for Release {
     }
 }
 
+/// The metrics servers that the lab can run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Server {
+    /// Prometheus 3.16: built from its Go module, or taken from the PATH when that is a 3.16 that finds targets in Consul.
+    Prometheus,
+    /// VictoriaMetrics 1.151, built from its Go module.
+    VictoriaMetrics,
+}
+
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Prometheus => "Prometheus 3.16",
+            Self::VictoriaMetrics => "VictoriaMetrics 1.151",
+        })
+    }
+}
+
+impl Server {
+    /// The path of its executable; the first call of a process may take minutes to make it.
+    pub async fn executable(self) -> Result<PathBuf, LabError> {
+        static PROMETHEUS: OnceCell<PathBuf> = OnceCell::const_new();
+        static VICTORIA_METRICS: OnceCell<PathBuf> = OnceCell::const_new();
+        let cell = match self {
+            Self::Prometheus => &PROMETHEUS,
+            Self::VictoriaMetrics => &VICTORIA_METRICS,
+        };
+        cell.get_or_try_init(async || {
+            let found = tokio::task::spawn_blocking(move || self.find()).await;
+            found.map_err(|panic| LabError::NoExecutable { release: self.to_string(), why: panic.to_string() })?
+        })
+        .await
+        .cloned()
+    }
+
+    fn find(self) -> Result<PathBuf, LabError> {
+        let path = match self {
+            Self::Prometheus => match on_the_path("prometheus", is_prometheus) {
+                Some(path) => path,
+                None => ask(&self, "lab/prometheus/build.sh")?,
+            },
+            Self::VictoriaMetrics => ask(&self, "lab/victoria-metrics/build.sh")?,
+        };
+        eprintln!("lab: {self} is {}", path.display());
+        Ok(path)
+    }
+}
+
 impl Release {
     /// The path of this release's executable; the first call of a process may take minutes to make it.
     pub async fn executable(self) -> Result<PathBuf, LabError> {
@@ -45,7 +93,7 @@ impl Release {
 
     fn find(self) -> Result<PathBuf, LabError> {
         let path = match self {
-            Self::Current => match on_the_path() {
+            Self::Current => match on_the_path("consul", is_consul) {
                 Some(path) => path,
                 None => ask(&self, "lab/consul/build.sh")?,
             },
@@ -74,13 +122,24 @@ pub(crate) fn ask(what: &impl fmt::Display, script: &str) -> Result<PathBuf, Lab
     }
 }
 
-fn on_the_path() -> Option<PathBuf> {
+fn on_the_path(name: &str, suits: impl Fn(&Path) -> bool) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|folder| folder.join("consul")).find(|candidate| {
-        candidate.is_file()
-            && Command::new(candidate)
-                .arg("version")
-                .output()
-                .is_ok_and(|output| output.stdout.starts_with(b"Consul v1.22."))
-    })
+    std::env::split_paths(&path)
+        .map(|folder| folder.join(name))
+        .find(|candidate| candidate.is_file() && suits(candidate))
+}
+
+fn is_consul(candidate: &Path) -> bool {
+    Command::new(candidate).arg("version").output().is_ok_and(|output| output.stdout.starts_with(b"Consul v1.22."))
+}
+
+/// Distributions build it without the discovery of targets in Consul; that shows only when such a configuration is read.
+fn is_prometheus(candidate: &Path) -> bool {
+    let version = Command::new(candidate).arg("--version").output();
+    let suits = version.is_ok_and(|output| output.stdout.starts_with(b"prometheus, version 3.16."));
+    suits && std::fs::read(candidate).is_ok_and(|bytes| contains(&bytes, b"discovery/consul."))
+}
+
+fn contains(bytes: &[u8], wanted: &[u8]) -> bool {
+    bytes.windows(wanted.len()).any(|window| window == wanted)
 }

@@ -32,6 +32,10 @@ pub enum Fault {
     Status(u16, String),
     /// The server's answer with this `X-Consul-Index` instead of its own.
     Index(u64),
+    /// The server's answer with this `Date` instead of its own.
+    Date(String),
+    /// Status 200, the beginning of a JSON text, and then more of it without an end.
+    Endless,
 }
 
 #[derive(Debug)]
@@ -230,7 +234,14 @@ async fn connection(client: TcpStream, upstream: u16, state: Arc<State>) {
             Some(Fault::CutHalfway) => exchange::cut_halfway(&mut client, &request, upstream).await,
             Some(Fault::Body(body)) => exchange::answer(&mut client, 200, &body).await,
             Some(Fault::Status(status, body)) => exchange::answer(&mut client, status, &body).await,
-            Some(Fault::Index(index)) => exchange::pass_with_index(&mut client, &request, upstream, index).await,
+            Some(Fault::Index(index)) => {
+                exchange::pass_with_header(&mut client, &request, upstream, ("X-Consul-Index", &index.to_string()))
+                    .await
+            }
+            Some(Fault::Date(date)) => {
+                exchange::pass_with_header(&mut client, &request, upstream, ("Date", &date)).await
+            }
+            Some(Fault::Endless) => exchange::endless(&mut client).await,
         }
     };
     if let Err(error) = exchange.await {

@@ -33,9 +33,12 @@ pub mod files;
 pub mod fleet;
 pub mod keyring;
 pub mod leftovers;
+pub mod metrics_server;
+pub mod prometheus;
 pub mod relay;
 pub mod shared;
 pub mod shop;
+pub mod victoria_metrics;
 pub mod watchdog;
 pub mod window;
 
@@ -47,6 +50,9 @@ pub use error::LabError;
 pub use executable::Release;
 pub use faulty_wire::{Fault, FaultyWire};
 pub use fleet::Fleet;
+pub use metrics_server::job;
+pub use prometheus::Prometheus;
+pub use victoria_metrics::VictoriaMetrics;
 
 /// Installs the TLS provider for this process, as the product's binaries do first thing in `main`.
 ///

@@ -35,7 +35,7 @@ pub(crate) struct Arguments {
 }
 
 /// Variables that change how systems are reached.
-const VARIABLES: [&str; 14] = [
+const VARIABLES: [&str; 16] = [
     "CONSUL_HTTP_ADDR",
     "CONSUL_HTTP_TOKEN",
     "CONSUL_HTTP_TOKEN_FILE",
@@ -49,6 +49,8 @@ const VARIABLES: [&str; 14] = [
     "CONSUL_TLS_SERVER_NAME",
     "CONSUL_NAMESPACE",
     "CONSUL_PARTITION",
+    "PROMETHEUS_URL",
+    "PROMETHEUS_HTTP_CONFIG_FILE",
     "KUBECONFIG",
 ];
 
@@ -101,7 +103,7 @@ async fn look(session: &Session, demo: Option<&Demo>) -> Result<Vec<Found>, Fail
         let spec = ConnectionSpec { kind: SourceKind::Consul, place: demo.registry().to_string() };
         found.push(Found {
             title: "demo fleet".to_owned(),
-            place: format!("{} from --demo", spec.place),
+            place: format!("{} from --demo", spec.shown_place()),
             answer: ask(binnacle_sources::open(&spec, &Environment::default())).await,
             spec: Some(spec),
         });
@@ -113,7 +115,7 @@ async fn look(session: &Session, demo: Option<&Demo>) -> Result<Vec<Found>, Fail
         };
         found.push(Found {
             title: opening.spec.kind.word().to_owned(),
-            place: format!("{} from {from}", opening.spec.place),
+            place: format!("{} from {from}", opening.spec.shown_place()),
             answer: ask(opening.open()).await,
             spec: Some(opening.spec),
         });

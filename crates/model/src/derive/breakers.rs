@@ -68,7 +68,9 @@ pub(super) fn of(
 
 fn report(fact: &BreakerFact, source: &SourceId, observation: &Arc<Observation>, stale: bool) -> Report {
     let process = match &fact.caller {
-        Party::Address { host, port } => Arc::from(format!("{host}:{port}")),
+        Party::Address { host, port } | Party::Pod { address: Some((host, port)), .. } => {
+            Arc::from(format!("{host}:{port}"))
+        }
         _ => observation.object.key.clone(),
     };
     Report {

@@ -12,11 +12,14 @@ use crate::id::{ServiceId, SourceId};
 use crate::snapshot::{Facet, Health, Instance, JoinReason, Service, ServiceRole, Since, Snapshot};
 
 /// An index of the registries' services.
+#[derive(Default)]
 pub(super) struct Directory {
     by_address: BTreeMap<(Arc<str>, u16), Option<ServiceId>>,
     /// By the addresses that belong to one instance alone, whatever the port.
     by_host: BTreeMap<Arc<str>, Option<ServiceId>>,
     by_name: BTreeMap<Arc<str>, Vec<ServiceId>>,
+    /// By namespace and pod, where an instance is one.
+    pods: BTreeMap<(Arc<str>, Arc<str>), Option<ServiceId>>,
     aliases: BTreeMap<ServiceId, ServiceId>,
 }
 
@@ -30,8 +33,7 @@ impl Directory {
     /// Indexes the services, and takes the ids that lead to joined ones. An address that two services claim identifies
     /// neither.
     pub(super) fn of(services: &BTreeMap<ServiceId, Service>, aliases: BTreeMap<ServiceId, ServiceId>) -> Self {
-        let mut directory =
-            Self { by_address: BTreeMap::new(), by_host: BTreeMap::new(), by_name: BTreeMap::new(), aliases };
+        let mut directory = Self { aliases, ..Self::default() };
         for service in services.values() {
             let names: BTreeSet<&Arc<str>> = service.facets.iter().map(|facet| &facet.name.name).collect();
             for name in names {
@@ -39,6 +41,11 @@ impl Directory {
             }
             for instance in &service.instances {
                 directory.add(&service.id, instance);
+                if instance.uid.is_some()
+                    && let Some((namespace, pod)) = instance.native_id.split_once('/')
+                {
+                    claim(&mut directory.pods, (Arc::from(namespace), Arc::from(pod)), &service.id);
+                }
             }
         }
         directory
@@ -74,6 +81,14 @@ impl Directory {
                     None => Some(Found { id: external_id(&format!("{host}:{port}")), reason: None }),
                 }
             }
+            Party::Pod { namespace, pod, address } => {
+                let at_address = address.as_ref().and_then(|address| self.by_address.get(address)).cloned().flatten();
+                let of_pod = || self.pods.get(&(namespace.clone(), pod.clone())).cloned().flatten();
+                match at_address.or_else(of_pod) {
+                    Some(id) => Some(Found { id, reason: Some(JoinReason::Instances) }),
+                    None => Some(Found { id: external_id(&format!("{namespace}/{pod}")), reason: None }),
+                }
+            }
             Party::Named(name) => Some(self.named(name, near)),
             Party::Channel(name) => Some(Found { id: ServiceId::from(format!("channel:{name}")), reason: None }),
             Party::Any => None,
@@ -100,15 +115,12 @@ impl Directory {
     }
 }
 
+/// Notes who has a key; one that two services claim identifies neither.
 fn claim<K: Ord>(owners: &mut BTreeMap<K, Option<ServiceId>>, key: K, service: &ServiceId) {
-    owners
-        .entry(key)
-        .and_modify(|owner| {
-            if owner.as_ref() != Some(service) {
-                *owner = None;
-            }
-        })
-        .or_insert_with(|| Some(service.clone()));
+    let owner = owners.entry(key).or_insert_with(|| Some(service.clone()));
+    if owner.as_ref() != Some(service) {
+        *owner = None;
+    }
 }
 
 /// The place in a registry service's id: `dc1` of `consul:dc1/payments`.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use binnacle_model::fact::{
     BreakerState, CheckFact, CheckStatus, CheckSubject, Fact, InstanceFact, InstanceRole, NodeFact, ObjectKey,
-    Observation, ServiceFact, ServiceName, Upstream,
+    Observation, Party, ServiceFact, ServiceName, Upstream,
 };
 use binnacle_model::snapshot::{EdgeState, Fault, SourceState, SourceStatus};
 use binnacle_model::world::Update;
@@ -190,6 +190,45 @@ fn a_callee_that_no_registry_has_is_drawn_as_external() {
     let world = world_of(vec![instance(0, 0, 1, None), calls(0, 3, 1, 1.0)]);
     assert_eq!(service(&world, "external:ledger").health.word(), "unknown");
     assert!(world.snapshot().edges.contains_key("consul:dc1/checkout -> external:ledger"));
+}
+
+#[test]
+fn a_pod_is_found_by_its_address_or_by_its_name_in_its_namespace() {
+    let pod = |namespace: &str, name: &str, host: &str| Party::Pod {
+        namespace: Arc::from(namespace),
+        pod: Arc::from(name),
+        address: Some((Arc::from(host), 9102)),
+    };
+    let at_address = |name: &str, id: &str, host: &str, port| {
+        let mut observation = instance(0, 0, 1, None);
+        let Fact::Instance(fact) = &mut observation.fact else { panic!("no instance") };
+        fact.service = ServiceName { namespace: Some(Arc::from("shop")), name: Arc::from(name) };
+        (fact.id, fact.address, fact.port) = (Arc::from(id), Arc::from(host), port);
+        observation.object = ObjectKey::new("catalog", format!("instance/{id}"));
+        observation
+    };
+    let calling = |caller: Party, callee: &str| {
+        let mut observation = calls(0, 1, 1, 1.0);
+        let Fact::Calls(fact) = &mut observation.fact else { panic!("no calls") };
+        (fact.caller, fact.callee) = (caller, Party::Named(Arc::from(callee)));
+        observation.object = ObjectKey::new("calls", callee);
+        observation
+    };
+    let world = world_of(vec![
+        at_address("cart", "cart-0", "10.1.0.1", 8080),
+        at_address("metrics", "metrics-0", "10.1.0.2", 9102),
+        calling(pod("shop", "cart-0", "10.1.0.1"), "by-name"),
+        calling(pod("other", "x-0", "10.1.0.2"), "by-address"),
+        calling(pod("other", "cart-0", "10.1.0.1"), "by-nothing"),
+    ]);
+    let from = |callee: &str| {
+        let edges = &world.snapshot().edges;
+        let edge = edges.values().find(|edge| edge.to.as_str() == format!("external:{callee}"));
+        edge.map(|edge| edge.from.to_string()).unwrap_or_default()
+    };
+    assert_eq!(from("by-name"), "consul:dc1/shop/cart");
+    assert_eq!(from("by-address"), "consul:dc1/shop/metrics");
+    assert_eq!(from("by-nothing"), "external:other/cart-0");
 }
 
 #[test]

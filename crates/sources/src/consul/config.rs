@@ -110,7 +110,7 @@ impl ConsulConfig {
     pub(super) fn new(place: &str, environment: &Environment) -> Result<Self, SourceError> {
         let tls_asked = flag(environment, "CONSUL_HTTP_SSL")?.unwrap_or(false);
         let (mut address, socket) = parse_place(place, tls_asked)?;
-        let in_address = basic_auth_of(&mut address);
+        let in_address = basic_auth_of(&mut address).or_else(|| of_the_same_address(&address, tls_asked, environment));
         let path = |name: &str| environment.get(name).map(PathBuf::from);
         let text = |name: &str| environment.get(name).map(str::to_owned);
         Ok(Self {
@@ -166,6 +166,14 @@ fn flag(environment: &Environment, name: &str) -> Result<Option<bool>, SourceErr
 
 fn basic(user_and_password: &str) -> Secret {
     Secret::new(&format!("Basic {}", STANDARD.encode(user_and_password)))
+}
+
+/// User name and password that `CONSUL_HTTP_ADDR` holds, when it is this address that it names: a connection that was found by
+/// the variable is known without them.
+fn of_the_same_address(address: &Url, tls_asked: bool, environment: &Environment) -> Option<Secret> {
+    let (mut named, _) = parse_place(environment.get("CONSUL_HTTP_ADDR")?, tls_asked).ok()?;
+    let credentials = basic_auth_of(&mut named);
+    credentials.filter(|_| named == *address)
 }
 
 fn basic_auth_of(address: &mut Url) -> Option<Secret> {
@@ -271,6 +279,15 @@ mod tests {
         let shown = format!("{config:?} {:?}", TokenKeeper::new(config.token.clone()));
         assert!(!shown.contains("s3cret"), "{shown}");
         assert!(!shown.contains(&STANDARD.encode("ann:s3cret-password")), "{shown}");
+    }
+
+    #[test]
+    fn a_password_of_the_variable_goes_to_the_address_that_it_names_only() {
+        let variables = [("CONSUL_HTTP_ADDR", "http://ann:pw@consul:8500")];
+        let auth = |place: &str| ConsulConfig::new(place, &env(&variables)).unwrap().basic_auth;
+        assert_eq!(auth("http://consul:8500"), Some(basic("ann:pw")));
+        assert_eq!(auth("http://consul:8500"), auth("http://ann:pw@consul:8500"));
+        assert_eq!(auth("http://other:8500"), None);
     }
 
     #[test]

@@ -238,6 +238,7 @@ fn call_key(kind: &str, entry: &str, call: &CallsFact) -> String {
         Party::Any => "*".to_owned(),
         Party::Named(name) | Party::Channel(name) => name.to_string(),
         Party::Address { host, port } => format!("{host}:{port}"),
+        Party::Pod { namespace, pod, .. } => format!("{namespace}/{pod}"),
     };
     format!("call/{}/{}/{}", pair(kind, entry), side(&call.caller).replace('/', "%2F"), side(&call.callee))
 }

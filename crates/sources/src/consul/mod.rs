@@ -86,7 +86,7 @@ impl Consul {
         let config = ConsulConfig::new(&spec.place, environment)?;
         let meter = Arc::new(Meter::default());
         let api = ConsulApi::new(config, environment, meter.clone())?;
-        Ok(Self { spec, api, meter, pace: Pace::default() })
+        Ok(Self { spec: spec.without_credentials(), api, meter, pace: Pace::default() })
     }
 
     /// With another pace than the usual one.

@@ -95,6 +95,13 @@ pub struct Calls {
     pub latency: Option<Latency>,
 }
 
+impl Calls {
+    /// Whether a series counts calls that were never sent.
+    pub fn is_refused(&self, labels: &Labels) -> bool {
+        self.refused.as_ref().is_some_and(|test| test.holds(labels))
+    }
+}
+
 /// A classic histogram with the same labels as its counter.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -285,6 +292,16 @@ impl<T> TryFrom<WrittenTold<T>> for Told<T> {
     }
 }
 
+impl<T> Told<T> {
+    /// The label that says it, where one does.
+    pub fn label(&self) -> Option<&LabelName> {
+        match self {
+            Self::ByLabel { label, .. } => Some(label),
+            Self::Nowhere | Self::Always(_) => None,
+        }
+    }
+}
+
 impl<T: Copy + Default + for<'de> Deserialize<'de>> Told<T> {
     /// The word for a series; the default, which is "unknown", where nobody says.
     pub fn of(&self, labels: &Labels) -> T {
@@ -337,6 +354,21 @@ impl TryFrom<WrittenTest> for LabelTest {
 }
 
 impl LabelTest {
+    /// The label that is tested.
+    pub fn label(&self) -> &str {
+        self.label.as_str()
+    }
+
+    /// The values for which it holds.
+    pub fn values(&self) -> impl Iterator<Item = &str> {
+        self.is.iter().map(String::as_str)
+    }
+
+    /// What a value may start with for it to hold.
+    pub fn starts(&self) -> impl Iterator<Item = &str> {
+        self.starts_with.iter().map(String::as_str)
+    }
+
     /// Whether it holds for a series. A label that is not there is empty, as Prometheus has it.
     pub fn holds(&self, labels: &Labels) -> bool {
         let value = labels.get(self.label.as_str()).map_or("", |value| &**value);
@@ -386,6 +418,11 @@ impl Dialect {
             let (line, column) = place(text, error.span().map_or(0, |span| span.start));
             DialectError { file: file.to_owned(), line, column, what: error.message().to_owned() }
         })
+    }
+
+    /// Every name that may stand on a line that is of interest.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.read.iter().map(|name| &**name)
     }
 
     /// Whether a line with this name is of interest.

@@ -1,5 +1,5 @@
-//! From the readings of one process to what is known of its calls and breakers. Pure: readings and dialects in, observations
-//! out.
+//! From what is known of one process's metrics to its calls and breakers: the same for metrics that were read from the process
+//! itself and for the answers of a server. Pure: readings and dialects in, observations out.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::dialect::{Breakers, Calls, Channels, Dialect, MetricName, Unit};
 use super::exposition::{Bucket, Labels, Sample, Value};
-use super::rate::{SeriesKey, Window, add_buckets, quantile};
+use super::rate::{Window, add_buckets, quantile};
 
 /// The collection of measured calls.
 pub const CALLS: &str = "calls";
@@ -21,10 +21,69 @@ pub const CALLS: &str = "calls";
 pub const BREAKERS: &str = "breakers";
 
 /// What one process showed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Shown<'a> {
-    /// The process, by its network identity: host and port.
-    pub instance: &'a (Arc<str>, u16),
+    /// The process.
+    pub process: &'a Party,
+    /// What stands before the keys of its objects: `127.0.0.1:9100`.
+    pub name: &'a str,
+    /// Its metrics.
+    pub readings: &'a dyn Readings,
+}
+
+/// The metrics of one process, however they were read.
+pub trait Readings {
+    /// How much each series of a counter grows per second; `None` for one of which that is not known yet.
+    fn rates(&self, counter: &MetricName) -> Vec<(&Labels, Option<f64>)>;
+    /// What each series of a histogram of durations took lately; those without a measurement are left out.
+    fn durations(&self, calls: &Calls) -> Vec<(&Labels, Durations)>;
+    /// The value of each series of a gauge.
+    fn gauge(&self, gauge: &MetricName) -> Vec<(&Labels, f64)>;
+    /// What was asked for a metric, and when the answer came.
+    fn told(&self, metric: &MetricName) -> (Arc<str>, Timestamp);
+}
+
+/// How long calls took, in the unit of their metric.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Durations {
+    /// As the buckets of a histogram, per second.
+    Buckets(Vec<Bucket>),
+    /// As the server worked it out: the 50th, 95th and 99th percentile.
+    Percentiles([Option<f64>; 3]),
+}
+
+/// The percentiles that are shown.
+pub const PERCENTILES: [f64; 3] = [0.50, 0.95, 0.99];
+
+impl Durations {
+    /// These calls and those together. Of percentiles the slower part's stands, see [`Signals::and`].
+    fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Buckets(mine), Self::Buckets(theirs)) => Self::Buckets(add_buckets(&mine, &theirs)),
+            (Self::Percentiles(mut mine), Self::Percentiles(theirs)) => {
+                for (mine, theirs) in mine.iter_mut().zip(theirs) {
+                    *mine = match (*mine, theirs) {
+                        (Some(mine), Some(theirs)) => Some(mine.max(theirs)),
+                        (mine, theirs) => mine.or(theirs),
+                    };
+                }
+                Self::Percentiles(mine)
+            }
+            (mine, _) => mine,
+        }
+    }
+
+    fn percentiles(&self) -> [Option<f64>; 3] {
+        match self {
+            Self::Buckets(buckets) => PERCENTILES.map(|q| quantile(q, buckets)),
+            Self::Percentiles(percentiles) => *percentiles,
+        }
+    }
+}
+
+/// The metrics of a process as it showed them itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Scraped<'a> {
     /// What was asked, for the evidence: `GET http://127.0.0.1:9100/metrics`.
     pub query: &'a str,
     /// When it was asked last.
@@ -33,6 +92,33 @@ pub struct Shown<'a> {
     pub window: &'a Window,
     /// Everything of its latest answer.
     pub latest: &'a [Sample],
+}
+
+impl Readings for Scraped<'_> {
+    fn rates(&self, counter: &MetricName) -> Vec<(&Labels, Option<f64>)> {
+        self.window.series(counter.shared()).map(|key| (&key.labels, self.window.per_second(key))).collect()
+    }
+
+    fn durations(&self, calls: &Calls) -> Vec<(&Labels, Durations)> {
+        let Some(latency) = &calls.latency else { return Vec::new() };
+        let series = self.window.series(latency.histogram.shared());
+        let sent = series.filter(|key| !calls.is_refused(&key.labels));
+        let grown = sent.filter_map(|key| Some((&key.labels, self.window.buckets_per_second(key)?)));
+        grown.map(|(labels, buckets)| (labels, Durations::Buckets(buckets))).collect()
+    }
+
+    fn gauge(&self, gauge: &MetricName) -> Vec<(&Labels, f64)> {
+        let number = |sample: &'_ Sample| match sample.value {
+            Value::Number(value) => Some(value),
+            Value::Histogram(_) => None,
+        };
+        let series = self.latest.iter().filter(|sample| *sample.name == *gauge.as_str());
+        series.filter_map(|sample| Some((&sample.labels, number(sample)?))).collect()
+    }
+
+    fn told(&self, metric: &MetricName) -> (Arc<str>, Timestamp) {
+        (Arc::from(format!("{} · {metric}", self.query)), self.seen)
+    }
 }
 
 /// What a process showed, as observations. Every edge and breaker that it names is there, also one without traffic: a counter
@@ -74,7 +160,7 @@ struct Route {
 /// The numbers of an edge, and the metric that they come from.
 struct Measured {
     signals: Signals,
-    metric: Arc<str>,
+    metric: MetricName,
 }
 
 /// What is being added up for an edge, per second.
@@ -83,7 +169,7 @@ struct Sums {
     sent: Option<f64>,
     failed: Option<f64>,
     tells_failures: bool,
-    latency: Option<(Unit, Vec<Bucket>)>,
+    durations: Option<(Unit, Durations)>,
 }
 
 impl Sums {
@@ -92,25 +178,21 @@ impl Sums {
             Some(sent) if sent > 0.0 && self.tells_failures => Some(self.failed.unwrap_or(0.0) / sent),
             _ => None,
         };
-        let percentile = |q| {
-            let (unit, buckets) = self.latency.as_ref()?;
-            quantile(q, buckets).map(|value| rounded(unit.to_ms(value)))
+        let in_ms = |(unit, durations): &(Unit, Durations)| {
+            durations.percentiles().map(|value| value.map(|value| rounded(unit.to_ms(value))))
         };
+        let [p50_ms, p95_ms, p99_ms] = self.durations.as_ref().map(in_ms).unwrap_or_default();
         Measured {
             signals: Signals {
                 rps: self.sent.map(rounded),
                 error_ratio: error_ratio.map(rounded),
-                p50_ms: percentile(0.50),
-                p95_ms: percentile(0.95),
-                p99_ms: percentile(0.99),
+                p50_ms,
+                p95_ms,
+                p99_ms,
             },
-            metric: metric.shared().clone(),
+            metric: metric.clone(),
         }
     }
-}
-
-fn this(shown: &Shown<'_>) -> Party {
-    Party::Address { host: shown.instance.0.clone(), port: shown.instance.1 }
 }
 
 /// Three significant digits: what changes beyond them is noise.
@@ -123,7 +205,7 @@ fn route(shown: &Shown<'_>, calls: &Calls, labels: &Labels) -> Option<Route> {
     let callee = calls.callee.of(labels)?.clone();
     let protocol = calls.protocol.of(labels);
     Some(Route {
-        caller: this(shown),
+        caller: shown.process.clone(),
         callee: if protocol == Protocol::Messaging { Party::Channel(callee) } else { Party::Named(callee) },
         protocol,
         pattern: calls.pattern.of(labels),
@@ -133,51 +215,48 @@ fn route(shown: &Shown<'_>, calls: &Calls, labels: &Labels) -> Option<Route> {
 
 fn edges(shown: &Shown<'_>, calls: &Calls) -> BTreeMap<Route, Sums> {
     let mut edges: BTreeMap<Route, Sums> = BTreeMap::new();
-    let refused = |labels: &Labels| calls.refused.as_ref().is_some_and(|test| test.holds(labels));
-    for key in shown.window.series(calls.total.shared()) {
-        let Some(route) = route(shown, calls, &key.labels) else { continue };
+    for (labels, per_second) in shown.readings.rates(&calls.total) {
+        let Some(route) = route(shown, calls, labels) else { continue };
         let sums = edges.entry(route).or_default();
         sums.tells_failures = calls.failed.is_some();
-        if refused(&key.labels) {
+        if calls.is_refused(labels) {
             continue;
         }
-        let Some(per_second) = shown.window.per_second(key) else { continue };
+        let Some(per_second) = per_second else { continue };
         *sums.sent.get_or_insert(0.0) += per_second;
-        if calls.failed.as_ref().is_some_and(|test| test.holds(&key.labels)) {
+        if calls.failed.as_ref().is_some_and(|test| test.holds(labels)) {
             *sums.failed.get_or_insert(0.0) += per_second;
         }
     }
     let Some(latency) = &calls.latency else { return edges };
-    for key in shown.window.series(latency.histogram.shared()) {
-        let sums = route(shown, calls, &key.labels).and_then(|route| edges.get_mut(&route));
-        let (Some(sums), Some(grown)) = (sums, shown.window.buckets_per_second(key)) else { continue };
-        if !refused(&key.labels) {
-            let sum = match sums.latency.take() {
-                Some((_, known)) => add_buckets(&known, &grown),
-                None => grown,
-            };
-            sums.latency = Some((latency.unit, sum));
-        }
+    for (labels, durations) in shown.readings.durations(calls) {
+        let sums = route(shown, calls, labels).and_then(|route| edges.get_mut(&route));
+        let Some(sums) = sums else { continue };
+        let sum = match sums.durations.take() {
+            Some((_, known)) => known.and(durations),
+            None => durations,
+        };
+        sums.durations = Some((latency.unit, sum));
     }
     edges
 }
 
 fn messages(shown: &Shown<'_>, channels: &Channels) -> BTreeMap<Route, Measured> {
     let mut sums: BTreeMap<Route, Sums> = BTreeMap::new();
-    for key in shown.window.series(channels.total.shared()) {
-        let Some(channel) = channels.channel.of(&key.labels) else { continue };
+    for (labels, per_second) in shown.readings.rates(&channels.total) {
+        let Some(channel) = channels.channel.of(labels) else { continue };
         let channel = Party::Channel(channel.clone());
-        let (caller, callee) = if channels.published.holds(&key.labels) {
-            (this(shown), channel)
-        } else if channels.consumed.holds(&key.labels) {
-            (channel, this(shown))
+        let (caller, callee) = if channels.published.holds(labels) {
+            (shown.process.clone(), channel)
+        } else if channels.consumed.holds(labels) {
+            (channel, shown.process.clone())
         } else {
             continue;
         };
         let (protocol, pattern) = (Protocol::Messaging, channels.pattern);
         let route = Route { caller, callee, protocol, pattern, payload: Payload::Unknown };
         let sums = sums.entry(route).or_default();
-        if let Some(per_second) = shown.window.per_second(key) {
+        if let Some(per_second) = per_second {
             *sums.sent.get_or_insert(0.0) += per_second;
         }
     }
@@ -189,7 +268,7 @@ fn calls_observation(shown: &Shown<'_>, route: Route, measured: &Measured) -> Ob
     let (direction, partner) = match (&caller, &callee) {
         (Party::Channel(name), _) => ("from", name),
         (_, Party::Named(name) | Party::Channel(name)) => ("to", name),
-        _ => ("to", &measured.metric),
+        _ => ("to", measured.metric.shared()),
     };
     // The partner's name stands last: it may hold anything.
     let key = format!("{direction}/{}/{}/{}/{partner}", word(protocol), word(pattern), word(payload));
@@ -206,14 +285,14 @@ fn word(of: impl Serialize) -> String {
     }
 }
 
-fn observation(shown: &Shown<'_>, collection: &str, key: &str, fact: Fact, metric: &str) -> Observation {
-    let (host, port) = shown.instance;
+fn observation(shown: &Shown<'_>, collection: &str, key: &str, fact: Fact, metric: &MetricName) -> Observation {
+    let (query, seen) = shown.readings.told(metric);
     Observation {
-        object: ObjectKey::new(collection, format!("{host}:{port}/{key}")),
+        object: ObjectKey::new(collection, format!("{}/{key}", shown.name)),
         fact,
-        seen: shown.seen,
+        seen,
         version: None,
-        origin: Arc::new(Origin { query: Arc::from(format!("{} · {metric}", shown.query)), how: How::Asked }),
+        origin: Arc::new(Origin { query, how: How::Asked }),
     }
 }
 
@@ -233,16 +312,16 @@ fn which(breakers: &Breakers, labels: &Labels) -> Option<Which> {
 
 fn breaker_observations(shown: &Shown<'_>, breakers: &Breakers) -> Vec<Observation> {
     let mut states: BTreeMap<Which, Vec<(&Labels, f64)>> = BTreeMap::new();
-    for sample in shown.latest.iter().filter(|sample| *sample.name == *breakers.state.as_str()) {
-        if let (Value::Number(value), Some(which)) = (&sample.value, which(breakers, &sample.labels)) {
-            states.entry(which).or_default().push((&sample.labels, *value));
+    for (labels, value) in shown.readings.gauge(&breakers.state) {
+        if let Some(which) = which(breakers, labels) {
+            states.entry(which).or_default().push((labels, value));
         }
     }
     let observed = |(which, series): (Which, Vec<(&Labels, f64)>)| {
         let (state, raw) = state(breakers, &series);
         let key = format!("{}/{}/{}", word(breakers.kind), which.callee.as_deref().unwrap_or_default(), which.name);
         let fact = BreakerFact {
-            caller: this(shown),
+            caller: shown.process.clone(),
             rejected_per_s: refused_per_second(shown, breakers, &which).map(rounded),
             callee: which.callee.map(Party::Named),
             name: which.name,
@@ -250,7 +329,7 @@ fn breaker_observations(shown: &Shown<'_>, breakers: &Breakers) -> Vec<Observati
             state,
             raw,
         };
-        observation(shown, BREAKERS, &key, Fact::Breaker(fact), breakers.state.as_str())
+        observation(shown, BREAKERS, &key, Fact::Breaker(fact), &breakers.state)
     };
     states.into_iter().map(observed).collect()
 }
@@ -291,9 +370,9 @@ fn is(value: f64, code: f64) -> bool {
 
 fn refused_per_second(shown: &Shown<'_>, breakers: &Breakers, wanted: &Which) -> Option<f64> {
     let counter = breakers.refused.as_ref()?;
-    let ours = |key: &&SeriesKey| which(breakers, &key.labels).is_some_and(|found| found == *wanted);
-    let rates = shown.window.series(counter.shared()).filter(ours).filter_map(|key| shown.window.per_second(key));
-    rates.reduce(|sum, rate| sum + rate)
+    let ours = |labels: &Labels| which(breakers, labels).is_some_and(|found| found == *wanted);
+    let rates = shown.readings.rates(counter).into_iter().filter(|(labels, _)| ours(labels));
+    rates.filter_map(|(_, per_second)| per_second).reduce(|sum, rate| sum + rate)
 }
 
 #[cfg(test)]
@@ -339,14 +418,9 @@ demo_topic_messages_total{service="checkout",topic="order.placed",direction="con
             window.push(Duration::from_secs(2) * second, None, counters.cloned());
             latest = read.samples;
         }
-        let instance = (Arc::from("127.0.0.1"), 9100);
-        let shown = Shown {
-            instance: &instance,
-            query: "GET /metrics",
-            seen: Timestamp::UNIX_EPOCH,
-            window: &window,
-            latest: &latest,
-        };
+        let scraped = Scraped { query: "GET /metrics", seen: Timestamp::UNIX_EPOCH, window: &window, latest: &latest };
+        let process = Party::Address { host: Arc::from("127.0.0.1"), port: 9100 };
+        let shown = Shown { process: &process, name: "127.0.0.1:9100", readings: &scraped };
         observations(&shown, dialects)
     }
 

@@ -29,6 +29,7 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use pace::{jittered, pause_after};
+pub(crate) use round::unknown;
 pub(crate) use standing::{Account, Outcome, Standing, address};
 pub use target::Target;
 pub(crate) use target::{Clients, ask, count};

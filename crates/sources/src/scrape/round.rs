@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use tokio::sync::{Notify, Semaphore, watch};
 
 use super::dialect::{Dialect, built_in};
-use super::map::{Shown, observations};
+use super::map::{Scraped, Shown, observations};
 use super::pace::{jittered, pause_after};
 use super::rate::Window;
 use super::read::{self, Answer};
@@ -227,13 +227,9 @@ impl Process {
         self.complaint = complaint(target, &exposition);
         let counters = exposition.samples.iter().filter(|one| dialects.iter().any(|dialect| dialect.counts(&one.name)));
         self.window.push(at.saturating_duration_since(began), started, counters.cloned());
-        let shown = Shown {
-            instance: &target.instance,
-            query: &self.query,
-            seen,
-            window: &self.window,
-            latest: &exposition.samples,
-        };
+        let scraped = Scraped { query: &self.query, seen, window: &self.window, latest: &exposition.samples };
+        let (host, port) = &target.instance;
+        let shown = Shown { process: &target.party(), name: &format!("{host}:{port}"), readings: &scraped };
         let mut facts = BTreeMap::new();
         for observation in observations(&shown, dialects) {
             if self.facts.remove(&observation.object).is_none_or(|known| known.fact != observation.fact) {
@@ -266,7 +262,7 @@ impl Process {
 }
 
 /// The same object, with nothing known of it.
-fn unknown(fact: &Fact) -> Fact {
+pub(crate) fn unknown(fact: &Fact) -> Fact {
     match fact.clone() {
         Fact::Calls(mut calls) => {
             calls.basis = CallsBasis::Observed(Signals::default());

@@ -1,8 +1,8 @@
 //! The observations behind one fact.
 
 use binnacle_model::fact::{
-    BreakerFact, CallsBasis, CallsFact, CheckStatus, CheckSubject, ClusterServiceFact, Fact, How, Party, RouteFact,
-    WorkloadFact,
+    AlertFact, AlertState, BreakerFact, CallsBasis, CallsFact, CheckStatus, CheckSubject, ClusterServiceFact, Fact,
+    How, Party, RouteFact, TargetFact, TargetHealth, WorkloadFact,
 };
 use binnacle_model::id::ConfigId;
 use binnacle_model::snapshot::{Breaker, Edge, EdgeState, Evidence, Service, Snapshot, Source};
@@ -270,6 +270,8 @@ pub fn says(fact: &Fact) -> String {
             let ready = backends.backends.iter().filter(|backend| backend.ready).count();
             format!("{} has {} backends here, {ready} of them ready", backends.service, backends.backends.len())
         }
+        Fact::Target(target) => target_words(target),
+        Fact::Alert(alert) => alert_words(alert),
     }
 }
 
@@ -315,6 +317,7 @@ fn party(party: &Party) -> String {
     match party {
         Party::Service { service, .. } => service.to_string(),
         Party::Address { host, port } => format!("{host}:{port}"),
+        Party::Pod { namespace, pod, .. } => format!("{namespace}/{pod}"),
         Party::Named(name) | Party::Channel(name) => name.to_string(),
         Party::Any => "any service".to_owned(),
     }
@@ -341,4 +344,22 @@ fn breaker_words(breaker: &BreakerFact) -> String {
     let word = binnacle_model::world::breaker_word(breaker.state).replace('_', "-");
     let raw: Vec<String> = breaker.raw.iter().map(|(name, value)| format!("{name} = {value}")).collect();
     format!("{} of {} is {word}\n{}", breaker.name, party(&breaker.caller), raw.join("\n"))
+}
+
+fn target_words(target: &TargetFact) -> String {
+    let health = match target.health {
+        TargetHealth::Up => "up",
+        TargetHealth::Unknown => "not scraped yet",
+        TargetHealth::Down => "down",
+    };
+    format!("target {} of {} is {health}\n{}", target.url, target.job, target.last_error)
+}
+
+fn alert_words(alert: &AlertFact) -> String {
+    let state = match alert.state {
+        AlertState::Pending => "pending",
+        AlertState::Firing => "firing",
+    };
+    let about = alert.about.as_ref().map_or_else(String::new, |about| format!(" about {}", party(about)));
+    format!("alert {}{about} is {state}\n{}", alert.name, alert.summary)
 }

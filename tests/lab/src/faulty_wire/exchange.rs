@@ -49,15 +49,15 @@ pub(super) async fn pass(client: &mut TcpStream, request: &Request, upstream: u1
     tokio::io::copy_bidirectional(client, &mut server).await.map(drop)
 }
 
-pub(super) async fn pass_with_index(
+pub(super) async fn pass_with_header(
     client: &mut TcpStream,
     request: &Request,
     upstream: u16,
-    index: u64,
+    (name, value): (&str, &str),
 ) -> io::Result<()> {
     let mut server = request.send(upstream).await?;
     let (head, body) = read_head(&mut server).await?;
-    let head = with_header(&head, "X-Consul-Index", &index.to_string());
+    let head = with_header(&head, name, value);
     client.write_all(head.as_bytes()).await?;
     client.write_all(&body).await?;
     tokio::io::copy_bidirectional(client, &mut server).await.map(drop)
@@ -80,6 +80,15 @@ pub(super) async fn answer(client: &mut TcpStream, status: u16, body: &str) -> i
     );
     client.write_all(answer.as_bytes()).await?;
     client.shutdown().await
+}
+
+/// Ends when the client goes away.
+pub(super) async fn endless(client: &mut TcpStream) -> io::Result<()> {
+    let head = "HTTP/1.1 200 Faulty Wire\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n{\"status\":\"";
+    client.write_all(head.as_bytes()).await?;
+    loop {
+        client.write_all(&[b'x'; 16 * 1024]).await?;
+    }
 }
 
 /// The head with its final empty line, and what came after it in the same reads.

@@ -1,0 +1,464 @@
+//! Reads a server beat by beat, and publishes what changed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use binnacle_model::fact::{Fact, ObjectKey, Observation, TargetHealth};
+use binnacle_model::store::Batch;
+use futures_util::{StreamExt, stream};
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::Prometheus;
+use super::api::Answer;
+use super::map::{self, ALERTS, Board, Known, TARGETS};
+use super::promql::{self, Kind, Query};
+use super::standing::Standing;
+use super::turns::Turns;
+use super::wire::Rows;
+use crate::connection::{EngineGone, Outbox};
+use crate::error::{ErrorKind, SourceError};
+use crate::scrape::dialect::{Dialect, built_in};
+use crate::scrape::map::{BREAKERS, CALLS};
+use crate::scrape::unknown;
+use crate::scrape::{jittered, pause_after};
+
+/// The most requests of one beat, whatever is shown on however many screens.
+pub const REQUESTS_A_BEAT: usize = 24;
+/// How many of them the server works on at once.
+const AT_ONCE: usize = 2;
+/// A beat is as long as the scrape interval, within these.
+const SHORTEST_BEAT: Duration = Duration::from_secs(15);
+const LONGEST_BEAT: Duration = Duration::from_secs(60);
+/// What changes seldom is asked for at every so many beats.
+const SELDOM: u64 = 8;
+/// A listing of targets that is larger counts as what changes seldom.
+const LARGE_LISTING: usize = 1024 * 1024;
+/// Rates are taken over this many scrape intervals, so that one missing scrape does no harm.
+const INTERVALS_IN_WINDOW: u32 = 4;
+const SHORTEST_WINDOW: Duration = Duration::from_secs(5);
+const LONGEST_WINDOW: Duration = Duration::from_secs(600);
+/// The scrape interval where nobody tells it.
+const USUAL_INTERVAL: Duration = Duration::from_secs(15);
+/// Metrics that were not seen for longer are not asked for.
+const NAMES_SINCE: SignedDuration = SignedDuration::from_hours(1);
+/// After a failure it is tried again this soon at first.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+
+/// What was published of one object, and since when the server does not name it.
+struct Held {
+    observation: Observation,
+    missing_since: Option<Instant>,
+}
+
+pub(super) struct Round<'a> {
+    prometheus: &'a Prometheus,
+    out: &'a Outbox,
+    dialects: &'static [Dialect],
+    standing: Standing,
+    turns: Turns,
+    /// Beats that went well.
+    beats: u64,
+    failures: u32,
+    /// The metrics of the dialects that the server has.
+    has: BTreeSet<String>,
+    board: Board,
+    /// By process.
+    held: BTreeMap<Arc<str>, BTreeMap<ObjectKey, Held>>,
+    targets: Option<TargetList>,
+    /// The scrape interval, measured where the targets do not tell it.
+    interval: Duration,
+    interval_told: bool,
+    /// The moment of this beat, by the server's clock: all questions are about the same one, so that their answers fit together.
+    moment: Option<f64>,
+    /// Whether it was ever seen to scrape.
+    scraped: bool,
+}
+
+/// The targets as they were listed last.
+struct TargetList {
+    published: Vec<Observation>,
+    intervals: BTreeMap<Arc<str>, Duration>,
+    large: bool,
+}
+
+impl TargetList {
+    fn is_down(&self, process: &str) -> bool {
+        self.published.iter().any(|one| match &one.fact {
+            Fact::Target(target) => target.health != TargetHealth::Up && process_name(&target.labels) == process,
+            _ => false,
+        })
+    }
+}
+
+fn process_name(labels: &crate::scrape::exposition::Labels) -> String {
+    map::Process::of(labels).map(|process| process.name.to_string()).unwrap_or_default()
+}
+
+impl<'a> Round<'a> {
+    pub(super) fn new(prometheus: &'a Prometheus, out: &'a Outbox) -> Self {
+        Self {
+            prometheus,
+            out,
+            dialects: built_in(),
+            standing: Standing::new(prometheus.api.shown()),
+            turns: Turns::default(),
+            beats: 0,
+            failures: 0,
+            has: BTreeSet::new(),
+            board: Board::new(),
+            held: BTreeMap::new(),
+            targets: None,
+            interval: USUAL_INTERVAL,
+            interval_told: false,
+            moment: None,
+            scraped: false,
+        }
+    }
+
+    pub(super) async fn run(&mut self, nudge: &Notify) -> Result<(), EngineGone> {
+        // A run after a panic begins with nothing; what the run before stated is replaced, not added to.
+        for collection in [CALLS, BREAKERS, TARGETS, ALERTS] {
+            self.out.facts(Batch::reset(self.id(), collection, Vec::new())).await?;
+        }
+        self.tell().await?;
+        loop {
+            let began = Instant::now();
+            let pause = match self.beat().await? {
+                Ok(()) => {
+                    self.standing.beat_ended();
+                    self.failures = 0;
+                    self.beats += 1;
+                    // A server that needs long gets as long a rest.
+                    let took = began.elapsed();
+                    self.beat_length().saturating_sub(took).max(took)
+                }
+                Err(error) => {
+                    self.failures = self.failures.saturating_add(1);
+                    let pause = jittered(pause_after(self.failures, FIRST_PAUSE));
+                    let next = Timestamp::now().checked_add(pause).unwrap_or(Timestamp::MAX);
+                    self.standing.fails(error, next);
+                    pause
+                }
+            };
+            self.tell().await?;
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = nudge.notified() => {}
+            }
+        }
+    }
+
+    fn id(&self) -> binnacle_model::id::SourceId {
+        self.prometheus.id.clone()
+    }
+
+    async fn tell(&mut self) -> Result<(), EngineGone> {
+        match self.standing.news(Timestamp::now()) {
+            Some(status) => self.out.status(self.id(), status).await,
+            None => Ok(()),
+        }
+    }
+
+    fn beat_length(&self) -> Duration {
+        self.prometheus.beat.unwrap_or_else(|| self.interval.clamp(SHORTEST_BEAT, LONGEST_BEAT))
+    }
+
+    fn window(&self) -> Duration {
+        window(self.interval)
+    }
+
+    /// Reads everything that is due. An error of the server as a whole is given back; of a part it is told.
+    async fn beat(&mut self) -> Result<Result<(), SourceError>, EngineGone> {
+        let seldom = self.beats.is_multiple_of(SELDOM) || self.has.is_empty();
+        let mut spent = 1;
+        if let Err(error) = self.age().await {
+            return Ok(Err(error));
+        }
+        if self.standing.product.is_none() {
+            spent += 1;
+            if let Ok(product) = self.prometheus.api.product().await {
+                self.standing.product = Some(Arc::from(product.0));
+            }
+        }
+        if seldom || self.targets.as_ref().is_some_and(|targets| !targets.large) {
+            spent += 1;
+            self.list_targets().await?;
+        }
+        spent += 1;
+        self.list_alerts().await?;
+        if seldom {
+            spent += 3;
+            self.list_rules().await;
+            self.list_names().await;
+            self.measure_interval().await;
+        }
+        self.ask(REQUESTS_A_BEAT.saturating_sub(spent)).await;
+        self.publish().await?;
+        Ok(Ok(()))
+    }
+
+    /// How old the newest sample is; whether the server can be read at all shows here.
+    async fn age(&mut self) -> Result<(), SourceError> {
+        let Answer { data, skew, .. } = self.prometheus.api.query(promql::AGE, None).await?;
+        if let Some(skew) = skew {
+            self.standing.skew(skew);
+        }
+        self.moment = data.good.first().map(|series| series.value.at);
+        let age = data.good.first().map(|series| series.value.is).filter(|age| age.is_finite());
+        self.scraped |= age.is_some();
+        let scrapes_nothing = self.targets.as_ref().is_some_and(|targets| targets.published.is_empty());
+        let limit = (self.interval * 3).max(Duration::from_secs(30)).as_secs_f64();
+        self.standing.outdated(match age {
+            Some(age) if age > limit => Some(format!("its newest sample is {age:.0} s old")),
+            None if self.scraped && !scrapes_nothing => Some("it has no sample of the last minutes".to_owned()),
+            _ => None,
+        });
+        Ok(())
+    }
+
+    async fn list_targets(&mut self) -> Result<(), EngineGone> {
+        let api = &self.prometheus.api;
+        match api.targets().await {
+            Ok(Answer { data, at, bytes, .. }) => {
+                self.standing.part("targets", Ok(unread("targets", &data.active).into_iter().collect()));
+                let listed = data.active.good;
+                let mut intervals: BTreeMap<Arc<str>, Duration> = BTreeMap::new();
+                for target in &listed {
+                    if let (Some(process), Some(interval)) = (map::Process::of(&target.labels), target.interval()) {
+                        let longest = intervals.entry(process.name).or_default();
+                        *longest = interval.max(*longest);
+                    }
+                }
+                let query = Arc::from(format!("GET {}/api/v1/targets", api.shown()));
+                let mut fresh = map::targets(&listed, query, at);
+                let before = self.targets.take().map(|targets| targets.published).unwrap_or_default();
+                let news = keep_known(&mut fresh, &before);
+                if news {
+                    self.out.facts(Batch::reset(self.id(), TARGETS, fresh.clone())).await?;
+                }
+                self.targets = Some(TargetList { published: fresh, intervals, large: bytes > LARGE_LISTING });
+            }
+            // Thanos and Mimir scrape nothing themselves.
+            Err(error) if error.kind == ErrorKind::NotFound => self.standing.part("targets", Ok(Vec::new())),
+            Err(error) => self.standing.part("targets", Err(error)),
+        }
+        Ok(())
+    }
+
+    async fn list_alerts(&mut self) -> Result<(), EngineGone> {
+        let api = &self.prometheus.api;
+        match api.alerts().await {
+            Ok(Answer { data, at, .. }) => {
+                self.standing.part("alerts", Ok(unread("alerts", &data.alerts).into_iter().collect()));
+                let query = Arc::from(format!("GET {}/api/v1/alerts", api.shown()));
+                let fresh = map::alerts(&data.alerts.good, query, at);
+                self.out.facts(Batch::reset(self.id(), ALERTS, fresh)).await?;
+            }
+            Err(error) if error.kind == ErrorKind::NotFound => self.standing.part("alerts", Ok(Vec::new())),
+            Err(error) => self.standing.part("alerts", Err(error)),
+        }
+        Ok(())
+    }
+
+    /// An alerting rule that cannot be evaluated never fires: that is worth a word.
+    async fn list_rules(&mut self) {
+        let ended = match self.prometheus.api.rules().await {
+            Ok(Answer { data, .. }) => {
+                let rules = data.groups.good.iter().flat_map(|group| &group.rules.good);
+                let broken = rules.filter(|rule| rule.health == "err");
+                Ok(broken.map(|rule| format!("the alerting rule {} fails: {}", rule.name, rule.last_error)).collect())
+            }
+            Err(error) if error.kind == ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) => Err(error),
+        };
+        self.standing.part("rules", ended);
+    }
+
+    async fn list_names(&mut self) {
+        let since = Timestamp::now().checked_sub(NAMES_SINCE).unwrap_or(Timestamp::UNIX_EPOCH);
+        let ended = match self.prometheus.api.names(&promql::any_of(self.dialects), since).await {
+            Ok(Answer { data, warnings, .. }) => {
+                if warnings.is_empty() {
+                    self.has.clear();
+                }
+                self.has.extend(data);
+                Ok(warnings)
+            }
+            Err(error) => Err(error),
+        };
+        self.standing.part("names", ended);
+    }
+
+    /// The scrape interval of the processes that are shown: told by their targets, else measured by how often they were
+    /// scraped lately.
+    async fn measure_interval(&mut self) {
+        let told = self.targets.as_ref().and_then(|targets| {
+            let shown = targets.intervals.iter().filter(|(process, _)| self.held.contains_key(*process));
+            shown.map(|(_, interval)| *interval).max().or_else(|| targets.intervals.values().copied().max())
+        });
+        if let Some(told) = told {
+            (self.interval, self.interval_told) = (told, true);
+        }
+        if self.interval_told {
+            return;
+        }
+        if let Ok(Answer { data, .. }) = self.prometheus.api.query(promql::SCRAPES, self.moment).await
+            && let Some(series) = data.good.first()
+            && series.value.is >= 1.0
+        {
+            self.interval = Duration::from_secs(300).div_f64(series.value.is);
+        }
+    }
+
+    /// Asks as many of the questions as the budget has, and puts the answers on the board.
+    async fn ask(&mut self, budget: usize) {
+        let plan = promql::plan(self.dialects, |name| self.has.contains(name), self.window());
+        let beats = Turns::beats(&plan, budget);
+        self.standing.spread((beats > 1).then(|| (plan.len(), beats, self.beat_length())));
+        let asked = self.turns.next(&plan, budget);
+        let (api, moment) = (&self.prometheus.api, self.moment);
+        let mut answers = stream::iter(asked)
+            .map(|query| async move {
+                let answer = api.query(&query.text, moment).await;
+                (query, answer)
+            })
+            .buffer_unordered(AT_ONCE);
+        while let Some((query, answer)) = answers.next().await {
+            self.turns.ended(&query, answer.is_ok());
+            let part = part_of(&query);
+            match answer {
+                Ok(Answer { data, mut warnings, at, .. }) => {
+                    let evidence = api.evidence(&query.text);
+                    let whole = warnings.is_empty() && data.bad == 0;
+                    warnings.extend(unread(&query.metric, &data));
+                    self.standing.part(&part, Ok(warnings));
+                    let known = Known::new(evidence, at, Instant::now(), whole, data.good);
+                    self.board.insert((query.metric, query.kind), known);
+                }
+                Err(error) => self.standing.part(&part, Err(error)),
+            }
+        }
+        drop(answers);
+        let planned: BTreeSet<(Arc<str>, Kind)> = plan.iter().map(|one| (one.metric.clone(), one.kind)).collect();
+        let life = self.life(beats);
+        self.board.retain(|key, known| planned.contains(key) && known.at.elapsed() <= life);
+        let parts: BTreeSet<String> = plan.iter().map(part_of).collect();
+        self.standing.keep(|name| parts.contains(name) || ["targets", "alerts", "rules", "names"].contains(&name));
+    }
+
+    /// How long an answer stands: over that time nothing new was heard, so nothing is known.
+    fn life(&self, beats: usize) -> Duration {
+        (self.beat_length() * 3 * u32::try_from(beats).unwrap_or(u32::MAX)).max(self.window())
+    }
+
+    /// Compares what the board says with what was published, and publishes the difference. What the server does not name any
+    /// more is unknown at first, and removed when it stays away.
+    async fn publish(&mut self) -> Result<(), EngineGone> {
+        let plan = promql::plan(self.dialects, |name| self.has.contains(name), self.window());
+        let told = |query: &Query| {
+            let known = self.board.get(&(query.metric.clone(), query.kind));
+            matches!(query.kind, Kind::Percentile(_)) || known.is_some_and(|known| known.whole)
+        };
+        let whole = plan.iter().all(told);
+        let now = Instant::now();
+        let (mut put, mut removed) = (Vec::new(), Vec::new());
+        let mut fresh = map::processes(&self.board, self.dialects);
+        for name in fresh.keys() {
+            self.held.entry(name.clone()).or_default();
+        }
+        let window = self.window();
+        for (name, held) in &mut self.held {
+            let mut named: BTreeMap<ObjectKey, Observation> = fresh
+                .remove(name)
+                .into_iter()
+                .flatten()
+                .map(|observation| (observation.object.clone(), observation))
+                .collect();
+            let stays = |since: Instant| {
+                let down = || self.targets.as_ref().is_some_and(|targets| targets.is_down(name));
+                !whole || now.duration_since(since) < window || down()
+            };
+            held.retain(|object, held| {
+                if let Some(observation) = named.remove(object) {
+                    held.missing_since = None;
+                    held.replace(observation, &mut put);
+                    return true;
+                }
+                let stays = stays(*held.missing_since.get_or_insert(now));
+                if stays {
+                    held.fade(&mut put);
+                } else {
+                    removed.push(object.clone());
+                }
+                stays
+            });
+            for (object, observation) in named {
+                put.push(observation.clone());
+                held.insert(object, Held { observation, missing_since: None });
+            }
+        }
+        self.held.retain(|_, held| !held.is_empty());
+        if put.is_empty() && removed.is_empty() {
+            return Ok(());
+        }
+        self.out.facts(Batch::delta(self.id(), put, removed)).await
+    }
+}
+
+/// How far back rates look.
+pub(super) fn window(interval: Duration) -> Duration {
+    (interval * INTERVALS_IN_WINDOW).clamp(SHORTEST_WINDOW, LONGEST_WINDOW)
+}
+
+impl Held {
+    fn replace(&mut self, observation: Observation, put: &mut Vec<Observation>) {
+        if self.observation.fact != observation.fact {
+            put.push(observation.clone());
+            self.observation = observation;
+        }
+    }
+
+    fn fade(&mut self, put: &mut Vec<Observation>) {
+        let fact = unknown(&self.observation.fact);
+        let observation = Observation { fact, seen: Timestamp::now(), ..self.observation.clone() };
+        self.replace(observation, put);
+    }
+}
+
+/// What the Sources screen calls a question: two of them never have the same name.
+fn part_of(query: &Query) -> String {
+    format!("{} {:?}", query.metric, query.kind)
+}
+
+/// A word about rows that were not understood, if there are any.
+fn unread<T>(what: &str, rows: &Rows<T>) -> Option<String> {
+    (rows.bad > 0).then(|| format!("{} of {} rows of {what} are not understood", rows.bad, rows.bad + rows.good.len()))
+}
+
+/// Keeps the earlier statement about each target of which only the moment of the last scrape is another: that alone is no news.
+/// True when there is any.
+fn keep_known(fresh: &mut [Observation], before: &[Observation]) -> bool {
+    let known: BTreeMap<&ObjectKey, &Observation> = before.iter().map(|one| (&one.object, one)).collect();
+    let mut news = fresh.len() != before.len();
+    for one in fresh {
+        match known.get(&one.object) {
+            Some(earlier) if same_target(&earlier.fact, &one.fact) => *one = (*earlier).clone(),
+            _ => news = true,
+        }
+    }
+    news
+}
+
+fn same_target(one: &Fact, other: &Fact) -> bool {
+    match (one, other) {
+        (Fact::Target(one), Fact::Target(other)) => {
+            let mut one = one.clone();
+            one.last_scrape = other.last_scrape;
+            one == *other
+        }
+        _ => false,
+    }
+}
