@@ -271,7 +271,7 @@ async fn the_shop_has_every_health_sidecars_intentions_and_keys() {
 
 #[tokio::test]
 async fn servers_and_their_folders_are_gone_when_their_process_is_killed() {
-    let mut owner = Owner::start().await;
+    let mut owner = Owner::of("consul").await;
     assert_eq!((owner.pids.len(), owner.folders.len()), (3, 4));
     owner.assert_runs();
 
@@ -284,7 +284,7 @@ async fn servers_and_their_folders_are_gone_when_their_process_is_killed() {
 async fn what_is_left_by_a_process_that_was_killed_with_its_watchdogs_is_cleared_at_the_next_start() {
     // What belongs to somebody who lives is not touched.
     let living = Consul::open().await.unwrap();
-    let mut owner = Owner::start().await;
+    let mut owner = Owner::of("consul").await;
     for pid in &owner.pids {
         kill(parent(*pid));
     }
@@ -298,16 +298,17 @@ async fn what_is_left_by_a_process_that_was_killed_with_its_watchdogs_is_cleared
 }
 
 /// A process that owns servers, apart from this one.
-struct Owner {
-    process: tokio::process::Child,
-    pids: Vec<u32>,
-    folders: Vec<PathBuf>,
+pub(crate) struct Owner {
+    pub(crate) process: tokio::process::Child,
+    pub(crate) pids: Vec<u32>,
+    pub(crate) folders: Vec<PathBuf>,
 }
 
 impl Owner {
-    /// Starts the lab's own executable, and waits until all of the lab is there.
-    async fn start() -> Self {
+    /// Starts the lab's own executable for one part of the lab, and waits until it is there.
+    pub(crate) async fn of(part: &str) -> Self {
         let mut process = tokio::process::Command::new(env!("CARGO_BIN_EXE_lab"))
+            .arg(part)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
@@ -327,12 +328,12 @@ impl Owner {
         Self { process, pids, folders }
     }
 
-    fn assert_runs(&self) {
+    pub(crate) fn assert_runs(&self) {
         assert!(self.pids.iter().all(|pid| lab::watchdog::process_exists(*pid)));
         assert!(self.folders.iter().all(|folder| folder.exists()));
     }
 
-    async fn is_gone(&self) {
+    pub(crate) async fn is_gone(&self) {
         until("servers and folders to be gone", PATIENCE, async || {
             let left = self.pids.iter().filter(|pid| lab::watchdog::process_exists(**pid)).count()
                 + self.folders.iter().filter(|folder| folder.exists()).count();

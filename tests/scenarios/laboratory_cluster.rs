@@ -3,13 +3,19 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use lab::cluster::{Cluster, Credential, Pod};
+use lab::cluster::{Cluster, Credential, Pod, Registry, Shop};
 use lab::relay::Address;
 use lab::{LabError, until};
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::sync::Mutex;
 
-const DEADLINE: Duration = Duration::from_secs(60);
+use crate::laboratory::Owner;
+
+const DEADLINE: Duration = Duration::from_secs(120);
+
+/// Held by a test with a cluster of its own: with the shared one beside it, two are enough for a small machine.
+static ONE_OF_ITS_OWN: Mutex<()> = Mutex::const_new(());
 
 /// A Deployment `web` of the pause image, and a Service in front of it, in a namespace of its own.
 fn web(namespace: &str, replicas: usize) -> String {
@@ -116,6 +122,7 @@ async fn users_may_do_what_they_were_allowed_and_nothing_else() {
 
 #[tokio::test]
 async fn the_api_server_comes_back_at_its_address_or_at_another() {
+    let _alone = ONE_OF_ITS_OWN.lock().await;
     let cluster = Cluster::with_nodes(1).await.unwrap();
     let kubeconfig = cluster.kubeconfig();
     let context = cluster.kubectl_as(&kubeconfig, &["config", "current-context"]).await.unwrap();
@@ -144,6 +151,52 @@ async fn the_api_server_comes_back_at_its_address_or_at_another() {
     drop(cluster);
     assert!(processes.iter().all(|(_, pid, log)| !lab::watchdog::process_exists(*pid) && !log.exists()));
     assert!(!namespace_is_in_use(&namespace));
+}
+
+#[tokio::test]
+async fn a_cluster_with_all_that_is_in_it_is_gone_when_its_process_is_killed() {
+    let _alone = ONE_OF_ITS_OWN.lock().await;
+    let mut owner = Owner::of("kubernetes").await;
+    assert_eq!((owner.pids.len(), owner.folders.len()), (7, 7), "six of the cluster, and its registry");
+    owner.assert_runs();
+    let namespace = std::fs::read_link(format!("/proc/{}/ns/net", owner.pids[0])).unwrap();
+    assert!(namespace_is_in_use(&namespace));
+
+    owner.process.kill().await.unwrap();
+
+    owner.is_gone().await;
+    assert!(!namespace_is_in_use(&namespace));
+}
+
+#[tokio::test]
+async fn a_shop_and_its_registry_are_in_the_cluster_and_what_breaks_is_seen_in_the_registry() {
+    let cluster = lab::shared::cluster().await.unwrap();
+    let registry = Registry::start(cluster).await.unwrap();
+    let shop = Shop::open(cluster, Some(&registry)).await.unwrap();
+    let (kubernetes, consul) = (cluster.client().unwrap(), registry.client().unwrap());
+
+    assert_eq!(shop.visit(3).await.unwrap(), 3);
+
+    let through_the_cluster = "/api/v1/namespaces/consul/services/consul-server:http/proxy/v1/catalog/service/cart";
+    let instances = until("the service", DEADLINE, async || kubernetes.get(through_the_cluster).await).await.unwrap();
+    assert_eq!(instances[0]["ServiceAddress"], shop.pods("cart")[0].address.to_string());
+    let metrics = "/api/v1/namespaces/shop/services/web:http/proxy/metrics";
+    let metrics = until("the service", DEADLINE, async || kubernetes.text(metrics).await).await.unwrap();
+    assert!(metrics.contains(r#"http_client_requests_seconds_count{client_name="checkout",method="GET",uri="/",outcome="SUCCESS",status="200"} 3"#), "{metrics}");
+
+    shop.break_down("payments", true);
+    assert_eq!(shop.visit(1).await.unwrap(), 0);
+    until("the registry to see it", DEADLINE, async || {
+        let health = consul.get("/v1/health/checks/payments").await.unwrap();
+        if health[0]["Status"] == "critical" { Ok(()) } else { Err(health) }
+    })
+    .await
+    .unwrap();
+
+    registry.stop().await.unwrap();
+    assert!(kubernetes.get(through_the_cluster).await.is_err());
+    registry.restart().await.unwrap();
+    assert_eq!(kubernetes.get(through_the_cluster).await.unwrap().as_array().unwrap().len(), 2);
 }
 
 /// Whether any process is in this namespace; it has no name, so without a process it is not there.

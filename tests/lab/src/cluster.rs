@@ -10,9 +10,12 @@ mod client;
 mod control_plane;
 mod files;
 mod kubeconfig;
+pub mod monitoring;
 pub mod namespace;
 mod pod;
 mod programs;
+pub mod registry;
+pub mod shop;
 mod user;
 
 use std::path::{Path, PathBuf};
@@ -29,7 +32,10 @@ use crate::watchdog::{Ending, Watchdog};
 use crate::{LabError, until};
 
 pub use client::KubernetesClient;
+pub use monitoring::Monitoring;
 pub use pod::{Pod, Served};
+pub use registry::Registry;
+pub use shop::Shop;
 pub use user::{Credential, User};
 
 use control_plane::{API_SERVER_INSIDE, CONTROLLER_MANAGER_INSIDE, SCHEDULER_INSIDE};
@@ -37,7 +43,8 @@ use files::Files;
 use namespace::{Namespace, Reach};
 use programs::Programs;
 
-/// A cluster is ready after some ten seconds; the rest is for a machine which is busy with something else.
+/// A cluster is ready after some ten seconds, a pod or a server in it after one or two; the rest is for a machine which
+/// is busy with something else.
 const READY_WITHIN: Duration = Duration::from_secs(240);
 
 /// The nodes of [`Cluster::start`].

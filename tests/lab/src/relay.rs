@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 use crate::LabError;
 
 /// An order is a matter of microseconds; the rest is for a busy machine.
-const ANSWERED_WITHIN: Duration = Duration::from_secs(30);
+const ANSWERED_WITHIN: Duration = Duration::from_secs(60);
 
 /// One end of a relay. Its text, as in an order, is `tcp:IP:PORT` or `unix:PATH`; the path has no line end in it.
 #[derive(Debug, Clone, PartialEq, Eq)]

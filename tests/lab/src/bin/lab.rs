@@ -1,24 +1,48 @@
 //! Starts the lab for a person: real servers with a small shop in them, until Ctrl-C.
+//!
+//! `lab consul` and `lab kubernetes` start only that part of it.
 
 use std::io::Write as _;
+use std::process::ExitCode;
 
+use lab::cluster::{Cluster, Registry, Shop};
 use lab::{Consul, Datacenters, LabError, shop};
 use tokio::signal::unix::{SignalKind, signal};
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let [inside, socket] = arguments.as_slice()
-        && inside == "inside"
-    {
-        // Not for a person: what passes connections into a cluster's network namespace.
-        match lab::relay::take_orders(socket.as_ref()).await? {}
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
     }
+}
+
+async fn run() -> Result<(), Box<dyn std::error::Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let (consul, kubernetes) = match arguments.as_slice() {
+        [] => (true, true),
+        ["consul"] => (true, false),
+        ["kubernetes"] => (false, true),
+        // Not for a person: what passes connections into a cluster's network namespace.
+        ["inside", socket] => match lab::relay::take_orders(socket.as_ref()).await? {},
+        _ => return Err("usage: lab [consul|kubernetes]".into()),
+    };
     let mut terminated = signal(SignalKind::terminate())?;
     // The servers live in this future: however it ends, they end with it.
     let lab = async {
-        let started = Lab::start().await?;
-        started.print().await?;
+        let consul = if consul { Some(Consuls::start().await?) } else { None };
+        let kubernetes = if kubernetes { Some(Kubernetes::start().await?) } else { None };
+        if let Some(consul) = &consul {
+            consul.print().await?;
+        }
+        if let Some(kubernetes) = &kubernetes {
+            kubernetes.print().await?;
+        }
+        println!("\n# Ctrl-C ends all of it and leaves nothing behind.");
         std::future::pending::<Result<(), Box<dyn std::error::Error>>>().await
     };
     tokio::select! {
@@ -31,13 +55,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
 }
 
-struct Lab {
+struct Consuls {
     open: Consul,
     secured: Datacenters,
     limited_token: String,
 }
 
-impl Lab {
+impl Consuls {
     async fn start() -> Result<Self, LabError> {
         eprintln!("lab: starting Consul (the first time of all, it is built: about ten minutes) ...");
         let open = Consul::open().await?;
@@ -84,7 +108,38 @@ impl Lab {
             writeln!(out, "export CONSUL_CLIENT_CERT={}", files.certificate.display())?;
             writeln!(out, "export CONSUL_CLIENT_KEY={}", files.key.display())?;
         }
-        writeln!(out, "\n# Ctrl-C ends all of it and leaves nothing behind.")?;
+        Ok(())
+    }
+}
+
+struct Kubernetes {
+    // In this order, so that what is inside ends before the cluster.
+    _shop: Shop,
+    registry: Registry,
+    cluster: Cluster,
+}
+
+impl Kubernetes {
+    async fn start() -> Result<Self, LabError> {
+        eprintln!("lab: starting Kubernetes (the first time of all, it is built: about twelve minutes) ...");
+        let cluster = Cluster::start().await?;
+        let registry = Registry::start(&cluster).await?;
+        let mut shop = Shop::open(&cluster, Some(&registry)).await?;
+        shop.visit_for_ever()?;
+        Ok(Self { _shop: shop, registry, cluster })
+    }
+
+    async fn print(&self) -> std::io::Result<()> {
+        let mut processes = self.cluster.processes().await;
+        processes.extend(self.registry.process().await);
+        let processes: Vec<String> =
+            processes.iter().map(|(_, pid, log)| format!("# process {pid}, log {}", log.display())).collect();
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "{}", processes.join("\n"))?;
+        writeln!(out, "\n# Kubernetes, five nodes, with the shop and a Consul in it; the context is minikube")?;
+        writeln!(out, "export KUBECONFIG={}", self.cluster.kubeconfig().display())?;
+        writeln!(out, "# the same as an administrator's kubeconfig of kubeadm:")?;
+        writeln!(out, "# export KUBECONFIG={}", self.cluster.admin_kubeconfig().display())?;
         out.flush()
     }
 }

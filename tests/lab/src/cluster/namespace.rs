@@ -7,11 +7,11 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
+use super::READY_WITHIN;
 use crate::address::Port;
 use crate::relay::{Address, Listener, Ordered};
 use crate::watchdog::Watchdog;
@@ -31,8 +31,6 @@ exec "$@"
 
 /// A proxy of the host cannot be reached from inside, and pods are not behind it.
 const PROXY_VARIABLES: [&str; 6] = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"];
-
-const READY_WITHIN: Duration = Duration::from_secs(60);
 
 /// The namespace, and the process in it that passes connections across its border.
 #[derive(Debug)]

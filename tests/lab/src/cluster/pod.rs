@@ -1,17 +1,13 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
-use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::namespace::Published;
-use super::{Cluster, has_condition};
+use super::{Cluster, READY_WITHIN, has_condition};
 use crate::relay::Address;
 use crate::{LabError, until};
-
-/// A pod is scheduled and ready after about a second; the rest is for a busy machine.
-const RUNNING_WITHIN: Duration = Duration::from_secs(90);
 
 /// What every pod's log says until [`Cluster::set_log`].
 const EVERY_LOG: &[&str] = &["starting", "listening on :8080", "ready"];
@@ -41,7 +37,7 @@ impl Cluster {
         let client = self.client()?;
         let selector = percent_encoding::utf8_percent_encode(selector, percent_encoding::NON_ALPHANUMERIC);
         let path = format!("/api/v1/namespaces/{namespace}/pods?labelSelector={selector}");
-        until(&format!("{count} pods {selector} to run"), RUNNING_WITHIN, async || {
+        until(&format!("{count} pods {selector} to run"), READY_WITHIN, async || {
             let answer = client.get(&path).await.map_err(|error| error.to_string())?;
             let mut pods: Vec<Pod> = super::items(&answer).iter().filter_map(Pod::read).collect();
             pods.sort_by(|one, other| one.name.cmp(&other.name));
@@ -55,7 +51,7 @@ impl Cluster {
         let client = self.client()?;
         let slices = format!("/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices");
         let path = format!("{slices}?labelSelector=kubernetes.io%2Fservice-name%3D{service}");
-        until(&format!("{count} endpoints of {service}"), RUNNING_WITHIN, async || {
+        until(&format!("{count} endpoints of {service}"), READY_WITHIN, async || {
             let slices = client.get(&path).await.map_err(|error| error.to_string())?;
             let endpoints =
                 super::items(&slices).iter().filter_map(|slice| slice.get("endpoints")?.as_array()).flatten();
@@ -106,7 +102,7 @@ impl Cluster {
         }
         let path = format!("/api/v1/namespaces/{}/pods/{}/log", pod.namespace, pod.name);
         let wanted = lines.join("\n") + "\n";
-        until(&format!("the log of {}", pod.name), RUNNING_WITHIN, async || {
+        until(&format!("the log of {}", pod.name), READY_WITHIN, async || {
             let seen = client.text(&path).await.map_err(|error| error.to_string())?;
             if seen == wanted { Ok(()) } else { Err(seen) }
         })
