@@ -48,6 +48,13 @@ pub struct Tls {
     pub(crate) identity_pem: Option<Secret>,
 }
 
+impl Tls {
+    /// Trusting the authorities of a file, and nobody else.
+    pub fn trusting(ca_file: PathBuf) -> Self {
+        Self { ca_file: Some(ca_file), ..Self::default() }
+    }
+}
+
 /// By which way a system is reached, when it is not the usual one.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Way<'a> {

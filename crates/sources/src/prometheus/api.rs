@@ -229,7 +229,8 @@ impl Api {
         let request = request.headers(self.config.headers()?).header(ACCEPT, "application/json");
         let asked = Timestamp::now();
         let sent = request.send().await;
-        let response = sent.map_err(|error| transport_error(SYSTEM, tried.to_owned(), &peer(&self.wire.base), &error))?;
+        let response =
+            sent.map_err(|error| transport_error(SYSTEM, tried.to_owned(), &peer(&self.wire.base), &error))?;
         let skew = skew(response.headers(), asked, Timestamp::now());
         if response.status() != StatusCode::OK {
             return Err(refusal(response, tried, self.config.is_anonymous()).await);

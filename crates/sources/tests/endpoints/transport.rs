@@ -153,7 +153,7 @@ impl Secured {
     }
 
     async fn failure(&self, trusted: &Path) -> SourceError {
-        let tls = Tls { ca_file: Some(trusted.join("ca.pem")), ..Tls::default() };
+        let tls = Tls::trusting(trusted.join("ca.pem"));
         failure(&format!("https://127.0.0.1:{}", self.port), &tls, None).await
     }
 }
