@@ -11,6 +11,7 @@
 
 mod faulty;
 mod hystrix;
+mod kubernetes;
 mod reader;
 mod scrape;
 mod transport;
