@@ -115,7 +115,7 @@ fn print(fact: &Fact, version: Option<u64>) -> u64 {
         Fact::Autoscaler(fact) => fact.hash(&mut hasher),
         Fact::Config(fact) => (fact, version).hash(&mut hasher),
         Fact::Calls(_) | Fact::Breaker(_) | Fact::MeshRule(_) | Fact::Session(_) | Fact::Target(_) | Fact::Alert(_) => {
-            version.hash(&mut hasher)
+            version.hash(&mut hasher);
         }
     }
     hasher.finish()

@@ -8,8 +8,8 @@ use binnacle_model::fact::{
 };
 use binnacle_model::id::SourceId;
 use binnacle_model::snapshot::{
-    Breaker, Check, Claim, ConfigItem, Disagreement, Edge, EdgeState, Evidence, Health, Instance, JoinReason, Route, Service,
-    ServiceRole, Snapshot, Source, SourceState,
+    Breaker, Check, Claim, ConfigItem, Disagreement, Edge, EdgeState, Evidence, Health, Instance, JoinReason, Route,
+    Service, ServiceRole, Snapshot, Source, SourceState,
 };
 use jiff::Timestamp;
 use schemars::JsonSchema;
