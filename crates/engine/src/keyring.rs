@@ -178,6 +178,8 @@ async fn in_time<T>(work: impl Future<Output = Result<T, KeyringError>>) -> Resu
 
 #[cfg(test)]
 mod tests {
+    use binnacle_model::id::SourceKind;
+
     use super::*;
 
     fn environment(variables: &[(&str, &str)]) -> Environment {
@@ -204,7 +206,8 @@ mod tests {
     #[tokio::test]
     async fn an_address_with_a_password_is_not_put_into_the_keyring() {
         let keyring = Keyring::of(&Environment::default());
-        let spec: ConnectionSpec = "consul=http://ann:s3cret@127.0.0.1:8500".parse().unwrap();
+        let place = "http://ann:s3cret@127.0.0.1:8500".to_owned();
+        let spec = ConnectionSpec { kind: SourceKind::Consul, place };
         let error = keyring.remember(&spec, &Token::new("x").unwrap()).await.unwrap_err();
         assert_eq!(error.code(), "keyring.address");
         assert!(!format!("{error} {error:?}").contains("s3cret"));

@@ -203,7 +203,8 @@ fn a_pod_is_found_by_its_address_or_by_its_name_in_its_namespace() {
         let mut observation = instance(0, 0, 1, None);
         let Fact::Instance(fact) = &mut observation.fact else { panic!("no instance") };
         fact.service = ServiceName { namespace: Some(Arc::from("shop")), name: Arc::from(name) };
-        (fact.id, fact.address, fact.port) = (Arc::from(id), Arc::from(host), port);
+        (fact.id, fact.address, fact.port) = (Arc::from(format!("shop/{id}")), Arc::from(host), port);
+        fact.uid = Some(Arc::from(id));
         observation.object = ObjectKey::new("catalog", format!("instance/{id}"));
         observation
     };
