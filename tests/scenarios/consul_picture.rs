@@ -1,4 +1,4 @@
-//! A Consul source at work, and the picture that its facts add up to: what the scenarios of this source look at.
+//! A source at work, and the picture that its facts add up to: what the scenarios of sources look at.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,7 +42,7 @@ pub(crate) fn connect(address: &str, variables: &[(&str, &str)]) -> Consul {
 
 impl Picture {
     /// Starts reading.
-    pub(crate) fn of(connection: Consul) -> Self {
+    pub(crate) fn of(connection: impl Connection + 'static) -> Self {
         let (sender, updates) = mpsc::channel(64);
         let nudge = Arc::new(Notify::new());
         let cancel = CancellationToken::new();

@@ -19,6 +19,8 @@ mod consul_registration;
 mod contract;
 mod edits;
 mod increments;
+mod kube_access;
+mod kube_live;
 mod laboratory;
 mod laboratory_cluster;
 mod registrations;

@@ -634,7 +634,7 @@ impl RolloutState {
             Self::Stalled => "stalled",
             Self::Paused => "paused",
             Self::Degraded => "degraded",
-            Self::ScaledToZero => "scaled to zero",
+            Self::ScaledToZero => "scaled_to_zero",
             Self::Running => "running",
             Self::Succeeded => "succeeded",
             Self::Failed => "failed",
@@ -680,7 +680,7 @@ pub struct WorkloadFact {
 impl WorkloadFact {
     /// Its kind, name and state in one line: `Deployment web is stalled: ...`.
     pub fn words(&self) -> Arc<str> {
-        let state = format!("{} {} is {}", self.kind.word(), self.name, self.state.word());
+        let state = format!("{} {} is {}", self.kind.word(), self.name, self.state.word().replace('_', " "));
         Arc::from(if self.message.is_empty() { state } else { format!("{state}: {}", self.message) })
     }
 }

@@ -171,7 +171,7 @@ fn meaning(code: u16, session: &Session) -> (ErrorKind, &'static str) {
     match code {
         401 => (ErrorKind::Unauthenticated, unauthenticated_hint(session)),
         403 => (ErrorKind::Forbidden, "Give this account a role that allows it."),
-        404 | 405 | 406 => (ErrorKind::NotFound, "This cluster does not offer it."),
+        404..=406 => (ErrorKind::NotFound, "This cluster does not offer it."),
         410 => (ErrorKind::ServerError, "It is listed anew by itself."),
         422 | 400 => (ErrorKind::Invalid, "Please report it: the request was not as this cluster expects it."),
         429 => (ErrorKind::RateLimited, "The API server is busy; it is tried again by itself, more slowly."),
@@ -181,7 +181,7 @@ fn meaning(code: u16, session: &Session) -> (ErrorKind, &'static str) {
 }
 
 /// An error that came inside a stream.
-pub(super) fn of_status(tried: &str, status: Status) -> Failed {
+pub(super) fn of_status(tried: &str, status: &Status) -> Failed {
     let gone = status.code == 410 || status.reason == "Expired" || status.reason == "Gone";
     let kind = if status.code == 429 { ErrorKind::RateLimited } else { ErrorKind::ServerError };
     let error = SourceError {

@@ -5,6 +5,7 @@
 //! longer listed is gone. An idle cluster costs one request for each resource in about five minutes.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -345,7 +346,7 @@ impl<'a> Cluster<'a> {
         loop {
             let mut target = format!("{path}?limit={}{}", part.page(), part.selector());
             if !more.is_empty() {
-                target.push_str(&format!("&continue={}", segment(&more)));
+                let _ = write!(target, "&continue={}", segment(&more));
             }
             let answer = self.api.ask(&target, accept).await?;
             let (tried, epoch) = (answer.tried.clone(), answer.epoch);
@@ -450,7 +451,7 @@ impl<'a> Cluster<'a> {
                 let object = event.object.get();
                 if event.kind == EventKind::Error {
                     let status: Status = serde_json::from_str(object).unwrap_or_default();
-                    return Err(of_status(&answer.tried, status));
+                    return Err(of_status(&answer.tried, &status));
                 }
                 match event.kind {
                     EventKind::Added | EventKind::Modified => {

@@ -262,13 +262,11 @@ impl Kubeconfig {
     fn no_such(&self, files: &[PathBuf]) -> String {
         let places: Vec<String> = files.iter().map(|path| path.display().to_string()).collect();
         let places = if places.is_empty() { "no kubeconfig file".to_owned() } else { places.join(", ") };
-        match self.contexts.is_empty() {
-            true => format!("there are no contexts in {places}"),
-            false => {
-                let names: Vec<&str> = self.contexts.keys().take(12).map(String::as_str).collect();
-                format!("it is not in {places}; there are: {}", names.join(", "))
-            }
+        if self.contexts.is_empty() {
+            return format!("there are no contexts in {places}");
         }
+        let names: Vec<&str> = self.contexts.keys().take(12).map(String::as_str).collect();
+        format!("it is not in {places}; there are: {}", names.join(", "))
     }
 }
 

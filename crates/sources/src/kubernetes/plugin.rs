@@ -135,22 +135,25 @@ fn credential(exec: &Exec, stdout: &[u8]) -> Result<Credential, SourceError> {
 /// What the plugin is told.
 fn info(exec: &Exec, cluster: &Cluster) -> Value {
     let mut spec = json!({ "interactive": false });
-    if exec.provide_cluster_info {
-        let authority =
-            cluster.certificate_authority_data.as_ref().map(|data| data.expose().to_owned()).or_else(|| {
-                let pem = std::fs::read(cluster.certificate_authority.as_ref()?).ok()?;
-                Some(STANDARD.encode(pem))
-            });
-        spec["cluster"] = json!({
-            "server": cluster.server,
-            "tls-server-name": cluster.tls_server_name,
-            "insecure-skip-tls-verify": cluster.insecure_skip_tls_verify,
-            "certificate-authority-data": authority,
-            "proxy-url": cluster.proxy_url.as_ref().map(Secret::expose),
-            "disable-compression": cluster.disable_compression,
-        });
+    if let (true, Value::Object(fields)) = (exec.provide_cluster_info, &mut spec) {
+        fields.insert("cluster".to_owned(), cluster_info(cluster));
     }
     json!({ "apiVersion": exec.api_version, "kind": "ExecCredential", "spec": spec })
+}
+
+fn cluster_info(cluster: &Cluster) -> Value {
+    let authority = cluster.certificate_authority_data.as_ref().map(|data| data.expose().to_owned()).or_else(|| {
+        let pem = std::fs::read(cluster.certificate_authority.as_ref()?).ok()?;
+        Some(STANDARD.encode(pem))
+    });
+    json!({
+        "server": cluster.server,
+        "tls-server-name": cluster.tls_server_name,
+        "insecure-skip-tls-verify": cluster.insecure_skip_tls_verify,
+        "certificate-authority-data": authority,
+        "proxy-url": cluster.proxy_url.as_ref().map(Secret::expose),
+        "disable-compression": cluster.disable_compression,
+    })
 }
 
 /// Where the program is, and the search path that it needs to find its own programs where that is another than ours.
@@ -173,13 +176,11 @@ async fn find(exec: &Exec, environment: &Environment) -> Result<(PathBuf, Option
         return Ok((found, None));
     }
     let path = login_path(environment).await;
-    match search(&exec.command, path.as_deref()) {
-        Some(found) => Ok((found, path)),
-        None => {
-            let nowhere = "it is neither in the search path nor in the login shell's".to_owned();
-            Err(failed(exec, nowhere, not_there(exec)))
-        }
+    if let Some(found) = search(&exec.command, path.as_deref()) {
+        return Ok((found, path));
     }
+    let nowhere = "it is neither in the search path nor in the login shell's".to_owned();
+    Err(failed(exec, nowhere, not_there(exec)))
 }
 
 fn search(program: &str, path: Option<&OsStr>) -> Option<PathBuf> {

@@ -11,5 +11,6 @@
 
 mod faulty;
 mod hystrix;
+mod kubernetes;
 mod reader;
 mod scrape;

@@ -3,10 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use binnacle_model::fact::{BreakerKind, BreakerState, CallsBasis, Fact, Pattern, Protocol, Signals, StoreKind};
+use binnacle_model::fact::{
+    BreakerKind, BreakerState, CallsBasis, Fact, Pattern, Protocol, Signals, StoreKind, WorkloadFact,
+};
 use binnacle_model::id::SourceId;
 use binnacle_model::snapshot::{
-    Breaker, Check, ConfigItem, Edge, EdgeState, Evidence, Health, Instance, JoinReason, Service, ServiceRole,
+    Breaker, Check, ConfigItem, Edge, EdgeState, Evidence, Health, Instance, JoinReason, Route, Service, ServiceRole,
     Snapshot, Source, SourceState,
 };
 use jiff::Timestamp;
@@ -32,7 +34,7 @@ pub struct PublicSnapshot {
     pub breakers: Vec<PublicBreaker>,
     /// Config keys, without their values.
     pub config: Vec<PublicConfig>,
-    /// Gateways' rules; none in this version.
+    /// Gateways' rules.
     pub routes: Vec<PublicRoute>,
     /// Queues and topics.
     pub queues: Vec<PublicQueue>,
@@ -106,6 +108,8 @@ pub struct PublicService {
     pub facets: Vec<String>,
     /// Why the facets are believed to be one service.
     pub joined_by: Vec<PublicJoin>,
+    /// What runs its instances, where a source says; the newest first.
+    pub workloads: Vec<PublicWorkload>,
     /// Its instances.
     pub instances: Vec<PublicInstance>,
     /// What its callers measure, summed.
@@ -119,6 +123,43 @@ pub struct PublicJoin {
     pub facets: Vec<String>,
     /// `instances`: they share an instance by address. `name`: the same name, and nothing against it.
     pub reason: String,
+}
+
+/// What runs instances of a service.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct PublicWorkload {
+    /// `Deployment`, `StatefulSet`, `DaemonSet`, `ReplicaSet`, `CronJob`, `Job`, or another controller's kind.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// How far it has come: `complete`, `progressing`, `stalled`, `paused`, `degraded`, `scaled_to_zero`, `running`,
+    /// `succeeded`, `failed`, `waiting`, `suspended` or `unknown`.
+    pub state: String,
+    /// Why; may be empty.
+    pub message: String,
+    /// Instances wanted; `null` where that is not counted, here and below.
+    pub desired: Option<u32>,
+    /// Instances that are ready.
+    pub ready: Option<u32>,
+    /// Instances of the latest revision.
+    pub updated: Option<u32>,
+    /// Instances that have been ready for as long as is demanded.
+    pub available: Option<u32>,
+}
+
+impl PublicWorkload {
+    fn of(fact: &WorkloadFact) -> Self {
+        Self {
+            kind: fact.kind.word().to_owned(),
+            name: fact.name.to_string(),
+            state: fact.state.word().to_owned(),
+            message: fact.message.to_string(),
+            desired: fact.desired,
+            ready: fact.ready,
+            updated: fact.updated,
+            available: fact.available,
+        }
+    }
 }
 
 /// A running copy of a service.
@@ -311,9 +352,41 @@ pub enum PublicStore {
     Etcd,
 }
 
-/// A gateway's rule; not in this version.
+/// A gateway's rule.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
-pub struct PublicRoute {}
+pub struct PublicRoute {
+    /// Stable id.
+    pub id: String,
+    /// `Ingress` or `HTTPRoute`.
+    pub kind: String,
+    /// What carries it out (an ingress class, a Gateway), where that is said.
+    pub gateway: Option<String>,
+    /// The host that it is for; `null` is any.
+    pub host: Option<String>,
+    /// The path that it is for.
+    pub path: String,
+    /// Namespace and name of the Service that it leads to.
+    pub target: String,
+    /// The ids of the services behind that; empty when there is none.
+    pub services: Vec<String>,
+    /// The source that states it.
+    pub source: String,
+}
+
+impl PublicRoute {
+    fn of(id: &str, route: &Route) -> Self {
+        Self {
+            id: id.to_owned(),
+            kind: route.fact.kind.to_string(),
+            gateway: route.fact.gateway.as_deref().map(str::to_owned),
+            host: route.fact.host.as_deref().map(str::to_owned),
+            path: route.fact.path.to_string(),
+            target: route.fact.target.to_string(),
+            services: route.leads_to.iter().map(ToString::to_string).collect(),
+            source: route.evidence.source.to_string(),
+        }
+    }
+}
 
 /// A queue or a topic.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
@@ -363,7 +436,7 @@ impl PublicSnapshot {
             edges: snapshot.edges.values().map(|edge| PublicEdge::of(edge)).collect(),
             breakers: snapshot.breakers.values().map(|breaker| PublicBreaker::of(breaker)).collect(),
             config: snapshot.config.values().map(|item| PublicConfig::of(item)).collect(),
-            routes: Vec::new(),
+            routes: snapshot.routes.iter().map(|(id, route)| PublicRoute::of(id, route)).collect(),
             queues: snapshot
                 .services
                 .values()
@@ -385,11 +458,16 @@ impl PublicSnapshot {
     }
 }
 
-/// The word of a source's kind: `consul` of `consul:dc1`. A cluster's is written out, `kube` is its short form.
+/// The word of a source's kind: `consul` of `consul:dc1`.
 fn kind_of(source: &SourceId) -> String {
-    match source.as_str().split_once(':').map_or(source.as_str(), |(kind, _)| kind) {
-        "kube" => "kubernetes".to_owned(),
-        kind => kind.to_owned(),
+    source.as_str().split_once(':').map_or(source.as_str(), |(kind, _)| kind).to_owned()
+}
+
+/// The name of the system that a source is of: `kube` is only its short form.
+fn system_of(source: &SourceId) -> String {
+    match kind_of(source) {
+        kind if kind == "kube" => "kubernetes".to_owned(),
+        kind => kind,
     }
 }
 
@@ -421,13 +499,13 @@ impl PublicSource {
 impl PublicService {
     /// The public form of a service.
     pub fn of(service: &Service) -> Self {
-        let first = service.facets.first().map(|facet| kind_of(&facet.source));
+        let first = service.facets.first().map(|facet| system_of(&facet.source));
         let joined_by = service.facets.iter().filter_map(|facet| {
             let reason = match facet.joined_by? {
                 JoinReason::Instances => "instances",
                 JoinReason::Name => "name",
             };
-            let facets = distinct(first.iter().cloned().chain([kind_of(&facet.source)]));
+            let facets = distinct(first.iter().cloned().chain([system_of(&facet.source)]));
             Some(PublicJoin { facets, reason: reason.to_owned() })
         });
         Self {
@@ -436,8 +514,9 @@ impl PublicService {
             namespace: service.namespace.as_deref().map(str::to_owned),
             health: service.health.into(),
             stale: service.stale,
-            facets: distinct(service.facets.iter().map(|facet| kind_of(&facet.source))),
+            facets: distinct(service.facets.iter().map(|facet| system_of(&facet.source))),
             joined_by: joined_by.collect(),
+            workloads: service.workloads.iter().map(|workload| PublicWorkload::of(&workload.fact)).collect(),
             instances: service.instances.iter().map(|instance| PublicInstance::of(instance)).collect(),
             signals: service.signals.into(),
         }
@@ -452,7 +531,7 @@ impl PublicInstance {
             address: instance.address.to_string(),
             port: instance.port,
             health: instance.health.into(),
-            facets: vec![kind_of(&instance.evidence.source)],
+            facets: vec![system_of(&instance.evidence.source)],
             checks: instance.checks.iter().map(PublicCheck::of).collect(),
         }
     }

@@ -274,7 +274,8 @@ pub fn says(fact: &Fact) -> String {
 }
 
 fn workload_words(workload: &WorkloadFact) -> String {
-    let mut words = format!("{} {} is {}", workload.kind.word(), workload.name, workload.state.word());
+    let mut words =
+        format!("{} {} is {}", workload.kind.word(), workload.name, workload.state.word().replace('_', " "));
     let counts = [
         ("wanted", workload.desired),
         ("updated", workload.updated),

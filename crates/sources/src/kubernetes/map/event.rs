@@ -23,7 +23,7 @@ pub(in super::super) fn event(object: &Event, context: &Context<'_>) -> Saying {
         _ => in_words(),
     };
     let series = object.series.as_ref();
-    let last = series.and_then(|series| series.last_observed_time).or(object.last_timestamp).or(object.event_time);
+    let last = series.and_then(|series| series.last_observed_time).or(object.last_timestamp).or(object.at);
     let reporter =
         if object.reporting_component.is_empty() { &object.source.component } else { &object.reporting_component };
     let fact = EventFact {

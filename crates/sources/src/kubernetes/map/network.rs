@@ -53,7 +53,7 @@ pub(in super::super) fn endpoint_slice(object: &EndpointSlice, context: &Context
         let transport = transport(port.protocol.as_deref().unwrap_or_default());
         Some(InstancePort { name: port.name.as_deref().and_then(some), port: port.port?, transport })
     });
-    let backends = object.endpoints.iter().flat_map(|endpoint| {
+    let backends = object.endpoints.iter().filter_map(|endpoint| {
         let pod = endpoint.target_ref.as_ref().filter(|target| target.kind == "Pod");
         let instance: Option<Arc<str>> = pod.map(|pod| Arc::from(format!("{}/{}", pod.namespace, pod.name)));
         let node = endpoint.node_name.as_deref().map(|node| context.words.share(node));

@@ -40,7 +40,7 @@ pub(in super::super) fn pod(object: &Pod, context: &Context<'_>) -> Saying {
         return Saying { unsure: !certain, ..Saying::default() };
     }
     let reading = Reading { pod: object, context, replaced: kind != WorkloadKind::Pod };
-    let mut facts = vec![reading.instance(service)];
+    let mut facts = vec![reading.instance(&service)];
     let (ready, mut again) = reading.ready();
     facts.push(ready);
     if !reading.leaves() {
@@ -71,7 +71,7 @@ impl<'a> Reading<'a> {
         self.pod.metadata.deletion_timestamp.is_some()
     }
 
-    fn instance(&self, service: ServiceName) -> Said {
+    fn instance(&self, service: &ServiceName) -> Said {
         let (meta, spec, status) = (&self.pod.metadata, &self.pod.spec, &self.pod.status);
         let beside = spec.init_containers.iter().filter(|container| container.is_sidecar());
         let ports: Vec<InstancePort> = spec.containers.iter().chain(beside).flat_map(ports).collect();
@@ -101,7 +101,7 @@ impl<'a> Reading<'a> {
         (format!("instance/{}", self.id()), Fact::Instance(fact))
     }
 
-    fn check(&self, id: String, name: String, method: &str, status: CheckStatus, output: &str) -> Said {
+    fn check(&self, id: &str, name: &str, method: &str, status: CheckStatus, output: &str) -> Said {
         let key = format!("check/{}/{id}", self.id());
         let fact = CheckFact {
             subject: CheckSubject::Instance {
@@ -110,7 +110,7 @@ impl<'a> Reading<'a> {
             },
             // A check's id must be unique on its node.
             id: Arc::from(format!("{}/{id}", self.id())),
-            name: self.context.words.share(&name),
+            name: self.context.words.share(name),
             status,
             output: shown(output),
             method: self.context.words.share(method),
@@ -121,7 +121,7 @@ impl<'a> Reading<'a> {
     /// Whether it takes traffic, and when that answer will be another one although nothing happens.
     fn ready(&self) -> (Said, Option<Timestamp>) {
         let (status, output, again) = self.readiness();
-        (self.check("Ready".to_owned(), "ready".to_owned(), "condition", status, &output), again)
+        (self.check("Ready", "ready", "condition", status, &output), again)
     }
 
     fn readiness(&self) -> (CheckStatus, String, Option<Timestamp>) {
@@ -153,7 +153,7 @@ impl<'a> Reading<'a> {
     /// Why it is not ready, in Kubernetes' words, with the probes that do not pass.
     fn why_not(&self) -> String {
         let ready = condition(&self.pod.status.conditions, "Ready");
-        let mut words = ready.map(|ready| ready.words().to_owned()).unwrap_or_else(|| self.pod.status.phase.clone());
+        let mut words = ready.map_or_else(|| self.pod.status.phase.clone(), |ready| ready.words().to_owned());
         for (container, status) in self.containers() {
             if status.ready || status.state.running.is_none() {
                 continue;
@@ -230,7 +230,7 @@ impl<'a> Reading<'a> {
             let _ = write!(output, "; before that it {}", ended(last));
         }
         let name = format!("container {}", container.name);
-        (Some(self.check(format!("container/{}", container.name), name, "container", severity, &output)), again)
+        (Some(self.check(&format!("container/{}", container.name), &name, "container", severity, &output)), again)
     }
 
     /// A condition that somebody else sets, and without which the Pod is not ready.
@@ -241,14 +241,14 @@ impl<'a> Reading<'a> {
             Some(held) => (CheckStatus::Critical, held.words()),
             None => (CheckStatus::Critical, "nobody has set this condition yet"),
         };
-        self.check(format!("gate/{kind}"), format!("readiness gate {kind}"), "readiness gate", status, output)
+        self.check(&format!("gate/{kind}"), &format!("readiness gate {kind}"), "readiness gate", status, output)
     }
 }
 
 fn ports(container: &Container) -> impl Iterator<Item = InstancePort> {
     container.ports.iter().map(|port| InstancePort {
         name: (!port.name.is_empty()).then(|| Arc::from(port.name.as_str())),
-        port: port.container_port,
+        port: port.number,
         transport: transport(&port.protocol),
     })
 }
@@ -327,5 +327,5 @@ fn patience(container: &Container, status: &ContainerStatus) -> SignedDuration {
     let readiness = container.readiness_probe.as_ref().map(of);
     let all = [startup, readiness].into_iter().flatten();
     // The kubelet needs a moment to say so.
-    all.fold(SignedDuration::from_secs(10), |sum, one| sum.saturating_add(one))
+    all.fold(SignedDuration::from_secs(10), SignedDuration::saturating_add)
 }

@@ -1,5 +1,6 @@
 //! Workloads: what is wanted, what is there, and how far a rollout has come, by the rules of `kubectl rollout status`.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use binnacle_model::fact::{Fact, RolloutState, ServiceFact, WorkloadFact, WorkloadKind};
@@ -179,10 +180,10 @@ pub(in super::super) fn cron_job(object: &CronJob, _: &Context<'_>) -> Saying {
     let zone = spec.time_zone.as_deref().map(|zone| format!(" {zone}")).unwrap_or_default();
     let mut message = format!("{}{zone}", spec.schedule);
     if let Some(last) = status.last_schedule_time {
-        message.push_str(&format!(", last started {last}"));
+        let _ = write!(message, ", last started {last}");
     }
     if let Some(last) = status.last_successful_time {
-        message.push_str(&format!(", last succeeded {last}"));
+        let _ = write!(message, ", last succeeded {last}");
     }
     said(&object.metadata, WorkloadKind::CronJob, Counts::default(), state, &message).into()
 }

@@ -15,7 +15,9 @@ pub(in super::super) struct Event {
     pub(in super::super) message: String,
     pub(in super::super) count: Option<u32>,
     pub(in super::super) last_timestamp: Option<Timestamp>,
-    pub(in super::super) event_time: Option<Timestamp>,
+    /// Newer reporters give this instead.
+    #[serde(rename = "eventTime")]
+    pub(in super::super) at: Option<Timestamp>,
     pub(in super::super) series: Option<Series>,
     pub(in super::super) source: Reporter,
     pub(in super::super) reporting_component: String,

@@ -55,7 +55,8 @@ impl Container {
 #[serde(rename_all = "camelCase", default)]
 pub(in super::super) struct ContainerPort {
     pub(in super::super) name: String,
-    pub(in super::super) container_port: u16,
+    #[serde(rename = "containerPort")]
+    pub(in super::super) number: u16,
     pub(in super::super) protocol: String,
 }
 
