@@ -10,9 +10,10 @@ use base64::engine::general_purpose::STANDARD;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
+use tokio::time::Instant;
 use url::Url;
 
-use super::kubeconfig::{self, Cluster, Kubeconfig, Stamp, Target, User};
+use super::kubeconfig::{self, Cluster, Exec, Kubeconfig, Stamp, Target, User};
 use super::plugin::{self, Credential};
 use super::{SYSTEM, misconfigured};
 use crate::environment::Environment;
@@ -22,6 +23,8 @@ use crate::secret::Secret;
 
 /// How often the files are looked at. The API server's port changes when minikube starts again.
 const LOOK: Duration = Duration::from_secs(2);
+/// How long a plugin that failed is left alone: every watch would run it again.
+const AFTER_FAILURE: Duration = Duration::from_secs(15);
 /// A credential is renewed this long before it expires.
 const MARGIN: SignedDuration = SignedDuration::from_secs(30);
 
@@ -60,6 +63,8 @@ struct Held {
     session: Option<Arc<Session>>,
     /// What is wrong with the files now, while an older target is still used.
     fault: Option<SourceError>,
+    /// When the plugin failed last, and of what.
+    failure: Option<(Instant, SourceError)>,
 }
 
 impl Door {
@@ -107,6 +112,7 @@ impl Door {
                 held.stamp = kubeconfig::stamp(files.iter().chain(&target.files()));
                 held.session = None;
                 held.fault = None;
+                held.failure = None;
                 held.target = Some(target.clone());
                 Ok(target)
             }
@@ -146,13 +152,29 @@ impl Door {
         }
         let target = self.target()?;
         let credential = match target.user.exec.as_ref().filter(|_| needs_plugin(&target.user)) {
-            Some(exec) => Some(plugin::run(exec, &target.cluster, &self.environment).await?),
+            Some(exec) => Some(self.run_plugin(exec, &target).await?),
             None => None,
         };
         let epoch = *self.epochs.borrow();
         let session = Arc::new(prepare(&target, credential, &self.environment, epoch)?);
         self.lock().session = Some(session.clone());
         Ok(session)
+    }
+
+    async fn run_plugin(&self, exec: &Exec, target: &Target) -> Result<Credential, SourceError> {
+        if let Some((at, error)) = &self.lock().failure
+            && at.elapsed() < AFTER_FAILURE
+        {
+            return Err(error.clone());
+        }
+        let answer = plugin::run(exec, &target.cluster, &self.environment).await;
+        self.lock().failure = answer.as_ref().err().map(|error| (Instant::now(), error.clone()));
+        answer
+    }
+
+    /// Forgets that the plugin failed: a person wants it tried now.
+    pub(super) fn try_again(&self) {
+        self.lock().failure = None;
     }
 
     fn current(&self) -> Result<Option<Arc<Session>>, SourceError> {
