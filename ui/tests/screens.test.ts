@@ -2,6 +2,7 @@
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Browser, settled, type Look } from './browser';
+import { plan, shop } from './shop';
 
 let browser: Browser;
 beforeAll(async () => {
@@ -74,14 +75,15 @@ describe('topology', () => {
       await expect.poll(() => drawn(page).getAttribute('data-level')).toBe('full');
       const canvas = await drawn(page).boundingBox();
       if (canvas === null) throw new Error('nothing is drawn');
-      // The shop is centred at zoom 1: payments' card stands where the recording puts it.
+      // The shop is centred at zoom 1, left of the panel: payments' card stands where the recording puts it.
       const at = await page.evaluate(() => {
         const [left, right, top, bottom] = [12, 1016, 68, 632];
         return { dx: 720 - (left + right) / 2, dy: 370 - (top + bottom) / 2 };
       });
       const legend = 108;
       const toolbar = 52;
-      await page.mouse.click(canvas.x + canvas.width / 2 + at.dx, canvas.y + toolbar + (canvas.height - toolbar - legend) / 2 + at.dy);
+      const panel = 336;
+      await page.mouse.click(canvas.x + (canvas.width - panel) / 2 + at.dx, canvas.y + toolbar + (canvas.height - toolbar - legend) / 2 + at.dy);
       await inspector(page, 'payments').waitFor();
       await page.keyboard.press('Escape');
       await inspector(page, 'payments').waitFor({ state: 'detached' });
@@ -98,6 +100,51 @@ describe('topology', () => {
       await page.getByText('125%').waitFor();
       await page.keyboard.press('f');
       await page.getByText('100%').waitFor();
+    }));
+
+  test('the camera shows all again while a new source settles, until the person moves it', () =>
+    visit({ width: 1920, height: 1080 }, async (page) => {
+      await page.getByText('100%').waitFor();
+      const spread = (number: number, by: number) =>
+        page.evaluate(
+          ([number, by, boxes, head]) => {
+            window.host.lay({ number, boxes: boxes.map(([x, y, w, h]) => [x * by, y * by, w, h] as const) });
+            window.host.play({ view: 'topology', head: { ...(head as object), layout: number } });
+          },
+          [number, by, shop().layout.boxes, shop().views.topology?.head] as const,
+        );
+      await spread(4, 2);
+      await page.getByText('100%').waitFor({ state: 'detached' });
+      const fitted = await page.locator('.zoom').innerText();
+      await page.keyboard.press('+');
+      await expect.poll(() => page.locator('.zoom').innerText()).not.toBe(fitted);
+      const chosen = await page.locator('.zoom').innerText();
+      await spread(5, 4);
+      await settled(page);
+      expect(await page.locator('.zoom').innerText()).toBe(chosen);
+    }));
+
+  test('the camera stands where it was left when one comes back', () =>
+    visit({ width: 1920, height: 1080 }, async (page) => {
+      await page.keyboard.press('-');
+      await page.getByText('80%').waitFor();
+      await screen(page, 'Services');
+      await screen(page, 'Topology');
+      await page.getByText('80%').waitFor();
+      await page.keyboard.press('f');
+      await page.getByText('100%').waitFor();
+    }));
+
+  test('what is wrong stands beside the picture, and where there is no room behind a button', () =>
+    visit({ width: 1280, height: 800 }, async (page) => {
+      const panel = page.getByRole('region', { name: 'What is wrong now' });
+      await button(page, /^What is wrong now: 3 causes/).click();
+      await panel.getByText('payments is critical').waitFor();
+      await page.setViewportSize({ width: 1920, height: 1080 });
+      await button(page, /^What is wrong now/).waitFor({ state: 'detached' });
+      await panel.getByText('payments is critical').click();
+      await inspector(page, 'payments').waitFor();
+      await panel.waitFor({ state: 'detached' });
     }));
 
   test('draws nothing while nothing changes', () =>
@@ -217,6 +264,87 @@ describe('tables', () => {
       expect(await calls(page, 'try_now')).toEqual([{ source: 'consul:dc2' }]);
       await failing.getByRole('button', { name: 'Disconnect' }).click();
       expect(await calls(page, 'disconnect')).toEqual([{ spec: 'consul=http://127.0.0.1:8500' }]);
+    }));
+});
+
+describe('what was measured', () => {
+  test('is a line as far back as this window watched, on the axis of the timeline', () =>
+    visit({}, async (page) => {
+      await page.keyboard.press('j');
+      const signals = inspector(page, 'payments').getByRole('region', { name: 'Signals' });
+      await signals.getByText('last 30m, watched from now on').waitFor();
+      for (const watched of ['10', '20']) {
+        await page.evaluate(() => window.host.advance(10_000));
+        await signals.getByText(`watched here for ${watched}`).waitFor();
+      }
+      const line = signals.getByRole('img', { name: 'errors in the last 30m' }).locator('path[fill=none]');
+      expect((await line.getAttribute('d'))?.split('L').length).toBeGreaterThanOrEqual(3);
+      await page.getByRole('group', { name: 'Span of the timeline' }).getByRole('button', { name: '5m', exact: true }).click();
+      await signals.getByRole('img', { name: 'errors in the last 5m' }).waitFor();
+    }));
+
+  test('a breaker shows what it was: a word for each state', () =>
+    visit({}, async (page) => {
+      await screen(page, 'Breakers');
+      await page.getByRole('row', { name: /^catalog to inventory/ }).getByRole('img', { name: 'closed, then open, then closed' }).waitFor();
+      await page.getByRole('row', { name: /^checkout to payments/ }).getByRole('img', { name: 'closed, then open' }).waitFor();
+    }));
+});
+
+describe('config', () => {
+  const RETRY = 'payments/acquirer/retry.yaml';
+  const GUARD = 'cas = 48190';
+  const opened = async (page: Page) => {
+    await screen(page, 'Config');
+    await page.getByRole('searchbox', { name: 'Search keys' }).fill('retry');
+    await page.getByRole('treeitem', { name: RETRY }).click();
+    return page.getByRole('textbox', { name: `Value of ${RETRY}` });
+  };
+  const planned = async (page: Page) => {
+    const editor = await opened(page);
+    await page.evaluate((result) => window.host.answerWith({ command: 'config_plan', result }), { kind: 'ready', plan: plan(RETRY, 'attempts: 5', 'attempts: 2', GUARD) });
+    await editor.fill('attempts: 2\n');
+    await page.keyboard.press('Control+Enter');
+    const panel = page.getByRole('complementary', { name: 'Plan' });
+    await panel.getByText(GUARD, { exact: true }).waitFor();
+    return panel;
+  };
+
+  test('the letters under the field are the letters in it, in their colours', () =>
+    visit({}, async (page) => {
+      const editor = await opened(page);
+      const drawn = page.locator('.sheet .text');
+      expect(await drawn.allTextContents()).toEqual((await editor.inputValue()).split('\n'));
+      await editor.fill('a: 1 # <b>');
+      await expect.poll(() => drawn.allTextContents()).toEqual(['a: 1 # <b>']);
+      expect(await drawn.locator('span').evaluateAll((spans) => spans.map(({ className }) => className.split(' ')[0]))).toEqual(['key', 'number', 'comment']);
+    }));
+
+  test('after a search the tree shows the open key where it lives', () =>
+    visit({}, async (page) => {
+      await opened(page);
+      await page.getByRole('searchbox', { name: 'Search keys' }).fill('');
+      await page.getByRole('treeitem', { name: 'retry.yaml', selected: true }).and(page.locator('[aria-level="4"]')).waitFor();
+    }));
+
+  test('the plan is also a line for a terminal, which holds the guard and not the value', () =>
+    visit({}, async (page) => {
+      const panel = await planned(page);
+      await panel.getByText(`config set consul:dc1/kv/${RETRY} --value-file - --expect 48190`).waitFor();
+      await panel.getByRole('button', { name: 'Copy as CLI' }).click();
+      await page.getByRole('status', { name: 'What was done' }).getByText(/Copied|does not let/).waitFor();
+    }));
+
+  test('before and after stand side by side where there is room for both', () =>
+    visit({ width: 1920, height: 1080 }, async (page) => {
+      const panel = await planned(page);
+      await panel.getByRole('button', { name: 'Side by side' }).click();
+      const lines = panel.getByRole('figure').locator('.line');
+      await expect.poll(() => lines.count()).toBe(2);
+      const [before, after] = await lines.evaluateAll((all) => all.map((line) => line.getBoundingClientRect()).map(({ x, y }) => ({ x, y })));
+      expect(before?.y).toBe(after?.y);
+      await page.setViewportSize({ width: 1280, height: 800 });
+      await button(page, 'Side by side').waitFor({ state: 'detached' });
     }));
 });
 

@@ -97,7 +97,7 @@ function group(id: string, slot: number): GroupBox {
   const members = nodes.filter((node) => node.group === id);
   const sum = counts(members.map(({ health }) => health));
   return {
-    key: `g:${id}`, id, title: id, slot, folded: false, services: members.length, instances: members.reduce((n, member) => n + member.instances, 0),
+    key: `g:${id}`, id, title: id, slot, folded: false, services: members.filter(({ role }) => role !== 'channel').length, instances: members.reduce((n, member) => n + member.instances, 0),
     channels: members.filter(({ role }) => role === 'channel').length, counts: sum, worst: worst(sum), stale: id === 'dc2',
   };
 }
@@ -219,6 +219,10 @@ const event = (ago: number, lane: 'health' | 'breakers' | 'edits' | 'sources', i
   key: `${ago}${id}`, at: NOW - ago, lane, subject: { kind: lane === 'edits' ? ('config' as const) : ('service' as const), id: lane === 'edits' ? idOf(id) : id }, title: id, from, to, detail: '', tone, edit: lane === 'edits' ? '7' : null,
 });
 
+const trip = (ago: number, now: BreakerState, caller: string, callee: string, from: string, to: string) => ({
+  ...event(ago, 'breakers', `${caller} → ${callee}`, from, to, to === 'open' ? 'critical' : 'normal'), subject: { kind: 'breaker' as const, id: `b-${now}-${caller}>${callee}` },
+});
+
 const answers: readonly Answer[] = [
   { command: 'preferences_read', result: { theme: 'system' } },
   { command: 'preferences_write' },
@@ -273,9 +277,9 @@ export function shop(): Recording {
       timeline: {
         head: { from: NOW - 41 * MINUTE, edits: 1, transitions: 6 },
         rows: [
-          event(27 * MINUTE, 'health', 'shipping', 'passing', 'maintenance'), event(20 * MINUTE, 'breakers', 'cart → inventory', 'closed', 'open', 'critical'), event(19 * MINUTE, 'breakers', 'cart → inventory', 'open', 'closed'),
+          event(27 * MINUTE, 'health', 'shipping', 'passing', 'maintenance'), trip(20 * MINUTE, 'closed', 'catalog', 'inventory', 'closed', 'open'), trip(19 * MINUTE, 'closed', 'catalog', 'inventory', 'open', 'closed'),
           event(380 * SECOND, 'edits', 'fleet/payments/error_ratio', '', '0.0 → 0.3'), event(275 * SECOND, 'health', 'payments', 'passing', 'warning', 'warning'), event(232 * SECOND, 'sources', 'consul dc2', 'live', 'failing', 'warning'),
-          event(188 * SECOND, 'health', 'payments', 'warning', 'critical', 'critical'), event(134 * SECOND, 'breakers', 'checkout → payments', 'closed', 'open', 'critical'),
+          event(188 * SECOND, 'health', 'payments', 'warning', 'critical', 'critical'), trip(134 * SECOND, 'open', 'checkout', 'payments', 'closed', 'open'),
         ],
       },
     },

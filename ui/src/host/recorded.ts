@@ -62,6 +62,8 @@ export class RecordedHost implements Host {
   private readonly views: Partial<Record<View, Still>>;
   private readonly inspectors: Record<string, Still>;
   private answers: Answer[];
+  private layout: Recording['layout'];
+  private passed = 0;
   private revision = 1;
   private readonly served = new Map<View, Served>();
   private told: View[] = [];
@@ -72,10 +74,16 @@ export class RecordedHost implements Host {
     this.views = { ...recording.views };
     this.inspectors = { ...recording.inspectors };
     this.answers = [...recording.answers];
+    this.layout = recording.layout;
   }
 
   now(): number {
-    return this.recording.at;
+    return this.recording.at + this.passed;
+  }
+
+  /** Lets time go by. */
+  advance(ms: number): void {
+    this.passed += ms;
   }
 
   async subscribe(views: View[], onNotice: (notice: Notice) => void): Promise<void> {
@@ -121,6 +129,11 @@ export class RecordedHost implements Host {
     this.answers = [answer, ...this.answers];
   }
 
+  /** Puts other places under what is drawn; the topology's head has to name their number. */
+  lay(layout: Recording['layout']): void {
+    this.layout = layout;
+  }
+
   /** Changes a view and tells about it. */
   play(change: Change): void {
     const key = change.subject === undefined ? null : subjectKey(change.subject);
@@ -156,7 +169,7 @@ export class RecordedHost implements Host {
   }
 
   private positions(): ArrayBuffer {
-    const { number, boxes } = this.recording.layout;
+    const { number, boxes } = this.layout;
     const bytes = new ArrayBuffer(8 + boxes.length * 16);
     const data = new DataView(bytes);
     data.setUint32(0, number, true);

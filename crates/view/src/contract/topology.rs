@@ -60,7 +60,7 @@ pub struct GroupBox {
     pub slot: u32,
     /// True while it is drawn as one stack.
     pub folded: bool,
-    /// Members.
+    /// Services among the members.
     pub services: u32,
     /// Instances of all members.
     pub instances: u32,

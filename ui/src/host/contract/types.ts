@@ -707,7 +707,7 @@ title: string,
 slot: number, 
 /** True while it is drawn as one stack. */
 folded: boolean, 
-/** Members. */
+/** Services among the members. */
 services: number, 
 /** Instances of all members. */
 instances: number, 
