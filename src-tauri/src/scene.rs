@@ -67,7 +67,7 @@ pub(crate) fn found(number: usize, found: binnacle_engine::Found) -> FoundRow {
         }
         Answer::Fails(error) => {
             let fault = failure::of_source(error, None);
-            (FoundState::Fails, error.to_string(), None, Some(fault))
+            (FoundState::Fails, error.came_back.clone(), None, Some(fault))
         }
         Answer::NotAsked(reason) => (FoundState::NotAsked, reason.clone(), None, None),
     };

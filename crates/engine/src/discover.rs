@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use binnacle_model::id::SourceKind;
+use binnacle_sources::transport::no_answer;
 use binnacle_sources::{ConnectionSpec, Environment, Probe, SourceError};
 
 /// How long a system may take to say that it is there.
@@ -59,13 +60,10 @@ async fn consul(environment: &Environment) -> Found {
         Ok(connection) => match tokio::time::timeout(PATIENCE, connection.probe()).await {
             Ok(Ok(probe)) => Answer::Answers(probe),
             Ok(Err(error)) => Answer::Fails(error),
-            Err(_) => Answer::Fails(SourceError {
-                system: "consul",
-                kind: binnacle_sources::ErrorKind::TimedOut,
-                tried: format!("asking {} who it is", spec.place),
-                came_back: format!("no answer within {} ms", PATIENCE.as_millis()),
-                hint: "See that the agent runs and that nothing between drops the packets.".to_owned(),
-            }),
+            Err(_) => {
+                let place = spec.place.trim_start_matches("http://").trim_start_matches("https://");
+                Answer::Fails(no_answer("consul", format!("asking {} who it is", spec.place), place, PATIENCE))
+            }
         },
     };
     Found { title: "Consul".to_owned(), place: format!("{} from {from}", spec.place), spec: Some(spec), answer }

@@ -13,6 +13,7 @@ pub mod hystrix;
 pub mod open;
 pub mod register;
 pub mod scrape;
+pub mod transport;
 
 pub use connection::{Connection, ConnectionSpec, Meter, Outbox, Probe};
 pub use environment::Environment;

@@ -169,7 +169,7 @@ impl Desk {
                 ViewPatch::Services(self.services.answer(revision, since, (), services::table(snapshot)))
             }
             ViewRequest::Health => {
-                let mut table = health::table(snapshot);
+                let mut table = health::table(scene);
                 self.date_failing_calls(scene, &mut table);
                 ViewPatch::Health(self.health.answer(revision, since, (), table))
             }

@@ -6,6 +6,7 @@
     reason = "a test that cannot arrange its system, or meets another answer, fails right there"
 )]
 
+mod causes;
 mod command_line;
 mod documents;
 mod edits;

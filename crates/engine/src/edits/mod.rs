@@ -64,6 +64,11 @@ impl Edits {
         Self { stores, history, clock, actor, read_only, sensitive, memory }
     }
 
+    /// What marks a key, or a line of a value, as a secret.
+    pub fn sensitive(&self) -> &Sensitive {
+        &self.sensitive
+    }
+
     /// The same with further words that mark a key as sensitive.
     #[must_use]
     pub fn with_sensitive(mut self, words: impl IntoIterator<Item = String>) -> Self {

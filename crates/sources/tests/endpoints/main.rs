@@ -13,3 +13,4 @@ mod faulty;
 mod hystrix;
 mod reader;
 mod scrape;
+mod transport;

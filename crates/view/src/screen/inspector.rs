@@ -11,7 +11,7 @@ use binnacle_model::snapshot::{
 use super::config_tree::edit_offer;
 use super::health::address;
 use super::timeline::breaker_title;
-use super::{Scene, Table, count, facet_pips, named, number, pip, pips, plural, source_name, stale_since};
+use super::{Scene, Table, concerns, count, facet_pips, named, number, pip, pips, plural, source_name, stale_since};
 use crate::contract::inspector::{
     Action, ActionKind, CallRow, CheckRow, Chip, ConfigUsed, EmptySection, FactRow, InspectorBreaker, InspectorHead,
     InspectorRow, InstanceRow, RuleRow, Section, SignalsRow,
@@ -370,11 +370,7 @@ fn rule_rows(snapshot: &Snapshot, service: &Service) -> Vec<InspectorRow> {
 
 /// Keys with the service's name as a segment of their path, in the stores that know the service.
 fn config_used(snapshot: &Snapshot, service: &Service) -> Vec<InspectorRow> {
-    let name: &str = &service.name;
-    if name.is_empty() {
-        return Vec::new();
-    }
-    let belongs = |item: &&ConfigItem| item.path.contains(name) && item.path.split('/').any(|segment| segment == name);
+    let belongs = |item: &&ConfigItem| concerns(item, &service.name);
     let items = snapshot.config.values().map(AsRef::as_ref).filter(belongs).take(MOST_KEYS);
     items
         .map(|item| {

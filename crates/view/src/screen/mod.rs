@@ -1,6 +1,7 @@
 //! The picture → plain data per screen. All functions here are pure: a [`Scene`] in, a [`Table`] out.
 
 pub mod breakers;
+pub mod causes;
 pub mod config_tree;
 pub mod evidence;
 pub mod first_run;
@@ -18,7 +19,7 @@ use std::sync::Arc;
 
 use binnacle_model::change::Transition;
 use binnacle_model::id::{ServiceId, SourceId};
-use binnacle_model::snapshot::{Evidence, Facet, Fault, Service, ServiceRole, Snapshot};
+use binnacle_model::snapshot::{ConfigItem, Evidence, Facet, Fault, Service, ServiceRole, Snapshot};
 use jiff::Timestamp;
 
 use crate::contract::Failure;
@@ -223,4 +224,10 @@ pub(crate) fn degrees(snapshot: &Snapshot) -> BTreeMap<&ServiceId, (u32, u32)> {
 /// Whether a service is one that a registry knows, rather than a party to somebody's calls.
 pub(crate) fn is_registered(service: &Service) -> bool {
     matches!(service.role, ServiceRole::Service | ServiceRole::Gateway)
+}
+
+/// Whether a key is one of a service's: the service's name is a segment of its path.
+pub(crate) fn concerns(item: &ConfigItem, service: &str) -> bool {
+    // The first test is the fast one, and lets few through.
+    !service.is_empty() && item.path.contains(service) && item.path.split('/').any(|segment| segment == service)
 }

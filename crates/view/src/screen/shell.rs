@@ -4,7 +4,7 @@ use binnacle_model::change::Subject;
 use binnacle_model::fact::BreakerState;
 use binnacle_model::snapshot::{Health, Source, SourceState};
 
-use super::{Happened, Scene, Table, count, failure, health, is_registered, letter, named, source_name};
+use super::{Happened, Scene, Table, causes, count, failure, is_registered, letter, named, source_name};
 use crate::contract::shell::{Announcement, Badge, LiveState, Screen, ShellHead, ShellSource};
 use crate::contract::state::{HealthCounts, Tone, millis};
 use crate::text;
@@ -74,8 +74,8 @@ fn live(scene: &Scene) -> (LiveState, String) {
 
 fn badges(scene: &Scene) -> Vec<Badge> {
     let snapshot = &scene.snapshot;
-    let problems = health::problems(snapshot);
-    let worst = problems.iter().map(|problem| problem.health).max();
+    let groups = causes::groups(snapshot);
+    let worst = groups.iter().map(causes::Group::worst).max();
     let open = snapshot
         .breakers
         .values()
@@ -89,9 +89,9 @@ fn badges(scene: &Scene) -> Vec<Badge> {
                 || !source.status.partial.is_empty()
         })
         .count();
-    let tone = if worst >= Some(crate::contract::state::Health::Critical) { Tone::Critical } else { Tone::Warning };
+    let tone = if worst >= Some(Health::Critical) { Tone::Critical } else { Tone::Warning };
     let all = [
-        Badge { screen: Screen::Health, count: count(problems.len()), tone },
+        Badge { screen: Screen::Health, count: count(groups.len()), tone },
         Badge { screen: Screen::Breakers, count: count(open), tone: Tone::Critical },
         Badge { screen: Screen::Sources, count: count(sources), tone: Tone::Warning },
     ];

@@ -10,7 +10,7 @@ use binnacle_view::contract::state::{Health, Subject, SubjectKind};
 use binnacle_view::contract::timeline::{Lane, TimelineParams};
 use binnacle_view::screen::{breakers, evidence, health, inspector, palette, services, shell, sources, timeline};
 
-use super::fleet::{Fleet, named, shop};
+use super::fleet::{Fleet, shop};
 
 fn service(id: &str) -> Subject {
     Subject { kind: SubjectKind::Service, id: format!("consul:dc1/{id}") }
@@ -41,7 +41,7 @@ fn a_name_from_outside_cannot_act_on_the_screen() {
 }
 
 fn causes(fleet: &Fleet) -> Vec<(Cause, String, String)> {
-    let table = health::table(&fleet.snapshot());
+    let table = health::table(&fleet.scene());
     let problems = table.rows.into_iter().filter_map(|row| match row {
         HealthRow::Problem(problem) => Some((problem.cause, problem.title, problem.reach)),
         HealthRow::Check(_) => None,
@@ -56,24 +56,7 @@ fn a_node_that_fails_is_one_cause_however_many_services_are_on_it() {
     let causes = causes(&fleet);
     assert_eq!(causes.len(), 1, "{causes:?}");
     assert_eq!(causes[0].0, Cause::Node);
-    assert_eq!(causes[0].2, "3 services, 3 instances");
-}
-
-#[test]
-fn callers_with_errors_are_the_reach_of_the_service_that_fails() {
-    let mut fleet = shop();
-    fleet.check("payments", 3, CheckStatus::Critical, "no").calls("cart", &named("payments"), 5.0, 0.31).breaker(
-        "cart",
-        "payments",
-        BreakerState::Open,
-    );
-    let causes = causes(&fleet);
-    assert_eq!(causes.len(), 1, "{causes:?}");
-    assert_eq!(causes[0].1, "payments is critical");
-    assert!(
-        causes[0].2.contains("31.0 % errors at cart") && causes[0].2.contains("breaker at cart open"),
-        "{causes:?}"
-    );
+    assert_eq!(causes[0].2, "3 instances · 3 services behind it: cart, payments, web");
 }
 
 #[test]

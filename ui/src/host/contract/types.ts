@@ -150,6 +150,17 @@ pips: Array<Pip>, };
 /** The sorts of causes. */
 export type Cause = "source" | "node" | "breaker" | "service" | "calls" | "maintenance";
 
+/** A key that changed. */
+export type ChangedKey = { 
+/** Its id. */
+id: string, 
+/** Its path. */
+path: string, 
+/** When the change was seen, in milliseconds since 1970. */
+at: number, 
+/** The change in short, when it was made from here; else empty. */
+summary: string, };
+
 /** What goes through a queue or topic. */
 export type ChannelSignals = { 
 /** True for publish/subscribe, false for a work queue. */
@@ -707,11 +718,11 @@ title: string,
 slot: number, 
 /** True while it is drawn as one stack. */
 folded: boolean, 
-/** Services among the members. */
+/** Members that are services or external parties; queues and topics are not among them. */
 services: number, 
-/** Instances of all members. */
+/** Instances of all members; queues and topics have none. */
 instances: number, 
-/** Queues and topics among the members. */
+/** Members that are queues or topics. */
 channels: number, 
 /** Members by health. */
 counts: HealthCounts, 
@@ -1025,18 +1036,22 @@ key: string,
 cause: Cause, 
 /** One sentence: `Node n2 is critical`. */
 title: string, 
-/** How bad. */
+/** How bad: the worst of the cause and of what is behind it. */
 health: Health, 
 /** Since when. */
 since: Since, 
-/** The reach in words: `3 services, 7 instances`. */
+/** The reach in words: `1 of 3 instances · 2 services behind it: checkout, storefront`. */
 reach: string, 
 /** A line of evidence: a check's output, an error's text; may be empty. */
 detail: string, 
 /** An error code, where the cause has one. */
 code: string | null, 
 /** What to open; the first is the main one. */
-subjects: Array<Subject>, };
+subjects: Array<Subject>, 
+/** What it explains: the nearest first, then the worst. */
+behind: Array<Symptom>, 
+/** A key of the cause that changed shortly before, the latest one. */
+changed: ChangedKey | null, };
 
 /** What travels on an edge. */
 export type Protocol = "http" | "grpc" | "tcp" | "messaging" | "unknown";
@@ -1330,6 +1345,19 @@ export type SubjectKind = "service" | "edge" | "breaker" | "config" | "source";
 export type SubscribeArgs = { 
 /** The views to be told about. A later call replaces the earlier one. */
 views: Array<View>, };
+
+/** What a cause explains. It stands under one cause only. */
+export type Symptom = { 
+/** Which service. */
+service: Named, 
+/** How bad it is by itself. */
+health: Health, 
+/** Since when; `null` where nobody keeps it, as for calls that fail. */
+since: Since | null, 
+/** What is wrong with it: `calls to payments: 31.0 % errors · breaker to payments open, 1 of 2`. */
+words: string, 
+/** Names of further causes, less bad than the one that it stands under. */
+also: Array<string>, };
 
 /** Colours. */
 export type Theme = "system" | "dark" | "light";
