@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use binnacle_engine::edits::EditId;
+use binnacle_engine::{Token, TokenOrigin};
 use binnacle_model::id::{ConfigId, InstanceId, SourceId};
 use binnacle_sources::ConnectionSpec;
 use binnacle_view::contract::command::{
-    ConnectArgs, FoldArgs, Nothing, PositionsArgs, Preferences, RelayoutArgs, TryNowArgs,
+    ConnectArgs, DisconnectArgs, FoldArgs, Nothing, OpenProfileArgs, PositionsArgs, Preferences, RelayoutArgs,
+    TryNowArgs,
 };
 use binnacle_view::contract::config::{
     AuditRow, ConfigApplied, ConfigApplyArgs, ConfigHistoryArgs, ConfigMergeArgs, ConfigPlanArgs, ConfigPlanUndoArgs,
@@ -85,8 +87,22 @@ fn spec(text: &str) -> Answer<ConnectionSpec> {
 
 #[tauri::command]
 pub(crate) async fn connect(app: Shared<'_>, args: ConnectArgs) -> Answer<()> {
-    app.engine.connect(&spec(&args.spec)?).map_err(|error| failure::of_engine(&error))?;
+    let spec = spec(&args.spec)?;
+    let connected = match args.token.as_ref().and_then(|token| Token::new(token.expose())) {
+        Some(token) => app.engine.connect_with_token(&spec, token, TokenOrigin::Entered).await,
+        None => app.engine.connect(&spec),
+    };
+    connected.map_err(|error| failure::of_engine(&error))?;
     app.pulse.changed(BY_CONNECTIONS);
+    Ok(())
+}
+
+#[tauri::command]
+pub(crate) async fn open_profile(app: Shared<'_>, args: OpenProfileArgs) -> Answer<()> {
+    let profile = app.engine.profile(&args.name).map_err(|error| failure::of_profile(&error))?;
+    app.engine.open_profile(&profile).await.map_err(|error| failure::of_engine(&error))?;
+    // Whether an edit is offered depends on it, on every screen.
+    app.pulse.changed(View::ALL);
     Ok(())
 }
 
@@ -97,7 +113,7 @@ pub(crate) async fn connect_demo(app: Shared<'_>, args: Nothing) -> Answer<()> {
 }
 
 #[tauri::command]
-pub(crate) async fn disconnect(app: Shared<'_>, args: ConnectArgs) -> Answer<()> {
+pub(crate) async fn disconnect(app: Shared<'_>, args: DisconnectArgs) -> Answer<()> {
     app.engine.disconnect(&spec(&args.spec)?).await;
     app.pulse.changed(BY_CONNECTIONS);
     Ok(())

@@ -46,7 +46,7 @@ pub(crate) async fn read(app: &App, id: &ConfigId) -> Result<ConfigValue, Failur
         lock_session: held.and_then(|held| held.lock_session.as_deref()).map(|session| lock_words(snapshot, session)),
         limit_bytes: size(limit),
         seen: millis(scene.now),
-        edit: edit_offer(snapshot, &source, scene.read_only.as_deref()),
+        edit: edit_offer(&scene, &source),
         path,
     })
 }
@@ -111,7 +111,7 @@ fn shown(app: &App, plan: Plan) -> ConfigPlan {
     let keys: Vec<KeyPlanShown> = plan.keys.iter().map(key_plan).collect();
     let warnings: Vec<String> =
         if plan.changes_nothing() { vec!["Value and flags are as they were.".to_owned()] } else { Vec::new() };
-    let allowed = edit_offer(&scene.snapshot, &plan.source, scene.read_only.as_deref());
+    let allowed = edit_offer(&scene, &plan.source);
     let denied = keys.iter().find(|key| !key.permitted).map(|key| key.permission.clone());
     let apply = match denied {
         _ if !allowed.possible => allowed,
@@ -120,7 +120,7 @@ fn shown(app: &App, plan: Plan) -> ConfigPlan {
         None => Offer::yes(),
     };
     ConfigPlan {
-        profile: scene.profile,
+        profile: text::name(scene.profile_of(&plan.source)),
         source: plan.source.to_string(),
         keys,
         request: plan.preview().join("\n"),
@@ -392,7 +392,7 @@ fn undo_offer(app: &App, entry: &AuditEntry) -> Offer {
         return Offer::no(format!("Undone by edit {}", edit.number()));
     }
     match entry.state {
-        EditState::Applied => edit_offer(&scene.snapshot, &entry.source, scene.read_only.as_deref()),
+        EditState::Applied => edit_offer(&scene, &entry.source),
         EditState::Unknown => Offer::no("Nobody knows whether it landed: look at the key"),
         EditState::Pending | EditState::Refused | EditState::Failed => Offer::no("It was not applied"),
     }

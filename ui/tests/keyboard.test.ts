@@ -316,7 +316,7 @@ describe('a conflict', () => {
 describe('registration', () => {
   const preview = {
     plan: 'r1', source: 'consul:dc1', instance: 'pay-2', road: 'agent', why: 'The agent at 127.0.0.1 owns what is registered there.', at: 'agent node-1',
-    requests: [{ method: 'PUT', path: '/v1/agent/service/register', body: '{"Name":"pay"}' }], notes: [], facts: [{ label: 'node', value: 'node-1' }],
+    requests: [{ method: 'PUT', path: '/v1/agent/service/register', body: '{"Name":"pay"}' }], notes: [], facts: [{ label: 'node', value: 'node-1' }], apply: { possible: true, reason: '' },
   };
 
   test('previews which road it takes and why, and says whether it stuck', () =>

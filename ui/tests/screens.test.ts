@@ -40,7 +40,23 @@ describe('the first screen', () => {
       expect(await page.getByText('Kubernetes comes next').isVisible()).toBe(true);
       await found.getByRole('button', { name: 'Connect' }).click();
       await drawn(page).waitFor();
-      expect(await calls(page, 'connect')).toEqual([{ spec: 'consul=http://127.0.0.1:8500' }]);
+      expect(await calls(page, 'connect')).toEqual([{ spec: 'consul=http://127.0.0.1:8500', token: null }]);
+    }));
+
+  test('a profile is one click away, and a broken one says what is wrong with it', () =>
+    visit({ recording: 'first-look' }, async (page) => {
+      const profiles = page.getByRole('list', { name: 'Profiles' });
+      const broken = profiles.getByRole('listitem', { name: 'Profile shop-test' });
+      expect(await broken.getByText('there is no key `adress` here').isVisible()).toBe(true);
+      expect(await broken.getByRole('button').count()).toBe(0);
+      const prod = profiles.getByRole('listitem', { name: 'Profile shop-prod' });
+      expect(await prod.getByText('profile · 2 sources · read-only').isVisible()).toBe(true);
+      await prod.getByRole('button', { name: 'Open' }).click();
+      await drawn(page).waitFor();
+      expect(await calls(page, 'open_profile')).toEqual([{ name: 'shop-prod' }]);
+      const banner = page.getByRole('banner');
+      expect(await banner.getByText('shop-prod').isVisible()).toBe(true);
+      expect(await banner.getByText('read-only').isVisible()).toBe(true);
     }));
 
   test('the demo fleet is one click away', () =>
@@ -345,6 +361,49 @@ describe('config', () => {
       expect(before?.y).toBe(after?.y);
       await page.setViewportSize({ width: 1280, height: 800 });
       await button(page, 'Side by side').waitFor({ state: 'detached' });
+    }));
+});
+
+describe('a token', () => {
+  test('is entered for a source that is denied something, sent once, and left nowhere on the page', () =>
+    visit({}, async (page) => {
+      await page.evaluate(() => window.host.answerWith({ command: 'connect' }));
+      await screen(page, 'Sources');
+      const denied = page.getByRole('listitem', { name: 'consul dc2' });
+      expect(await denied.getByText('none: anonymous').isVisible()).toBe(true);
+      await denied.getByRole('button', { name: 'Enter a token…' }).click();
+      const dialog = page.getByRole('dialog', { name: 'Enter a token' });
+      const field = dialog.getByLabel('ACL token');
+      expect(await field.getAttribute('type')).toBe('password');
+      await dialog.getByRole('button', { name: 'Connect with it' }).click();
+      expect(await calls(page, 'connect')).toEqual([]);
+      await field.fill('s3cret-token');
+      await page.keyboard.press('Enter');
+      await dialog.waitFor({ state: 'detached' });
+      expect(await calls(page, 'connect')).toMatchObject([{ spec: 'consul=http://127.0.0.1:8500', token: 's3cret-token' }]);
+      expect(await page.content()).not.toContain('s3cret-token');
+      await denied.getByRole('button', { name: 'Enter a token…' }).click();
+      expect(await field.inputValue()).toBe('');
+    }));
+
+  test('goes with an address that is added by hand, and only where one is sent', () =>
+    visit({ recording: 'first-look' }, async (page) => {
+      await button(page, 'Add a source by address…').click();
+      const dialog = page.getByRole('dialog', { name: 'Add a source by address' });
+      await dialog.getByLabel('ACL token').fill('s3cret-token');
+      await dialog.getByLabel('Address').fill('https://consul.example:8501');
+      await dialog.getByRole('button', { name: 'Connect' }).click();
+      await dialog.waitFor({ state: 'detached' });
+      expect(await calls(page, 'connect')).toMatchObject([{ spec: 'consul=https://consul.example:8501', token: 's3cret-token' }]);
+    }));
+
+  test('is not asked for where none would be sent', () =>
+    visit({}, async (page) => {
+      await screen(page, 'Sources');
+      await button(page, 'Add a source by address…').click();
+      const dialog = page.getByRole('dialog', { name: 'Add a source by address' });
+      await dialog.getByLabel('Kind').selectOption('scrape');
+      await dialog.getByLabel('ACL token').waitFor({ state: 'detached' });
     }));
 });
 

@@ -114,7 +114,7 @@ const boxes: [number, number, number, number][] = [
 const total = counts(nodes.map(({ health }) => health));
 const refused = { code: 'consul.unreachable', message: 'Consul dc2 does not answer: connection refused by 10.8.0.4:8500.', hint: 'See whether the agent runs there and the port is right.', source: 'consul:dc2' };
 export const shellHead: ShellHead = {
-  version: '0.1.0', profile: 'shop-prod', read_only: null, demo: false, live: 'partly', live_words: 'Not live: consul dc2 failing', services: total,
+  version: '0.1.0', profile: 'shop-prod', access: 'read-write', read_only: null, demo: false, live: 'partly', live_words: 'Not live: consul dc2 failing', services: total,
   badges: [{ screen: 'health', count: 1, tone: 'critical' }, { screen: 'breakers', count: 2, tone: 'critical' }, { screen: 'sources', count: 1, tone: 'warning' }],
   announcement: { at: NOW - 188 * SECOND, text: 'payments is critical' },
 };
@@ -273,7 +273,7 @@ export function shop(): Recording {
       },
       breakers: { head: { total: BREAKERS.length, open: 2, half_open: 1, empty: null }, rows: BREAKERS },
       config_tree: { head: { keys: 9, matched: 9, left_off: 0, empty: null }, rows: TREE },
-      sources: { head: { connections: [{ spec: 'consul=http://127.0.0.1:8500', sources: ['consul:dc1', 'consul:dc2'], requests: 1893, failures: 19, bytes: 4_812_331, last_answer: NOW - 400 }], kinds: ['consul', 'scrape', 'hystrix'], demo: false }, rows: SOURCES },
+      sources: { head: { connections: [{ spec: 'consul=http://127.0.0.1:8500', profile: 'shop-prod', read_only: null, token: 'none: anonymous', wants_token: true, sources: ['consul:dc1', 'consul:dc2'], requests: 1893, failures: 19, bytes: 4_812_331, last_answer: NOW - 400 }], kinds: ['consul', 'scrape', 'hystrix'], demo: false }, rows: SOURCES },
       timeline: {
         head: { from: NOW - 41 * MINUTE, edits: 1, transitions: 6 },
         rows: [

@@ -177,7 +177,7 @@ impl Desk {
                 ViewPatch::Breakers(self.breakers.answer(revision, since, (), breakers::table(snapshot)))
             }
             ViewRequest::ConfigTree(params) => {
-                let table = config_tree::table(snapshot, &params, scene.read_only.as_deref());
+                let table = config_tree::table(scene, &params);
                 ViewPatch::ConfigTree(self.config_tree.answer(revision, since, params, table))
             }
             ViewRequest::Sources => ViewPatch::Sources(self.sources.answer(revision, since, (), sources::table(scene))),

@@ -16,7 +16,8 @@ export type Overlay =
   | { readonly kind: 'keys' }
   | { readonly kind: 'register'; readonly like: string | null }
   | { readonly kind: 'deregister'; readonly source: string; readonly instance: string; readonly name: string }
-  | { readonly kind: 'connect' };
+  | { readonly kind: 'connect' }
+  | { readonly kind: 'token'; readonly spec: string };
 
 export class App {
   screen = $state<Screen>('topology');

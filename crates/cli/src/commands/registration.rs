@@ -232,7 +232,8 @@ pub(crate) async fn deregister(session: &Session, arguments: &Deregister) -> Res
 /// The road to a registry without an engine: for when it is known which one.
 async fn one_shot(session: &Session) -> Result<Registry, Failure> {
     let reach = Arc::new(Reach::open(session).await?);
-    Ok(Registry::new(reach, session.history()?, session.clock.clone(), session.actor(), session.global.read_only))
+    let read_only = session.rules()?.read_only;
+    Ok(Registry::new(reach, session.history()?, session.clock.clone(), session.actor(), read_only))
 }
 
 /// The only registry that is there. What the token may do is for the registry to say.

@@ -341,10 +341,10 @@ fn refusal(status: StatusCode, tried: &str, text: &str, anonymous: bool) -> Sour
         ),
         403 if text.contains("ACL not found") && !anonymous => (
             ErrorKind::Unauthenticated,
-            "The token is unknown or has expired: get a new one and set CONSUL_HTTP_TOKEN.",
+            "The token is unknown or has expired: get a new one and set CONSUL_HTTP_TOKEN, or enter it.",
         ),
         403 if anonymous => {
-            (ErrorKind::AclDenied, "No token is given: set CONSUL_HTTP_TOKEN or CONSUL_HTTP_TOKEN_FILE.")
+            (ErrorKind::AclDenied, "No token is given: set CONSUL_HTTP_TOKEN or CONSUL_HTTP_TOKEN_FILE, or enter one.")
         }
         403 => (ErrorKind::AclDenied, "Give this token a policy that allows it."),
         400 if text.contains("HTTP request to an HTTPS server") => {

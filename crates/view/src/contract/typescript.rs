@@ -5,7 +5,10 @@ use std::fmt::Write as _;
 
 use ts_rs::{Config, TS, TypeVisitor};
 
-use super::command::{COMMANDS, ConnectArgs, FoldArgs, Nothing, PositionsArgs, Preferences, RelayoutArgs, TryNowArgs};
+use super::command::{
+    COMMANDS, ConnectArgs, DisconnectArgs, FoldArgs, Nothing, OpenProfileArgs, PositionsArgs, Preferences,
+    RelayoutArgs, TryNowArgs,
+};
 use super::config::{
     AuditRow, ConfigApplied, ConfigApplyArgs, ConfigHistoryArgs, ConfigMergeArgs, ConfigPlanArgs, ConfigPlanUndoArgs,
     ConfigPlanned, ConfigReadArgs, ConfigValue, Merged,
@@ -65,6 +68,8 @@ fn types() -> String {
     all.add::<FoldArgs>();
     all.add::<RelayoutArgs>();
     all.add::<ConnectArgs>();
+    all.add::<DisconnectArgs>();
+    all.add::<OpenProfileArgs>();
     all.add::<TryNowArgs>();
     all.add::<Preferences>();
     all.add::<EvidenceArgs>();

@@ -273,8 +273,8 @@ fn instance_row(scene: &Scene, instance: &Instance) -> InstanceRow {
 }
 
 fn register_offer(scene: &Scene, source: &SourceId) -> Offer {
-    if let Some(reason) = &scene.read_only {
-        return Offer::no(reason.clone());
+    if let Some(reason) = scene.read_only_for(source) {
+        return Offer::no(reason);
     }
     let known = scene.snapshot.sources.get(source);
     match known {
@@ -397,7 +397,7 @@ fn service_actions(scene: &Scene, service: &Service, rows: &[InspectorRow]) -> V
     let source = service.facets.first().map(|facet| facet.source.clone());
     let mut actions = Vec::new();
     let edit = match (&first_key, &source) {
-        (Some(_), Some(source)) => edit_offer(&scene.snapshot, source, scene.read_only.as_deref()),
+        (Some(_), Some(source)) => edit_offer(scene, source),
         _ => Offer::no("No key has this service's name in its path"),
     };
     actions.push(Action {
@@ -547,7 +547,7 @@ fn of_config(scene: &Scene, item: &ConfigItem) -> (InspectorHead, Vec<InspectorR
     if let Some(session) = &item.lock_session {
         facts.push(fact("lock", "Locked by", lock_words(snapshot, session), pips));
     }
-    let offer = edit_offer(snapshot, &item.source, scene.read_only.as_deref());
+    let offer = edit_offer(scene, &item.source);
     let action = |does: ActionKind, label: &str| Action {
         does,
         label: label.to_owned(),

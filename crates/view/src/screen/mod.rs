@@ -23,7 +23,7 @@ use binnacle_model::snapshot::{ConfigItem, Evidence, Facet, Fault, Service, Serv
 use jiff::Timestamp;
 
 use crate::contract::Failure;
-use crate::contract::first_run::FoundRow;
+use crate::contract::first_run::{FoundRow, ProfileRow};
 use crate::contract::state::{Named, Pip, millis};
 use crate::text;
 
@@ -40,9 +40,7 @@ pub struct Scene {
     pub said: Option<(Timestamp, String)>,
     /// What was looked for on this computer.
     pub found: Found,
-    /// The profile's name.
-    pub profile: String,
-    /// Why nothing can be edited; `None` when edits are possible.
+    /// Why nothing can be written in this window, whatever the connection; `None` when that is for each to say.
     pub read_only: Option<String>,
     /// True while the demo fleet runs in this process.
     pub demo: bool,
@@ -54,11 +52,31 @@ pub struct Scene {
     pub now: Timestamp,
 }
 
+impl Scene {
+    /// Why nothing can be written to a source; `None` when it can. Where several connections bring it, each may forbid it.
+    pub fn read_only_for(&self, source: &SourceId) -> Option<&str> {
+        let mut bring_it = self.connections.iter().filter(|connection| connection.sources.contains(source));
+        self.read_only.as_deref().or_else(|| bring_it.find_map(|connection| connection.read_only.as_deref()))
+    }
+
+    /// The name of the profile that a source was opened by.
+    pub fn profile_of(&self, source: &SourceId) -> &str {
+        let connection = self.connections.iter().find(|connection| connection.sources.contains(source));
+        connection.map_or("", |connection| connection.profile.as_str())
+    }
+}
+
 /// One open connection.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ConnectionFacts {
     /// `KIND=WHERE`.
     pub spec: String,
+    /// The profile that it was opened by, or what stands for one: `this computer`, `demo`.
+    pub profile: String,
+    /// Why nothing can be written by it; `None` when it can.
+    pub read_only: Option<String>,
+    /// Where its token comes from; `None` where none would be sent, and for what needs none.
+    pub token: Option<TokenFacts>,
     /// The sources that it brings.
     pub sources: Vec<SourceId>,
     /// Requests sent since the start.
@@ -69,6 +87,15 @@ pub struct ConnectionFacts {
     pub bytes: u64,
     /// When the last whole answer came.
     pub last_answer: Option<Timestamp>,
+}
+
+/// The token of a connection, without the token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenFacts {
+    /// Where it comes from, in words.
+    pub origin: String,
+    /// True when requests are anonymous.
+    pub anonymous: bool,
 }
 
 /// One thing that happened.
@@ -108,6 +135,10 @@ pub struct Found {
     pub looked_at: Option<Timestamp>,
     /// What was found, `connected` left to the screen.
     pub systems: Vec<FoundRow>,
+    /// The profiles that there are, `open` left to the screen.
+    pub profiles: Vec<ProfileRow>,
+    /// Why they cannot be listed.
+    pub profiles_fault: Option<Failure>,
 }
 
 /// A view's data before it is sent.

@@ -1,5 +1,7 @@
 //! The frame around every screen.
 
+use std::collections::BTreeSet;
+
 use binnacle_model::change::Subject;
 use binnacle_model::fact::BreakerState;
 use binnacle_model::snapshot::{Health, Source, SourceState};
@@ -12,10 +14,12 @@ use crate::text;
 /// The shell.
 pub fn table(scene: &Scene) -> Table<ShellHead, ShellSource> {
     let (live, live_words) = live(scene);
+    let (access, read_only) = access(scene);
     let head = ShellHead {
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        profile: scene.profile.clone(),
-        read_only: scene.read_only.clone(),
+        profile: profiles(scene),
+        access: access.to_owned(),
+        read_only,
         demo: scene.demo,
         live,
         live_words,
@@ -39,6 +43,28 @@ fn row(scene: &Scene, source: &Source) -> ShellSource {
         last_answer: connection.and_then(|connection| connection.last_answer).map(millis),
         fault: source.status.fault.as_ref().map(|fault| failure(&source.id, fault)),
     }
+}
+
+/// Each profile of what is open, once.
+fn profiles(scene: &Scene) -> String {
+    let names: BTreeSet<&str> = scene.connections.iter().map(|connection| connection.profile.as_str()).collect();
+    text::name(&names.into_iter().collect::<Vec<_>>().join(" + "))
+}
+
+/// Whether writes are possible, in words, and why not.
+fn access(scene: &Scene) -> (&'static str, Option<String>) {
+    if scene.read_only.is_some() {
+        return ("read-only", scene.read_only.clone());
+    }
+    let refusing: Vec<&str> =
+        scene.connections.iter().filter_map(|connection| connection.read_only.as_deref()).collect();
+    let reasons: BTreeSet<&str> = refusing.iter().copied().collect();
+    let words = match refusing.len() {
+        0 => return ("read-write", None),
+        all if all == scene.connections.len() => "read-only",
+        _ => "partly read-only",
+    };
+    (words, Some(reasons.into_iter().collect::<Vec<_>>().join("; ")))
 }
 
 fn live(scene: &Scene) -> (LiveState, String) {

@@ -212,7 +212,6 @@ impl Fleet {
             happened: self.happened.clone(),
             said: None,
             found: Found::default(),
-            profile: "test".to_owned(),
             read_only: None,
             demo: false,
             kinds: Vec::new(),

@@ -478,15 +478,25 @@ seen: number,
 /** Whether it may be edited. */
 edit: Offer, };
 
-/** What `connect` and `disconnect` are asked with. */
+/** What `connect` is asked with. */
 export type ConnectArgs = { 
 /** `KIND=WHERE`, such as `consul=http://127.0.0.1:8500`. */
-spec: string, };
+spec: string, 
+/** An ACL token that a person entered; `null` to go by the profile and the environment. */
+token: Secret | null, };
 
 /** A connection: one address, possibly several sources. */
 export type ConnectionRow = { 
 /** What `disconnect` takes. */
 spec: string, 
+/** The profile that it was opened by; `this computer` without one. */
+profile: string, 
+/** Why nothing can be written by it; `null` when it can. */
+read_only: string | null, 
+/** Where its token comes from, in words; `null` where none would be sent. */
+token: string | null, 
+/** True when entering a token would help: none is sent, or the one that is sent is refused something. */
+wants_token: boolean, 
 /** The sources that it brings. */
 sources: Array<string>, 
 /** Requests sent since the start. */
@@ -525,6 +535,11 @@ export type DiffPiece = {
 text: string, 
 /** True for changed words. */
 changed: boolean, };
+
+/** What `disconnect` is asked with. */
+export type DisconnectArgs = { 
+/** The connection's `KIND=WHERE`. */
+spec: string, };
 
 /** What to do with a key. */
 export type DraftIntent = { "kind": "text", 
@@ -673,7 +688,11 @@ looking: boolean,
 /** When it was last looked; milliseconds since 1970. */
 looked_at: number | null, 
 /** True while the demo fleet runs. */
-demo: boolean, };
+demo: boolean, 
+/** The profiles of this user. */
+profiles: Array<ProfileRow>, 
+/** Why the profiles cannot be listed. */
+profiles_fault: Failure | null, };
 
 /** What `fold` is asked with. */
 export type FoldArgs = { 
@@ -961,6 +980,11 @@ possible: boolean,
 /** Why not; empty when possible. */
 reason: string, };
 
+/** What `open_profile` is asked with. */
+export type OpenProfileArgs = { 
+/** The profile's name. */
+name: string, };
+
 /** What `palette` is asked with. */
 export type PaletteArgs = { 
 /** What was typed; empty lists what is worth a look. */
@@ -1053,6 +1077,19 @@ behind: Array<Symptom>,
 /** A key of the cause that changed shortly before, the latest one. */
 changed: ChangedKey | null, };
 
+/** A named set of connections. */
+export type ProfileRow = { 
+/** What `open_profile` takes. */
+name: string, 
+/** What it reads, as `KIND=WHERE`. */
+sources: Array<string>, 
+/** True when every write by its connections is refused. */
+read_only: boolean, 
+/** Why it cannot be opened. */
+fault: Failure | null, 
+/** True when all its connections are open. */
+open: boolean, };
+
 /** What travels on an edge. */
 export type Protocol = "http" | "grpc" | "tcp" | "messaging" | "unknown";
 
@@ -1103,7 +1140,9 @@ requests: Array<RequestPreview>,
 /** What a person should know before. */
 notes: Array<string>, 
 /** Short facts about it. */
-facts: Array<Chip>, };
+facts: Array<Chip>, 
+/** Whether it can be carried out now. */
+apply: Offer, };
 
 /** What came of it. */
 export type RegistryApplied = { 
@@ -1150,6 +1189,9 @@ pips: Array<Pip>, };
 
 /** The screens of this version, in the order of the rail. */
 export type Screen = "topology" | "services" | "health" | "breakers" | "config" | "sources";
+
+/** A text that only ever goes from the window to the app, and is printed nowhere. */
+export type Secret = string;
 
 /** The sections, in their fixed order. */
 export type Section = "facts" | "signals" | "calls" | "instances" | "checks" | "breakers" | "rules" | "config";
@@ -1213,9 +1255,11 @@ empty: string | null, };
 export type ShellHead = { 
 /** Binnacle's version. */
 version: string, 
-/** The profile's name. */
+/** The profiles of what is open, by name; `this computer` for what was opened without one. */
 profile: string, 
-/** Why nothing can be edited; `null` when edits are possible. */
+/** `read-write`, `read-only`, or `partly read-only` when some connections may be written by. */
+access: string, 
+/** Why it is read-only, as far as it is. */
 read_only: string | null, 
 /** True while the demo fleet runs in this process. */
 demo: boolean, 
