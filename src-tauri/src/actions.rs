@@ -8,10 +8,11 @@ use binnacle_sources::register::Verified;
 
 use crate::state::App;
 use crate::stream::BY_CONNECTIONS;
-use crate::{failure, scene};
+use crate::{failure, scene, tokens};
 
 /// What happens when the window opens.
 pub(crate) fn begin(app: &Arc<App>) {
+    tokens::recall_all(app);
     if app.settings.demo {
         let app = app.clone();
         app.engine.clone().spawn(async move {

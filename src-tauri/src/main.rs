@@ -11,6 +11,7 @@ mod registration;
 mod scene;
 mod state;
 mod stream;
+mod tokens;
 mod window;
 
 use std::process::ExitCode;

@@ -56,11 +56,14 @@ fn connection(report: ConnectionReport) -> ConnectionFacts {
             origin: match origin {
                 TokenOrigin::Nowhere => "none: anonymous",
                 TokenOrigin::Variable => "from CONSUL_HTTP_TOKEN",
-                TokenOrigin::File => "from a file",
+                TokenOrigin::File => "from CONSUL_HTTP_TOKEN_FILE",
+                TokenOrigin::ProfileFile => "from the profile's file",
                 TokenOrigin::Entered => "entered here, until the app is closed",
+                TokenOrigin::Remembered => "from the keyring",
             }
             .to_owned(),
             anonymous: origin == TokenOrigin::Nowhere,
+            remembered: origin == TokenOrigin::Remembered,
         }),
         requests: report.meter.requests(),
         failures: report.meter.failures(),

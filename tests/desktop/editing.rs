@@ -1,12 +1,10 @@
 //! Editing a key in the window: plan, apply, verified, undo; and the key that somebody else changed.
 
-use std::time::Duration;
-
 use lab::window::{ENTER, Launch, PATIENCE, Window};
 use lab::{Consul, ConsulClient, until};
 
 /// Opens a key by its name, through "Find anything".
-async fn open_key(window: &Window, path: &str) {
+pub(crate) async fn open_key(window: &Window, path: &str) {
     window.press("/").await;
     window.focus_is("combobox", "Name").await;
     window.press(path).await;

@@ -19,5 +19,7 @@ mod consul_registration;
 mod contract;
 mod edits;
 mod increments;
+mod keyring;
 mod laboratory;
+mod profiles;
 mod registrations;

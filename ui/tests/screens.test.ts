@@ -40,7 +40,7 @@ describe('the first screen', () => {
       expect(await page.getByText('Kubernetes comes next').isVisible()).toBe(true);
       await found.getByRole('button', { name: 'Connect' }).click();
       await drawn(page).waitFor();
-      expect(await calls(page, 'connect')).toEqual([{ spec: 'consul=http://127.0.0.1:8500', token: null }]);
+      expect(await calls(page, 'connect')).toEqual([{ spec: 'consul=http://127.0.0.1:8500', token: null, remember: false }]);
     }));
 
   test('a profile is one click away, and a broken one says what is wrong with it', () =>
@@ -375,7 +375,7 @@ describe('a token', () => {
       const dialog = page.getByRole('dialog', { name: 'Enter a token' });
       const field = dialog.getByLabel('ACL token');
       expect(await field.getAttribute('type')).toBe('password');
-      await dialog.getByRole('button', { name: 'Connect with it' }).click();
+      await field.press('Enter');
       expect(await calls(page, 'connect')).toEqual([]);
       await field.fill('s3cret-token');
       await page.keyboard.press('Enter');
@@ -395,6 +395,38 @@ describe('a token', () => {
       await dialog.getByRole('button', { name: 'Connect' }).click();
       await dialog.waitFor({ state: 'detached' });
       expect(await calls(page, 'connect')).toMatchObject([{ spec: 'consul=https://consul.example:8501', token: 's3cret-token' }]);
+    }));
+
+  test('is remembered only where the keyring works, and can be forgotten', () =>
+    visit({}, async (page) => {
+      await page.evaluate(() => {
+        window.host.answerWith({ command: 'connect' });
+        window.host.answerWith({ command: 'forget_token' });
+        window.host.answerWith({ command: 'remember_offer', result: { possible: true, reason: '' } });
+        window.host.answerWith({ command: 'remember_offer', once: true, result: { possible: false, reason: 'the keyring is locked. Unlock it.' } });
+      });
+      await screen(page, 'Sources');
+      const enter = page.getByRole('listitem', { name: 'consul dc2' }).getByRole('button', { name: 'Enter a token…' });
+      await enter.click();
+      const dialog = page.getByRole('dialog', { name: 'Enter a token' });
+      const box = dialog.getByRole('checkbox', { name: /keyring/ });
+      await dialog.getByText('the keyring is locked. Unlock it.').waitFor();
+      expect(await box.isDisabled()).toBe(true);
+      await page.keyboard.press('Escape');
+      await enter.click();
+      await expect.poll(() => box.isEnabled()).toBe(true);
+      await box.check();
+      await dialog.getByLabel('ACL token').fill('s3cret-token');
+      await dialog.getByRole('button', { name: 'Connect with it' }).click();
+      await dialog.waitFor({ state: 'detached' });
+      expect(await calls(page, 'remember_offer')).toEqual(Array(2).fill({ spec: 'consul=http://127.0.0.1:8500' }));
+      expect(await calls(page, 'connect')).toEqual([{ spec: 'consul=http://127.0.0.1:8500', token: 's3cret-token', remember: true }]);
+      await page.evaluate(() => {
+        const head = { connections: [{ spec: 'consul=http://127.0.0.1:8500', profile: 'shop-prod', read_only: null, token: 'from the keyring', wants_token: false, remembered: true, sources: ['consul:dc1', 'consul:dc2'], requests: 1, failures: 0, bytes: 1, last_answer: null }], kinds: ['consul'], demo: false };
+        window.host.play({ view: 'sources', head });
+      });
+      await page.getByRole('listitem', { name: 'consul dc1' }).getByRole('button', { name: 'Forget the token' }).click();
+      expect(await calls(page, 'forget_token')).toEqual([{ spec: 'consul=http://127.0.0.1:8500' }]);
     }));
 
   test('is not asked for where none would be sent', () =>

@@ -256,7 +256,7 @@ export function shop(): Recording {
     layout: { number: 3, boxes },
     views: {
       shell: { head: shellHead, rows: SOURCES.map(({ key, letter, name, state, since, last_answer, fault }) => ({ key, letter, name, state, since, last_answer, fault })) },
-      first_run: { head: { looking: false, looked_at: NOW - 2 * SECOND, demo: false }, rows: FOUND },
+      first_run: { head: { looking: false, looked_at: NOW - 2 * SECOND, demo: false, profiles: [], profiles_fault: null }, rows: FOUND },
       topology: {
         head: { services: 31, shown: 17, folded: 14, layout: 3, group_by: 'namespace', groups: [...groups, platform], empty: null },
         rows: [...nodes.map((row) => ({ kind: 'node', ...row })), ...edges.map((row) => ({ kind: 'edge', ...row }))],
@@ -273,7 +273,7 @@ export function shop(): Recording {
       },
       breakers: { head: { total: BREAKERS.length, open: 2, half_open: 1, empty: null }, rows: BREAKERS },
       config_tree: { head: { keys: 9, matched: 9, left_off: 0, empty: null }, rows: TREE },
-      sources: { head: { connections: [{ spec: 'consul=http://127.0.0.1:8500', profile: 'shop-prod', read_only: null, token: 'none: anonymous', wants_token: true, sources: ['consul:dc1', 'consul:dc2'], requests: 1893, failures: 19, bytes: 4_812_331, last_answer: NOW - 400 }], kinds: ['consul', 'scrape', 'hystrix'], demo: false }, rows: SOURCES },
+      sources: { head: { connections: [{ spec: 'consul=http://127.0.0.1:8500', profile: 'shop-prod', read_only: null, token: 'none: anonymous', wants_token: true, remembered: false, sources: ['consul:dc1', 'consul:dc2'], requests: 1893, failures: 19, bytes: 4_812_331, last_answer: NOW - 400 }], kinds: ['consul', 'scrape', 'hystrix'], demo: false }, rows: SOURCES },
       timeline: {
         head: { from: NOW - 41 * MINUTE, edits: 1, transitions: 6 },
         rows: [

@@ -15,6 +15,7 @@ pub mod edits;
 pub mod error;
 mod follow;
 mod ingest;
+pub mod keyring;
 mod opening;
 pub mod profile;
 pub mod registry;
@@ -38,6 +39,7 @@ use tokio_util::task::TaskTracker;
 pub use clock::Clock;
 pub use discover::Found;
 pub use error::EngineError;
+pub use keyring::{Keyring, KeyringError};
 pub use opening::Opening;
 pub use timeline::{Timeline, TimelineEvent};
 pub use token::{Token, TokenOrigin};
@@ -101,6 +103,8 @@ pub struct ConnectionReport {
     pub rules: Rules,
     /// Where its token comes from; `None` where none would be sent.
     pub token: Option<TokenOrigin>,
+    /// Whether a token that the keyring remembers for the address would count at the next start.
+    pub may_recall: bool,
     /// The sources that it brings.
     pub sources: Vec<SourceId>,
     /// What it did so far.
@@ -173,11 +177,24 @@ impl Engine {
         token: Token,
         from: TokenOrigin,
     ) -> Result<(), EngineError> {
-        let open = self.shared.supervisor.opening_of(spec);
-        let opening = open.unwrap_or_else(|| Opening::new(spec.clone(), &self.shared.environment));
-        let opening = opening.with_token(token, from);
-        self.shared.supervisor.replace(opening.open()?, opening).await;
-        Ok(())
+        let usual = || Opening::new(spec.clone(), &self.shared.environment);
+        let with_token = |open: Option<Opening>| Some(open.unwrap_or_else(usual).with_token(token, from));
+        Ok(self.shared.supervisor.reopen(spec, with_token).await?)
+    }
+
+    /// Opens a connection anew with the token that the keyring remembers for its address. One that was closed meanwhile
+    /// stays closed, and a token that was given meanwhile stays.
+    pub async fn use_remembered_token(&self, spec: &ConnectionSpec, token: Token) -> Result<(), EngineError> {
+        let with_token = |open: Option<Opening>| {
+            let open = open.filter(|open| open.may_recall() && !open.has_given_token());
+            open.map(|open| open.with_token(token, TokenOrigin::Remembered))
+        };
+        Ok(self.shared.supervisor.reopen(spec, with_token).await?)
+    }
+
+    /// Opens a connection anew without the token that was given for it.
+    pub async fn connect_without_token(&self, spec: &ConnectionSpec) -> Result<(), EngineError> {
+        Ok(self.shared.supervisor.reopen(spec, |open| open.map(Opening::without_token)).await?)
     }
 
     /// Opens every connection of a profile. One that is open already in another way is closed first, so that what the
@@ -237,6 +254,11 @@ impl Engine {
     /// What could be connected on this computer. Nothing is contacted beyond asking whether it answers.
     pub async fn found(&self) -> Vec<Found> {
         discover::found(&self.shared.environment).await
+    }
+
+    /// The keyring of this computer.
+    pub fn keyring(&self) -> Keyring {
+        Keyring::of(&self.shared.environment)
     }
 
     /// The profiles of this user, the broken ones with the reason.

@@ -6,7 +6,7 @@ use binnacle_model::id::SourceKind;
 use binnacle_sources::{Connection, ConnectionSpec, Environment, SourceError};
 
 use crate::edits::Rules;
-use crate::profile::ProfileName;
+use crate::profile::{Profile, ProfileName};
 use crate::token::{Token, TokenOrigin};
 
 const TOKEN: &str = "CONSUL_HTTP_TOKEN";
@@ -23,13 +23,22 @@ pub struct Opening {
     pub profile: Option<ProfileName>,
     /// What holds for writes.
     pub rules: Rules,
+    own_token_file: bool,
     given: Option<(Token, TokenOrigin)>,
 }
 
 impl Opening {
     /// By the surroundings alone.
     pub fn new(spec: ConnectionSpec, environment: &Environment) -> Self {
-        Self { spec, environment: environment.clone(), profile: None, rules: Rules::default(), given: None }
+        let (environment, rules) = (environment.clone(), Rules::default());
+        Self { spec, environment, profile: None, rules, own_token_file: false, given: None }
+    }
+
+    /// The same as a profile's: its rules hold.
+    pub(crate) fn of_profile(mut self, profile: &Profile) -> Self {
+        self.profile = Some(profile.name.clone());
+        self.rules = profile.rules.clone();
+        self
     }
 
     /// The same with a token that stands over the surroundings'.
@@ -37,6 +46,24 @@ impl Opening {
     pub fn with_token(mut self, token: Token, from: TokenOrigin) -> Self {
         self.given = Some((token, from));
         self
+    }
+
+    /// The same without a token that was given.
+    #[must_use]
+    pub fn without_token(mut self) -> Self {
+        self.given = None;
+        self
+    }
+
+    /// The same, with whether the profile names a token file for this very connection.
+    pub(crate) fn with_own_token_file(mut self, own: bool) -> Self {
+        self.own_token_file = own;
+        self
+    }
+
+    /// Whether a person gave the token, now or earlier.
+    pub fn has_given_token(&self) -> bool {
+        self.given.is_some()
     }
 
     /// Whether an ACL token would be sent.
@@ -49,10 +76,16 @@ impl Opening {
         let set = |name: &str| self.takes_token() && self.environment.get(name).is_some();
         match &self.given {
             Some((_, from)) => *from,
+            None if self.own_token_file => TokenOrigin::ProfileFile,
             None if set(TOKEN_FILE) => TokenOrigin::File,
             None if set(TOKEN) => TokenOrigin::Variable,
             None => TokenOrigin::Nowhere,
         }
+    }
+
+    /// Whether a token that is remembered for the address counts: not over a file that the profile names for it.
+    pub fn may_recall(&self) -> bool {
+        self.takes_token() && !self.own_token_file
     }
 
     /// Makes the connection; nothing is contacted yet.

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use binnacle_model::id::SourceId;
 use binnacle_model::snapshot::{Fault, SourceState, SourceStatus};
 use binnacle_model::world::Update;
-use binnacle_sources::{Connection, ConnectionSpec, Outbox};
+use binnacle_sources::{Connection, ConnectionSpec, Outbox, SourceError};
 use futures_util::FutureExt;
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -32,6 +32,8 @@ pub(crate) struct Supervisor {
     tasks: TaskTracker,
     cancel: CancellationToken,
     posts: Arc<Mutex<BTreeMap<ConnectionSpec, Arc<Post>>>>,
+    /// Held while a connection is put in place of another: two at a time might each undo what the other's profile says.
+    turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// A connection at work.
@@ -78,7 +80,7 @@ impl Supervisor {
         tasks: TaskTracker,
         cancel: CancellationToken,
     ) -> Self {
-        Self { inlet, clock, tasks, cancel, posts: Arc::default() }
+        Self { inlet, clock, tasks, cancel, posts: Arc::default(), turn: Arc::default() }
     }
 
     fn posts(&self) -> MutexGuard<'_, BTreeMap<ConnectionSpec, Arc<Post>>> {
@@ -110,6 +112,23 @@ impl Supervisor {
 
     /// Runs a connection in place of one to the same address. One that was opened in the same way goes on.
     pub(crate) async fn replace(&self, connection: Arc<dyn Connection>, opening: Opening) {
+        let _turn = self.turn.lock().await;
+        self.put(connection, opening).await;
+    }
+
+    /// The same with what comes of the opening that is in force for an address; `None` where none is open.
+    pub(crate) async fn reopen(
+        &self,
+        spec: &ConnectionSpec,
+        change: impl FnOnce(Option<Opening>) -> Option<Opening>,
+    ) -> Result<(), SourceError> {
+        let _turn = self.turn.lock().await;
+        let Some(opening) = change(self.opening_of(spec)) else { return Ok(()) };
+        self.put(opening.open()?, opening).await;
+        Ok(())
+    }
+
+    async fn put(&self, connection: Arc<dyn Connection>, opening: Opening) {
         while !self.supervise(connection.clone(), Some(opening.clone())) {
             if self.opening_of(&opening.spec).as_ref() == Some(&opening) {
                 return;
@@ -119,7 +138,7 @@ impl Supervisor {
     }
 
     /// How a connection was opened.
-    pub(crate) fn opening_of(&self, spec: &ConnectionSpec) -> Option<Opening> {
+    fn opening_of(&self, spec: &ConnectionSpec) -> Option<Opening> {
         self.posts().get(spec).and_then(|post| post.opening.clone())
     }
 
@@ -202,6 +221,7 @@ impl Supervisor {
             spec: post.connection.spec().clone(),
             profile: post.opening.as_ref().and_then(|opening| opening.profile.clone()),
             own: post.opening.is_none(),
+            may_recall: post.opening.as_ref().is_some_and(Opening::may_recall),
             token: post.opening.as_ref().filter(|opening| opening.takes_token()).map(Opening::token),
             rules: post.rules(),
             sources: post.sources().keys().cloned().collect(),

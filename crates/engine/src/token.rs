@@ -32,8 +32,12 @@ pub enum TokenOrigin {
     Nowhere,
     /// A variable of the environment.
     Variable,
-    /// A file that a variable or a profile names.
+    /// A file that a variable names.
     File,
+    /// A file that the profile names for this connection.
+    ProfileFile,
     /// A person entered it.
     Entered,
+    /// A person entered it earlier, and the keyring remembers it.
+    Remembered,
 }

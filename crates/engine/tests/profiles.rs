@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use binnacle_demo::Registry;
 use binnacle_engine::edits::{Draft, DraftIntent, ExitClass};
-use binnacle_engine::{Clock, Engine, EngineConfig};
+use binnacle_engine::{Clock, Engine, EngineConfig, Token, TokenOrigin};
 use binnacle_history::History;
 use binnacle_model::id::{ConfigId, SourceId, SourceKind};
 use binnacle_sources::register::Registration;
@@ -18,9 +18,14 @@ use binnacle_sources::{ConnectionSpec, Environment};
 const DEADLINE: Duration = Duration::from_secs(10);
 const SECRET: &str = "no-word-for-secrets";
 
+async fn registry() -> Registry {
+    // The first test of this process wins; the others find it installed.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    Registry::start().await.unwrap()
+}
+
 /// An engine whose profiles are in this folder.
 async fn engine(home: &Path, history: Arc<History>) -> Engine {
-    drop(rustls::crypto::ring::default_provider().install_default());
     let config = EngineConfig {
         connections: Vec::new(),
         environment: [("XDG_CONFIG_HOME".to_owned(), home.display().to_string())].into_iter().collect(),
@@ -68,7 +73,7 @@ fn registration() -> Registration {
 #[tokio::test]
 async fn a_read_only_profile_opened_later_refuses_writes_of_plans_made_before() {
     let (home, history) = (tempfile::tempdir().unwrap(), Arc::new(History::in_memory().unwrap()));
-    let registry = Registry::start().await.unwrap();
+    let registry = registry().await;
     let engine = engine(home.path(), history.clone()).await;
     engine.connect(&spec(&registry)).unwrap();
     picture(&engine).await;
@@ -97,9 +102,38 @@ async fn a_read_only_profile_opened_later_refuses_writes_of_plans_made_before() 
 }
 
 #[tokio::test]
+async fn a_token_changes_nothing_of_what_the_profile_says() {
+    let (home, history) = (tempfile::tempdir().unwrap(), Arc::new(History::in_memory().unwrap()));
+    let registry = registry().await;
+    let engine = engine(home.path(), history).await;
+    write_profile(home.path(), "prod", &format!("read_only = true\n[[source]]\nat = \"{}\"\n", spec(&registry)));
+    engine.open_profile(&engine.profile("prod").unwrap()).await.unwrap();
+    let place = spec(&registry);
+    let report = || engine.connections().into_iter().find(|report| report.spec == place);
+    let token = || Token::new("s3cret").unwrap();
+    engine.use_remembered_token(&place, token()).await.unwrap();
+    assert_eq!(report().unwrap().token, Some(TokenOrigin::Remembered));
+    engine.connect_with_token(&place, token(), TokenOrigin::Entered).await.unwrap();
+    engine.use_remembered_token(&place, token()).await.unwrap();
+    assert_eq!(report().unwrap().token, Some(TokenOrigin::Entered), "what was entered stays");
+    assert!(report().unwrap().rules.read_only);
+    picture(&engine).await;
+    let plan = engine.edits().plan(vec![put("app/x")]).await.unwrap();
+    assert_eq!(engine.edits().apply(&plan, None).await.unwrap_err().code(), "edit.read_only");
+    engine.connect_without_token(&place).await.unwrap();
+    assert!(report().unwrap().rules.read_only && report().unwrap().token == Some(TokenOrigin::Nowhere));
+    // What is closed is not opened again, least of all without the profile's rules.
+    engine.disconnect(&place).await;
+    engine.use_remembered_token(&place, token()).await.unwrap();
+    engine.connect_without_token(&place).await.unwrap();
+    assert!(report().is_none());
+    engine.stop().await;
+}
+
+#[tokio::test]
 async fn a_source_of_the_same_name_by_another_address_is_read_only_too() {
     let (home, history) = (tempfile::tempdir().unwrap(), Arc::new(History::in_memory().unwrap()));
-    let registry = Registry::start().await.unwrap();
+    let registry = registry().await;
     let engine = engine(home.path(), history).await;
     let by_name = ConnectionSpec {
         kind: SourceKind::Consul,
@@ -124,7 +158,7 @@ async fn values_under_a_sensitive_prefix_are_not_recorded() {
     let home = tempfile::tempdir().unwrap();
     let file = home.path().join("history.sqlite");
     let history = Arc::new(History::open(&file).unwrap());
-    let registry = Registry::start().await.unwrap();
+    let registry = registry().await;
     let text = format!("sensitive = [\"shop/private/\"]\n[[source]]\nat = \"{}\"\n", spec(&registry));
     write_profile(home.path(), "shop", &text);
     let engine = engine(home.path(), history).await;
@@ -146,7 +180,7 @@ async fn values_under_a_sensitive_prefix_are_not_recorded() {
 #[tokio::test]
 async fn a_profile_with_a_source_that_cannot_be_opened_opens_none() {
     let (home, history) = (tempfile::tempdir().unwrap(), Arc::new(History::in_memory().unwrap()));
-    let registry = Registry::start().await.unwrap();
+    let registry = registry().await;
     let text = format!("[[source]]\nat = \"{}\"\n[[source]]\nat = \"consul=http://[nowhere\"\n", spec(&registry));
     write_profile(home.path(), "half", &text);
     let engine = engine(home.path(), history).await;
@@ -159,7 +193,6 @@ async fn a_profile_with_a_source_that_cannot_be_opened_opens_none() {
 /// The environment is where profiles are looked for; the tests of the file's own content stand beside the parser.
 #[tokio::test]
 async fn without_a_home_there_is_no_profile() {
-    drop(rustls::crypto::ring::default_provider().install_default());
     let none = Environment::default();
     assert_eq!(binnacle_engine::profile::list(&none), Ok(Vec::new()));
     assert_eq!(binnacle_engine::profile::find(&none, "prod").unwrap_err().code(), "profile.no_place");

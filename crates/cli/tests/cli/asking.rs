@@ -82,12 +82,12 @@ async fn a_question_that_is_interrupted_leaves_the_terminal_as_it_was() {
     let shows = |program: &File| tcgetattr(program).unwrap().local_modes.contains(LocalModes::ECHO);
     assert!(shows(&program));
     let mut child = home.start_at(&program, &["--ask-token", "--source", "consul=http://127.0.0.1:1", "services"]);
-    tokio::task::spawn_blocking(move || {
+    let asked = tokio::task::spawn_blocking(move || {
         read_until(&mut person, "ACL token for");
         person
-    })
-    .await
-    .unwrap();
+    });
+    // Without anybody at the other end there would be no terminal any more.
+    let _person = asked.await.unwrap();
     assert!(!shows(&program));
     let pid = child.id().unwrap().to_string();
     assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());

@@ -103,7 +103,7 @@ fn read_codes(folder: &Path, codes: &mut BTreeSet<String>) {
 fn is_code(text: &str) -> bool {
     let halves = text
         .split_once('.')
-        .filter(|(system, _)| ["cli", "edit", "engine", "history", "demo", "profile"].contains(system));
+        .filter(|(system, _)| ["cli", "edit", "engine", "history", "demo", "profile", "keyring"].contains(system));
     halves.is_some_and(|(_, word)| {
         word != "sqlite" && !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c == '_')
     })

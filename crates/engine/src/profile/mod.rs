@@ -21,6 +21,7 @@ use std::str::FromStr;
 use binnacle_sources::{ConnectionSpec, Environment};
 
 pub use error::{ContentFault, Misread, Position, ProfileError};
+pub(crate) use parse::holds_secret;
 pub use parse::parse;
 pub use shelf::{Listed, find, folder, list};
 
@@ -93,9 +94,11 @@ pub struct Setting {
     pub is_path: bool,
 }
 
+const TOKEN_FILE: &str = "token_file";
+
 /// Every setting, in one list.
 pub const SETTINGS: [Setting; 7] = [
-    path("token_file", "CONSUL_HTTP_TOKEN_FILE", Some("CONSUL_HTTP_TOKEN")),
+    path(TOKEN_FILE, "CONSUL_HTTP_TOKEN_FILE", Some("CONSUL_HTTP_TOKEN")),
     path("ca_file", "CONSUL_CACERT", Some("CONSUL_CAPATH")),
     path("client_cert", "CONSUL_CLIENT_CERT", None),
     path("client_key", "CONSUL_CLIENT_KEY", None),
@@ -131,20 +134,13 @@ impl Profile {
     fn opening_of(&self, spec: &ConnectionSpec, environment: &Environment) -> Opening {
         match self.sources.iter().find(|source| source.spec == *spec) {
             Some(source) => self.opening(source, environment),
-            None => Opening {
-                profile: Some(self.name.clone()),
-                rules: self.rules.clone(),
-                ..Opening::new(spec.clone(), environment)
-            },
+            None => Opening::new(spec.clone(), environment).of_profile(self),
         }
     }
 
     fn opening(&self, source: &ProfileSource, environment: &Environment) -> Opening {
-        Opening {
-            profile: Some(self.name.clone()),
-            rules: self.rules.clone(),
-            ..Opening::new(source.spec.clone(), &source.surroundings(environment))
-        }
+        let opening = Opening::new(source.spec.clone(), &source.surroundings(environment)).of_profile(self);
+        opening.with_own_token_file(source.settings.contains_key(TOKEN_FILE))
     }
 }
 

@@ -89,16 +89,14 @@ impl Section<'_> {
 
     /// Refuses every key but these.
     fn only(&self, known: &[&'static str]) -> Result<(), Misread> {
-        for (key, _) in self.table.iter().filter(|(key, _)| !known.contains(key)) {
-            let shown: String = key.chars().take(80).collect();
-            let fault = if is_secret(key) {
-                ContentFault::Secret(shown)
-            } else {
-                ContentFault::UnknownKey { key: shown, known: known.to_vec() }
-            };
-            return Err(self.misread(key, fault));
-        }
-        Ok(())
+        let Some((key, _)) = self.table.iter().find(|(key, _)| !known.contains(key)) else { return Ok(()) };
+        let shown: String = key.chars().take(80).collect();
+        let fault = if is_secret(key) {
+            ContentFault::Secret(shown)
+        } else {
+            ContentFault::UnknownKey { key: shown, known: known.to_vec() }
+        };
+        Err(self.misread(key, fault))
     }
 
     fn flag(&self, key: &str) -> Result<bool, Misread> {
@@ -144,7 +142,7 @@ fn is_secret(key: &str) -> bool {
 }
 
 /// Whether an address carries a password, or a token behind its `?`.
-fn holds_secret(at: &str) -> bool {
+pub(crate) fn holds_secret(at: &str) -> bool {
     let (_, place) = at.split_once('=').unwrap_or(("", at));
     let (scheme, rest) = place.split_once("://").unwrap_or(("", place));
     let (before, query) = rest.split_once('?').unwrap_or((rest, ""));

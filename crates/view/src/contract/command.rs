@@ -21,6 +21,8 @@ macro_rules! for_each_command {
             found(Nothing) -> (), "Looks again for systems on this computer; the first screen shows them.";
             connect(ConnectArgs) -> (), "Opens a connection, or opens it anew with a token.";
             open_profile(OpenProfileArgs) -> (), "Opens the connections of a profile.";
+            remember_offer(RememberOfferArgs) -> Offer, "Whether this computer's keyring could remember a token, tried out.";
+            forget_token(DisconnectArgs) -> (), "Takes a connection's token out of the keyring, and connects anew without it.";
             connect_demo(Nothing) -> (), "Starts the demo fleet in this process and connects to it.";
             disconnect(DisconnectArgs) -> (), "Closes a connection and forgets what it stated.";
             try_now(TryNowArgs) -> (), "Makes a failing source try at once.";
@@ -106,9 +108,18 @@ pub struct ConnectArgs {
     pub spec: String,
     /// An ACL token that a person entered; `null` to go by the profile and the environment.
     pub token: Option<Secret>,
+    /// Keep the token in the keyring of this computer.
+    pub remember: bool,
 }
 
-/// What `disconnect` is asked with.
+/// What `remember_offer` is asked with.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, TS)]
+pub struct RememberOfferArgs {
+    /// The open connection that the token is for; `null` for one that is about to be added.
+    pub spec: Option<String>,
+}
+
+/// What `disconnect` and `forget_token` are asked with.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, TS)]
 pub struct DisconnectArgs {
     /// The connection's `KIND=WHERE`.

@@ -30,6 +30,8 @@ pub struct ConnectionRow {
     pub token: Option<String>,
     /// True when entering a token would help: none is sent, or the one that is sent is refused something.
     pub wants_token: bool,
+    /// True when the token comes from the keyring of this computer.
+    pub remembered: bool,
     /// The sources that it brings.
     pub sources: Vec<String>,
     /// Requests sent since the start.

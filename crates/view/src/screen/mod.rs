@@ -96,6 +96,8 @@ pub struct TokenFacts {
     pub origin: String,
     /// True when requests are anonymous.
     pub anonymous: bool,
+    /// True when it comes from the keyring.
+    pub remembered: bool,
 }
 
 /// One thing that happened.

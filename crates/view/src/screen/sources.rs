@@ -36,6 +36,7 @@ fn connection(scene: &Scene, facts: &ConnectionFacts) -> ConnectionRow {
         profile: text::name(&facts.profile),
         read_only: facts.read_only.clone(),
         token: facts.token.as_ref().map(|token| token.origin.clone()),
+        remembered: facts.token.as_ref().is_some_and(|token| token.remembered),
         wants_token: facts.token.as_ref().is_some_and(|token| token.anonymous || is_refused(scene, facts)),
         sources: facts.sources.iter().map(|source| text::name(source.as_str())).collect(),
         requests: number(facts.requests),

@@ -21,6 +21,10 @@ export interface Commands {
   connect: { args: T.ConnectArgs; result: null };
   /** Opens the connections of a profile. */
   open_profile: { args: T.OpenProfileArgs; result: null };
+  /** Whether this computer's keyring could remember a token, tried out. */
+  remember_offer: { args: T.RememberOfferArgs; result: T.Offer };
+  /** Takes a connection's token out of the keyring, and connects anew without it. */
+  forget_token: { args: T.DisconnectArgs; result: null };
   /** Starts the demo fleet in this process and connects to it. */
   connect_demo: { args: T.Nothing; result: null };
   /** Closes a connection and forgets what it stated. */
@@ -66,6 +70,8 @@ export const COMMANDS = [
   'found',
   'connect',
   'open_profile',
+  'remember_offer',
+  'forget_token',
   'connect_demo',
   'disconnect',
   'try_now',

@@ -483,7 +483,9 @@ export type ConnectArgs = {
 /** `KIND=WHERE`, such as `consul=http://127.0.0.1:8500`. */
 spec: string, 
 /** An ACL token that a person entered; `null` to go by the profile and the environment. */
-token: Secret | null, };
+token: Secret | null, 
+/** Keep the token in the keyring of this computer. */
+remember: boolean, };
 
 /** A connection: one address, possibly several sources. */
 export type ConnectionRow = { 
@@ -497,6 +499,8 @@ read_only: string | null,
 token: string | null, 
 /** True when entering a token would help: none is sent, or the one that is sent is refused something. */
 wants_token: boolean, 
+/** True when the token comes from the keyring of this computer. */
+remembered: boolean, 
 /** The sources that it brings. */
 sources: Array<string>, 
 /** Requests sent since the start. */
@@ -536,7 +540,7 @@ text: string,
 /** True for changed words. */
 changed: boolean, };
 
-/** What `disconnect` is asked with. */
+/** What `disconnect` and `forget_token` are asked with. */
 export type DisconnectArgs = { 
 /** The connection's `KIND=WHERE`. */
 spec: string, };
@@ -1162,6 +1166,11 @@ why: string, };
 export type RelayoutArgs = { 
 /** The grouping to place anew. */
 group_by: GroupBy, };
+
+/** What `remember_offer` is asked with. */
+export type RememberOfferArgs = { 
+/** The open connection that the token is for; `null` for one that is about to be added. */
+spec: string | null, };
 
 /** A request as it will be sent, without a token. */
 export type RequestPreview = { 
