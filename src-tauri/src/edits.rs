@@ -202,12 +202,12 @@ fn note_on_timeline(app: &App, plan: &Plan, applied: &Applied) {
 
 /// What an edit did, in a few words; secrets by their size.
 fn in_short(app: &App, key: &KeyPlan) -> String {
-    let before = key.before.as_ref().map(|before| side(key, &before.bytes));
-    let after = key.after().map(|bytes| side(key, bytes));
+    let before = key.before.as_ref().map(|before| told(key, &before.bytes));
+    let after = key.after().map(|bytes| told(key, bytes));
     summary::of_change(before, after, |line| app.engine.edits().sensitive().path(line))
 }
 
-fn side<'a>(key: &KeyPlan, bytes: &'a [u8]) -> Side<'a> {
+fn told<'a>(key: &KeyPlan, bytes: &'a [u8]) -> Side<'a> {
     Side { size_bytes: bytes.len() as u64, bytes: Some(bytes).filter(|_| !key.sensitive) }
 }
 
