@@ -9,7 +9,7 @@ start_display() {
   if [ -n "${DISPLAY:-}${WAYLAND_DISPLAY:-}" ]; then
     return
   fi
-  coproc XVFB { exec Xvfb -displayfd 1 -screen 0 "${SCREEN:-1440x900}x24" -nolisten tcp 2>/dev/null; }
+  coproc XVFB { exec Xvfb -displayfd 1 -screen 0 "${SCREEN:-1280x800}x24" -nolisten tcp 2>/dev/null; }
   xvfb_pid=$XVFB_PID
   trap 'kill "$xvfb_pid" 2>/dev/null; rm -f "$display_file"' EXIT
   local number

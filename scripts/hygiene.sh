@@ -40,6 +40,10 @@ rule "no other TLS than rustls with ring" "$(
   grep -E '^(aws-lc-rs|aws-lc-sys|native-tls|openssl|openssl-sys|cargo tree failed)( |$)' <<<"$tree" | sort -u
 )"
 
+rule "every licence is one to build on" "$(
+  metadata=$(cargo metadata --locked --format-version 1 2>&1) && node scripts/licences.mjs <<<"$metadata" || echo "cannot be told: $metadata"
+)"
+
 # The demo owns the tasks of its fleet, tests own theirs.
 mapfile -t product < <(printf '%s\n' "${files[@]}" | grep -E '^(crates|src-tauri)/.*\.rs$' |
   grep -vE '^crates/(engine|demo)/|/tests/')

@@ -13,7 +13,7 @@ run_packages=(
   build-essential pkg-config libwebkit2gtk-4.1-dev
   xvfb xauth dbus at-spi2-core fonts-dejavu-core libgl1-mesa-dri libegl1 imagemagick
 )
-test_packages=(webkit2gtk-driver chromium iproute2 util-linux)
+test_packages=(webkit2gtk-driver chromium gnome-keyring dbus-bin iproute2 util-linux)
 
 say() { echo "install-deps: $*" >&2; }
 
@@ -47,6 +47,8 @@ missing_without_apt() {
   if [ "$purpose" = test ]; then
     command -v Xvfb >/dev/null || echo "Xvfb"
     command -v WebKitWebDriver >/dev/null || echo "WebKitWebDriver"
+    command -v gnome-keyring-daemon >/dev/null || echo "gnome-keyring"
+    command -v dbus-send >/dev/null || echo "dbus-send"
     command -v dbus-run-session >/dev/null || echo "dbus-run-session"
     command -v chromium >/dev/null || echo "chromium"
     command -v ip >/dev/null || echo "ip (iproute2)"

@@ -6,12 +6,13 @@ use binnacle_engine::EngineError;
 use binnacle_engine::registry::{CarriedOut, LOOK_AGAIN_AFTER};
 use binnacle_sources::register::Verified;
 
-use crate::scene;
 use crate::state::App;
 use crate::stream::BY_CONNECTIONS;
+use crate::{failure, scene, tokens};
 
 /// What happens when the window opens.
 pub(crate) fn begin(app: &Arc<App>) {
+    tokens::recall_all(app);
     if app.settings.demo {
         let app = app.clone();
         app.engine.clone().spawn(async move {
@@ -33,9 +34,12 @@ pub(crate) fn look(app: &Arc<App>) {
     app.pulse.changed(BY_CONNECTIONS);
     let app = app.clone();
     app.engine.clone().spawn(async move {
+        let profiles = app.engine.profiles();
         let systems = app.engine.found().await;
         {
             let mut found = app.found();
+            found.profiles_fault = profiles.as_ref().err().map(failure::of_profile);
+            found.profiles = profiles.unwrap_or_default().iter().map(scene::profile).collect();
             found.systems = systems.into_iter().enumerate().map(|(number, one)| scene::found(number, one)).collect();
             found.looked_at = Some(app.engine.clock().now());
             found.looking = false;

@@ -26,6 +26,10 @@ pub(crate) struct Arguments {
     #[arg(long = "source", value_name = "KIND=WHERE")]
     pub(crate) sources: Vec<ConnectionSpec>,
 
+    /// Open the connections of this profile; with --source just those named, and the rest of the profile holds.
+    #[arg(long, value_name = "NAME", env = "BINNACLE_PROFILE", hide_env_values = true)]
+    pub(crate) profile: Option<String>,
+
     /// Refuse every write.
     #[arg(long)]
     pub(crate) read_only: bool,

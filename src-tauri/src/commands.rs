@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use binnacle_engine::Token;
 use binnacle_engine::edits::EditId;
 use binnacle_model::id::{ConfigId, InstanceId, SourceId};
 use binnacle_sources::ConnectionSpec;
 use binnacle_view::contract::command::{
-    ConnectArgs, FoldArgs, Nothing, PositionsArgs, Preferences, RelayoutArgs, TryNowArgs,
+    ConnectArgs, DisconnectArgs, FoldArgs, Nothing, OpenProfileArgs, PositionsArgs, Preferences, RelayoutArgs,
+    RememberOfferArgs, TryNowArgs,
 };
 use binnacle_view::contract::config::{
     AuditRow, ConfigApplied, ConfigApplyArgs, ConfigHistoryArgs, ConfigMergeArgs, ConfigPlanArgs, ConfigPlanUndoArgs,
@@ -17,6 +19,7 @@ use binnacle_view::contract::palette::{PaletteArgs, PaletteItem};
 use binnacle_view::contract::registration::{
     DeregisterPlanArgs, RegisterPlanArgs, RegistrationPlan, RegistryApplied, RegistryApplyArgs,
 };
+use binnacle_view::contract::state::Offer;
 use binnacle_view::contract::view::{Notice, PullArgs, SubscribeArgs, View};
 use binnacle_view::contract::{Failure, ViewPatch};
 use binnacle_view::screen::{evidence, palette as palette_screen};
@@ -25,7 +28,7 @@ use tauri::{AppHandle, State};
 
 use crate::state::App;
 use crate::stream::BY_CONNECTIONS;
-use crate::{actions, edits, failure, preferences, registration, scene};
+use crate::{actions, edits, failure, preferences, registration, scene, tokens};
 
 type Answer<T> = Result<T, Failure>;
 type Shared<'a> = State<'a, Arc<App>>;
@@ -85,8 +88,31 @@ fn spec(text: &str) -> Answer<ConnectionSpec> {
 
 #[tauri::command]
 pub(crate) async fn connect(app: Shared<'_>, args: ConnectArgs) -> Answer<()> {
-    app.engine.connect(&spec(&args.spec)?).map_err(|error| failure::of_engine(&error))?;
-    app.pulse.changed(BY_CONNECTIONS);
+    let spec = spec(&args.spec)?;
+    match args.token.as_ref().and_then(|token| Token::new(token.expose())) {
+        Some(token) => tokens::connect(&app, &spec, token, args.remember).await,
+        None => tokens::connect_as_remembered(&app, &spec).await,
+    }
+}
+
+#[tauri::command]
+pub(crate) async fn remember_offer(app: Shared<'_>, args: RememberOfferArgs) -> Answer<Offer> {
+    let spec = args.spec.as_deref().map(spec).transpose()?;
+    Ok(tokens::remember_offer(&app, spec.as_ref()).await)
+}
+
+#[tauri::command]
+pub(crate) async fn forget_token(app: Shared<'_>, args: DisconnectArgs) -> Answer<()> {
+    tokens::forget(&app, &spec(&args.spec)?).await
+}
+
+#[tauri::command]
+pub(crate) async fn open_profile(app: Shared<'_>, args: OpenProfileArgs) -> Answer<()> {
+    let profile = app.engine.profile(&args.name).map_err(|error| failure::of_profile(&error))?;
+    app.engine.open_profile(&profile).await.map_err(|error| failure::of_engine(&error))?;
+    tokens::recall_all(&app);
+    // Whether an edit is offered depends on it, on every screen.
+    app.pulse.changed(View::ALL);
     Ok(())
 }
 
@@ -97,7 +123,7 @@ pub(crate) async fn connect_demo(app: Shared<'_>, args: Nothing) -> Answer<()> {
 }
 
 #[tauri::command]
-pub(crate) async fn disconnect(app: Shared<'_>, args: ConnectArgs) -> Answer<()> {
+pub(crate) async fn disconnect(app: Shared<'_>, args: DisconnectArgs) -> Answer<()> {
     app.engine.disconnect(&spec(&args.spec)?).await;
     app.pulse.changed(BY_CONNECTIONS);
     Ok(())

@@ -20,13 +20,11 @@ use binnacle_view::contract::state::{Offer, millis};
 use binnacle_view::contract::view::View;
 use binnacle_view::screen::config_tree::edit_offer;
 use binnacle_view::screen::inspector::lock_words;
+use binnacle_view::summary::{self, Side};
 use binnacle_view::{diff, text, value};
 
 use crate::state::App;
 use crate::{failure, scene};
-
-/// The longest value that is shown whole in one line of the timeline, in bytes.
-const SHORT: usize = 40;
 
 /// Reads a key from its store.
 pub(crate) async fn read(app: &App, id: &ConfigId) -> Result<ConfigValue, Failure> {
@@ -49,7 +47,7 @@ pub(crate) async fn read(app: &App, id: &ConfigId) -> Result<ConfigValue, Failur
         lock_session: held.and_then(|held| held.lock_session.as_deref()).map(|session| lock_words(snapshot, session)),
         limit_bytes: size(limit),
         seen: millis(scene.now),
-        edit: edit_offer(snapshot, &source, scene.read_only.as_deref()),
+        edit: edit_offer(&scene, &source),
         path,
     })
 }
@@ -114,7 +112,7 @@ fn shown(app: &App, plan: Plan) -> ConfigPlan {
     let keys: Vec<KeyPlanShown> = plan.keys.iter().map(key_plan).collect();
     let warnings: Vec<String> =
         if plan.changes_nothing() { vec!["Value and flags are as they were.".to_owned()] } else { Vec::new() };
-    let allowed = edit_offer(&scene.snapshot, &plan.source, scene.read_only.as_deref());
+    let allowed = edit_offer(&scene, &plan.source);
     let denied = keys.iter().find(|key| !key.permitted).map(|key| key.permission.clone());
     let apply = match denied {
         _ if !allowed.possible => allowed,
@@ -123,7 +121,7 @@ fn shown(app: &App, plan: Plan) -> ConfigPlan {
         None => Offer::yes(),
     };
     ConfigPlan {
-        profile: scene.profile,
+        profile: text::name(scene.profile_of(&plan.source)),
         source: plan.source.to_string(),
         keys,
         request: plan.preview().join("\n"),
@@ -193,28 +191,25 @@ pub(crate) async fn apply(app: &App, args: ConfigApplyArgs) -> Result<ConfigAppl
 fn note_on_timeline(app: &App, plan: &Plan, applied: &Applied) {
     let at = app.engine.clock().now();
     let edit = applied.edit.number();
-    let events =
-        plan.keys.iter().map(|key| TimelineEvent::Edit { at, id: key.id.to_string(), edit, summary: in_short(key) });
+    let events = plan.keys.iter().map(|key| TimelineEvent::Edit {
+        at,
+        id: key.id.to_string(),
+        edit,
+        summary: in_short(app, key),
+    });
     app.engine.timeline().extend(events);
     app.pulse.changed([View::Timeline]);
 }
 
-/// What an edit did, in a few words: short texts as they are, secrets and long values by their size.
-fn in_short(key: &KeyPlan) -> String {
-    let words = |bytes: Option<&[u8]>| {
-        let Some(bytes) = bytes else { return "–".to_owned() };
-        let text =
-            std::str::from_utf8(bytes).ok().map(str::trim).filter(|text| text.len() <= SHORT && !text.contains('\n'));
-        match text {
-            Some(text) if !key.sensitive => text::name(text),
-            _ => size_words(bytes.len() as u64),
-        }
-    };
-    format!("{} → {}", words(key.before.as_ref().map(|before| before.bytes.as_slice())), words(key.after()))
+/// What an edit did, in a few words; secrets by their size.
+fn in_short(app: &App, key: &KeyPlan) -> String {
+    let before = key.before.as_ref().map(|before| told(key, &before.bytes));
+    let after = key.after().map(|bytes| told(key, bytes));
+    summary::of_change(before, after, |line| app.engine.edits().sensitive().path(line))
 }
 
-fn size_words(bytes: u64) -> String {
-    if bytes == 1 { "1 byte".to_owned() } else { format!("{bytes} bytes") }
+fn told<'a>(key: &KeyPlan, bytes: &'a [u8]) -> Side<'a> {
+    Side { size_bytes: bytes.len() as u64, bytes: Some(bytes).filter(|_| !key.sensitive) }
 }
 
 fn written(applied: &Applied) -> ConfigApplied {
@@ -386,7 +381,7 @@ fn audit_row(app: &App, entry: &AuditEntry) -> AuditRow {
         state: entry.state.word().to_owned(),
         code: entry.error_code.clone(),
         source: entry.source.to_string(),
-        keys: entry.keys.iter().map(|key| audit_key(&entry.source, key)).collect(),
+        keys: entry.keys.iter().map(|key| audit_key(app, &entry.source, key)).collect(),
         undo_of: entry.undo_of.map(|edit| edit.number().to_string()),
         undo: undo_offer(app, entry),
     }
@@ -398,21 +393,26 @@ fn undo_offer(app: &App, entry: &AuditEntry) -> Offer {
         return Offer::no(format!("Undone by edit {}", edit.number()));
     }
     match entry.state {
-        EditState::Applied => edit_offer(&scene.snapshot, &entry.source, scene.read_only.as_deref()),
+        EditState::Applied => edit_offer(&scene, &entry.source),
         EditState::Unknown => Offer::no("Nobody knows whether it landed: look at the key"),
         EditState::Pending | EditState::Refused | EditState::Failed => Offer::no("It was not applied"),
     }
 }
 
-fn audit_key(source: &SourceId, key: &KeyRecord) -> AuditKey {
+fn side(kept: &Kept) -> Side<'_> {
+    Side { size_bytes: kept.size_bytes, bytes: kept.bytes.as_deref() }
+}
+
+fn audit_key(app: &App, source: &SourceId, key: &KeyRecord) -> AuditKey {
     let version = |kept: Option<&Kept>| kept.and_then(|kept| kept.version).map(|v| v.to_string()).unwrap_or_default();
-    let bytes = |kept: Option<&Kept>| kept.map_or_else(|| "–".to_owned(), |kept| size_words(kept.size_bytes));
     AuditKey {
         id: config_id(source, StoreKind::ConsulKv, &key.path).to_string(),
         path: text::name(&key.path),
         action: action(key.before.is_some(), key.after.is_some()),
         before_version: version(key.before.as_ref()),
         after_version: version(key.after.as_ref()),
-        summary: format!("{} → {}", bytes(key.before.as_ref()), bytes(key.after.as_ref())),
+        summary: summary::of_change(key.before.as_ref().map(side), key.after.as_ref().map(side), |line| {
+            app.engine.edits().sensitive().path(line)
+        }),
     }
 }

@@ -1,7 +1,8 @@
 //! Errors as they cross to the window.
 
-use binnacle_engine::EngineError;
 use binnacle_engine::edits::EditError;
+use binnacle_engine::profile::ProfileError;
+use binnacle_engine::{EngineError, KeyringError};
 use binnacle_model::id::SourceId;
 use binnacle_sources::SourceError;
 use binnacle_view::contract::Failure;
@@ -24,6 +25,26 @@ pub(crate) fn of_edit(error: &EditError, source: Option<&SourceId>) -> Failure {
         message: text::output(&error.to_string()),
         hint: text::output(&error.hint()),
         source: source.map(ToString::to_string),
+    }
+}
+
+/// A profile that cannot be used.
+pub(crate) fn of_profile(error: &ProfileError) -> Failure {
+    Failure {
+        code: error.code().to_owned(),
+        message: text::output(&error.to_string()),
+        hint: error.hint().to_owned(),
+        source: None,
+    }
+}
+
+/// A failure of the keyring.
+pub(crate) fn of_keyring(what: &str, error: &KeyringError) -> Failure {
+    Failure {
+        code: error.code().to_owned(),
+        message: text::output(&format!("{what}: {error}")),
+        hint: error.hint().to_owned(),
+        source: None,
     }
 }
 

@@ -11,13 +11,14 @@ mod registration;
 mod scene;
 mod state;
 mod stream;
+mod tokens;
 mod window;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use binnacle_engine::{Clock, Engine, EngineConfig};
+use binnacle_engine::{Clock, Engine, EngineConfig, Opening, profile};
 use binnacle_history::History;
 use binnacle_sources::Environment;
 use clap::Parser as _;
@@ -82,7 +83,7 @@ fn run(arguments: &Arguments) -> Result<(), Refusal> {
     tauri::async_runtime::set(runtime.handle().clone());
     let clock = Clock::system();
     let config = EngineConfig {
-        connections: arguments.sources.clone(),
+        connections: connections(arguments, &environment)?,
         actor: actor(&environment),
         environment: environment.clone(),
         history,
@@ -108,6 +109,17 @@ fn run(arguments: &Arguments) -> Result<(), Refusal> {
         message: format!("the window did not open: {error}"),
         hint: "On Debian and Ubuntu it needs libwebkit2gtk-4.1; `make run` installs it.".to_owned(),
     })
+}
+
+/// What is opened at once: what is named, or else the profile's.
+fn connections(arguments: &Arguments, environment: &Environment) -> Result<Vec<Opening>, Refusal> {
+    let name = arguments.profile.as_deref().filter(|name| !name.is_empty());
+    let profile = name.map(|name| profile::find(environment, name)).transpose().map_err(|error| Refusal {
+        code: error.code().to_owned(),
+        message: error.to_string(),
+        hint: error.hint().to_owned(),
+    })?;
+    Ok(profile::openings(profile.as_ref(), &arguments.sources, environment))
 }
 
 /// The history named, or the usual one.

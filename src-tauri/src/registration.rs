@@ -9,10 +9,11 @@ use binnacle_view::contract::inspector::Chip;
 use binnacle_view::contract::registration::{
     CheckDraft, RegisterPlanArgs, RegistrationPlan, RegistryApplied, RegistryApplyArgs, RequestPreview,
 };
+use binnacle_view::contract::state::Offer;
 use binnacle_view::text;
 
 use crate::state::App;
-use crate::{actions, failure};
+use crate::{actions, failure, scene};
 
 /// Plans a registration and keeps the plan.
 pub(crate) async fn plan(app: &App, args: RegisterPlanArgs) -> Result<RegistrationPlan, Failure> {
@@ -84,6 +85,7 @@ fn shown(app: &App, plan: RegistryPlan) -> RegistrationPlan {
         Road::Agent => "agent",
         Road::Catalog => "catalog",
     };
+    let scene = scene::of(app);
     let fact = |label: &str, value: &str| Chip { label: label.to_owned(), value: text::name(value) };
     RegistrationPlan {
         source: plan.source.to_string(),
@@ -101,7 +103,13 @@ fn shown(app: &App, plan: RegistryPlan) -> RegistrationPlan {
             })
             .collect(),
         notes: plan.notes.iter().map(|note| text::output(note)).collect(),
-        facts: vec![fact("source", plan.source.as_str()), fact("road", road), fact("at", &plan.at)],
+        facts: vec![
+            fact("source", plan.source.as_str()),
+            fact("road", road),
+            fact("at", &plan.at),
+            fact("profile", scene.profile_of(&plan.source)),
+        ],
+        apply: scene.read_only_for(&plan.source).map_or_else(Offer::yes, Offer::no),
         plan: app.registrations.keep(plan),
     }
 }

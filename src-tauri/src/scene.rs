@@ -1,11 +1,12 @@
 //! The engine's state as the screens take it.
 
 use binnacle_engine::discover::Answer;
-use binnacle_engine::{ConnectionReport, TimelineEvent};
+use binnacle_engine::profile::Listed;
+use binnacle_engine::{ConnectionReport, TimelineEvent, TokenOrigin};
 use binnacle_sources::connection::KINDS;
 use binnacle_view::contract::ViewRequest;
-use binnacle_view::contract::first_run::{FoundRow, FoundState};
-use binnacle_view::screen::{ConnectionFacts, Happened, Scene};
+use binnacle_view::contract::first_run::{FoundRow, FoundState, ProfileRow};
+use binnacle_view::screen::{ConnectionFacts, Happened, Scene, TokenFacts};
 use binnacle_view::text;
 
 use crate::failure;
@@ -31,7 +32,6 @@ pub(crate) fn of(app: &App) -> Scene {
         happened: Vec::new(),
         said: app.said().clone(),
         found: app.found().clone(),
-        profile: if demo { "demo" } else { "this computer" }.to_owned(),
         read_only: app.engine.read_only().then(|| READ_ONLY.to_owned()),
         demo,
         kinds: KINDS.iter().map(|kind| kind.word().to_owned()).collect(),
@@ -43,6 +43,28 @@ pub(crate) fn of(app: &App) -> Scene {
 fn connection(report: ConnectionReport) -> ConnectionFacts {
     ConnectionFacts {
         spec: report.spec.to_string(),
+        read_only: report.rules.read_only.then(|| match &report.profile {
+            Some(name) => format!("The profile {name} is read-only"),
+            None => READ_ONLY.to_owned(),
+        }),
+        profile: match report.profile {
+            Some(name) => name.to_string(),
+            None if report.own => "demo".to_owned(),
+            None => "this computer".to_owned(),
+        },
+        token: report.token.map(|origin| TokenFacts {
+            origin: match origin {
+                TokenOrigin::Nowhere => "none: anonymous",
+                TokenOrigin::Variable => "from CONSUL_HTTP_TOKEN",
+                TokenOrigin::File => "from CONSUL_HTTP_TOKEN_FILE",
+                TokenOrigin::ProfileFile => "from the profile's file",
+                TokenOrigin::Entered => "entered here, until the app is closed",
+                TokenOrigin::Remembered => "from the keyring",
+            }
+            .to_owned(),
+            anonymous: origin == TokenOrigin::Nowhere,
+            remembered: origin == TokenOrigin::Remembered,
+        }),
         requests: report.meter.requests(),
         failures: report.meter.failures(),
         bytes: report.meter.bytes(),
@@ -58,6 +80,21 @@ fn happening(event: TimelineEvent) -> Happened {
     }
 }
 
+/// A profile as a row of the first screen.
+pub(crate) fn profile(listed: &Listed) -> ProfileRow {
+    let profile = listed.profile.as_ref();
+    ProfileRow {
+        name: text::name(&listed.name),
+        sources: profile.map_or_else(
+            |_| Vec::new(),
+            |profile| profile.sources.iter().map(|source| source.spec.to_string()).collect(),
+        ),
+        read_only: profile.is_ok_and(|profile| profile.rules.read_only),
+        fault: profile.err().map(failure::of_profile),
+        open: false,
+    }
+}
+
 /// A system that was looked for, as a row of the first screen.
 pub(crate) fn found(number: usize, found: binnacle_engine::Found) -> FoundRow {
     let (state, detail, took_ms, fault) = match &found.answer {
@@ -67,7 +104,7 @@ pub(crate) fn found(number: usize, found: binnacle_engine::Found) -> FoundRow {
         }
         Answer::Fails(error) => {
             let fault = failure::of_source(error, None);
-            (FoundState::Fails, error.to_string(), None, Some(fault))
+            (FoundState::Fails, error.came_back.clone(), None, Some(fault))
         }
         Answer::NotAsked(reason) => (FoundState::NotAsked, reason.clone(), None, None),
     };

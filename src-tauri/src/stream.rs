@@ -153,3 +153,36 @@ fn same<K: Ord, V>(before: &Arc<BTreeMap<K, Arc<V>>>, after: &Arc<BTreeMap<K, Ar
         || (before.len() == after.len()
             && before.iter().zip(after.iter()).all(|(old, new)| old.0 == new.0 && Arc::ptr_eq(old.1, new.1)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rings(pulse: &Pulse) -> bool {
+        let mut ringing = std::pin::pin!(pulse.ring.notified());
+        // Ready at once when the bell was rung since it was last answered.
+        ringing.as_mut().enable()
+    }
+
+    #[test]
+    fn a_change_rings_once_and_telling_it_does_not_ring_again() {
+        let pulse = Pulse::default();
+        pulse.changed([View::Topology]);
+        pulse.changed([View::Shell]);
+        assert!(rings(&pulse));
+        assert!(!rings(&pulse));
+        assert!(pulse.tell());
+        assert!(!rings(&pulse), "the teller would wake itself for ever");
+        assert!(!pulse.tell(), "nothing is left to tell");
+    }
+
+    #[test]
+    fn what_is_noted_for_the_round_under_way_is_told_without_a_ring() {
+        let pulse = Pulse::default();
+        pulse.note(BY_CONNECTIONS);
+        assert!(!rings(&pulse));
+        let before = pulse.revision();
+        assert!(pulse.tell());
+        assert_eq!(pulse.revision(), before + 1);
+    }
+}

@@ -8,6 +8,7 @@ use std::time::Duration;
 use binnacle_engine::{Clock, Engine, EngineConfig};
 use binnacle_history::History;
 use binnacle_model::id::SourceKind;
+use binnacle_sources::consul::Pace;
 use binnacle_sources::{ConnectionSpec, Environment};
 use lab::Consul;
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -64,11 +65,12 @@ fn resident_mb(pid: u32) -> Outcome<f64> {
     Ok(line.trim().trim_end_matches(" kB").trim().parse::<f64>()? / 1024.0)
 }
 
-/// A second reader in this process, whose own meter counts what it asks for.
+/// A second reader in this process, whose own meter counts what it asks for. It waits from the first on as long as one that
+/// has run for some minutes.
 async fn reader(consul: &Consul) -> Outcome<Engine> {
     let spec = ConnectionSpec { kind: SourceKind::Consul, place: consul.address() };
     let engine = Engine::start(EngineConfig {
-        connections: vec![spec],
+        connections: Vec::new(),
         environment: Environment::default(),
         history: Arc::new(History::in_memory()?),
         actor: "bench".to_owned(),
@@ -76,6 +78,9 @@ async fn reader(consul: &Consul) -> Outcome<Engine> {
         clock: Clock::system(),
     })
     .await?;
+    let pace = Pace { first_wait: Pace::default().wait, ..Pace::default() };
+    let connection = binnacle_sources::consul::Consul::new(spec, &Environment::default())?.with_pace(pace);
+    engine.supervise(Arc::new(connection));
     engine.first_picture(Duration::from_secs(30)).await.map_err(|missing| format!("no picture: {missing:?}"))?;
     Ok(engine)
 }

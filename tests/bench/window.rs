@@ -16,9 +16,16 @@ const PAUSE: Duration = Duration::from_millis(300);
 /// Clock ticks a second in `/proc`.
 const TICKS: f64 = 100.0;
 
-/// When the first content was painted, in milliseconds since 1970.
-const FIRST_PAINT: &str = "const paint = performance.getEntriesByType('paint').find((entry) => entry.name === 'first-contentful-paint'); \
-    return paint ? performance.timeOrigin + paint.startTime : null;";
+/// When the first frame with content was on screen, in milliseconds since 1970, as the page marked it.
+const FIRST_FRAME: &str = r"
+    const [done] = arguments;
+    const look = () => {
+        const [mark] = performance.getEntriesByName('first frame');
+        if (mark) done(performance.timeOrigin + mark.startTime);
+        else requestAnimationFrame(look);
+    };
+    look();
+";
 
 pub(crate) async fn measure(changes: usize) -> Outcome<()> {
     cold_start().await?;
@@ -30,7 +37,8 @@ async fn cold_start() -> Outcome<()> {
     let mut starts = Sample::default();
     for _ in 0..STARTS {
         let window = Window::open(Launch { executable: Some(app.clone()), ..Launch::default() }).await;
-        let painted = window.driver().execute(FIRST_PAINT, vec![]).await?.json().as_f64().ok_or("no first paint")?;
+        let painted =
+            window.driver().execute_async(FIRST_FRAME, vec![]).await?.json().as_f64().ok_or("no first frame")?;
         let started = start_of(&process_of(&app)?)?;
         starts.add(Duration::from_secs_f64(((painted - started) / 1000.0).max(0.0)));
         window.close().await;

@@ -1,12 +1,10 @@
 //! Editing a key in the window: plan, apply, verified, undo; and the key that somebody else changed.
 
-use std::time::Duration;
-
 use lab::window::{ENTER, Launch, PATIENCE, Window};
 use lab::{Consul, ConsulClient, until};
 
 /// Opens a key by its name, through "Find anything".
-async fn open_key(window: &Window, path: &str) {
+pub(crate) async fn open_key(window: &Window, path: &str) {
     window.press("/").await;
     window.focus_is("combobox", "Name").await;
     window.press(path).await;
@@ -52,7 +50,7 @@ async fn an_edit_is_planned_applied_verified_and_undone() {
     window.shows(&format!("cas = {}", before.modify_index)).await;
     assert_eq!(client.kv_get("shop/limit").await.unwrap().unwrap(), before, "a plan writes nothing");
     window.click("button", "Apply").await;
-    window.shows("read back").await;
+    window.shows("Verified").await;
     let after = client.kv_get("shop/limit").await.unwrap().unwrap();
     assert_eq!((after.value.as_slice(), after.flags), (b"6".as_slice(), 7));
     window.press_control('z').await;
@@ -77,7 +75,7 @@ async fn the_whole_way_of_an_edit_goes_by_the_keyboard_alone() {
     window.shows("cas = ").await;
     window.press_control_enter().await;
     value_is(&client, "shop/limit", "7").await;
-    window.shows("read back").await;
+    window.shows("Verified").await;
     window.press_control('z').await;
     window.shows("cas = ").await;
     window.press_control_enter().await;
@@ -134,7 +132,7 @@ async fn closing_the_window_leaves_no_process_behind() {
     let apps = window.app_processes();
     assert_eq!(apps.len(), 1, "{apps:?}");
     window.quit_by_keyboard().await;
-    until("the app to be gone", Duration::from_secs(10), async || {
+    until("the app to be gone", lab::window::PATIENCE, async || {
         if apps.iter().any(|pid| lab::watchdog::process_exists(*pid)) { Err("it still runs") } else { Ok(()) }
     })
     .await

@@ -7,3 +7,4 @@ mod demo;
 mod editing;
 mod first_screen;
 mod live;
+mod profiles;

@@ -213,6 +213,30 @@ async fn a_registration_sticks_and_a_deregistration_too() {
 }
 
 #[tokio::test]
+async fn an_entry_that_comes_back_is_a_no_of_the_command_that_stayed() {
+    let consul = Consul::open().await.unwrap();
+    let client = consul.client().unwrap();
+    let entry = json!({ "Name": "web", "ID": "web-1", "Port": 80 });
+    client.register(&entry).await.unwrap();
+    let shell = Shell::at(&consul);
+    let instance = format!("consul:dc1/{}/web-1", consul.node_name());
+    let mut removal = shell.start(&["deregister", &instance, "--look-again=8s"]).await;
+    let mut lines = BufReader::new(removal.stdout.take().unwrap()).lines();
+    let mut until = async |words: &str| loop {
+        let line = tokio::time::timeout(DEADLINE, lines.next_line()).await.expect("no line in time").unwrap();
+        let line = line.unwrap_or_else(|| panic!("the command ended without `{words}`"));
+        if line.contains(words) {
+            break line;
+        }
+    };
+    until("looking again in 8 s").await;
+    client.register(&entry).await.unwrap();
+    until("after 8 s: done, but the catalog says otherwise").await;
+    assert_eq!(removal.wait().await.unwrap().code(), Some(1));
+    shell.run(&["deregister", &instance, "--look-again=100ms"]).await.exits(0);
+}
+
+#[tokio::test]
 async fn a_change_is_a_line_of_watch() {
     let consul = Consul::open().await.unwrap();
     let client = consul.client().unwrap();

@@ -268,11 +268,11 @@ async fn an_idle_catalog_of_a_thousand_services_costs_a_handful_of_requests() {
     let client = consul.client().unwrap();
     lab::Fleet { services: 1_000, instances_per_service: 1, keys: 100 }.load(&client).await.unwrap();
     let wire = FaultyWire::to(&consul).await.unwrap();
-    let mut picture = Picture::at(&wire.address());
+    let mut picture = Picture::settled(&wire.address());
     picture.live(DC1).await;
     picture.until("all services", |world| (count(world, DC1, "catalog") > 2_000).then_some(())).await;
     // The rights are asked for once after the picture is whole; then nothing is left but what is held open.
-    lab::until("the watches to be held open", Duration::from_secs(20), async || {
+    lab::until("the watches to be held open", Duration::from_secs(60), async || {
         let asked = wire.requests();
         let held = asked.iter().filter(|request| request.contains("index=")).count();
         let asked_rights = asked.iter().filter(|request| request.contains("acl/authorize")).count();
@@ -288,4 +288,35 @@ async fn an_idle_catalog_of_a_thousand_services_costs_a_handful_of_requests() {
     let more = wire.requests().len() - first;
     assert!(more <= 6, "{more} requests for one change: {:?}", &wire.requests()[first..]);
     picture.stop().await;
+}
+
+/// Consul holds a query to its end although whoever asked is gone, and counts it against the connections of one client: 200,
+/// which a script that asks again and again would use up for minutes.
+#[tokio::test]
+async fn a_reader_that_goes_again_soon_leaves_no_query_behind_on_the_server() {
+    let consul = Consul::open().await.unwrap();
+    for _ in 0..3 {
+        let mut picture = Picture::at(&consul.address());
+        picture.live(DC1).await;
+        picture.stop().await;
+    }
+    let port: u16 = consul.address().rsplit(':').next().and_then(|port| port.parse().ok()).unwrap();
+    lab::until("the server to hold no connection of a reader that is gone", Duration::from_secs(60), async || {
+        let open = connections_to(port);
+        if open == 0 { Ok(()) } else { Err(format!("{open} connections")) }
+    })
+    .await
+    .unwrap();
+}
+
+/// Connections at this port of the loopback that the server's side has not closed.
+fn connections_to(port: u16) -> usize {
+    let table = std::fs::read_to_string("/proc/net/tcp").expect("a table of connections");
+    let local = format!("0100007F:{port:04X}");
+    // Established, or closed by the other side alone.
+    let open = |line: &&str| {
+        let mut fields = line.split_whitespace().skip(1);
+        fields.next() == Some(local.as_str()) && matches!(fields.nth(1), Some("01" | "08"))
+    };
+    table.lines().filter(open).count()
 }

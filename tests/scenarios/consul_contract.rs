@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use url::Url;
 
 /// How long any single change may take to be seen. It is a deadline for a broken server, not a measurement.
-const DEADLINE: Duration = Duration::from_secs(20);
+const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Which generation of Consul a server belongs to, where they differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -57,6 +57,12 @@ impl Picture {
         Self::of(connect(address, &[]))
     }
 
+    /// Starts reading with long waits from the first on, for scenarios that count requests.
+    pub(crate) fn settled(address: &str) -> Self {
+        let wait = Pace::default().wait;
+        Self::of(connect(address, &[]).with_pace(Pace { first_wait: wait, ..Pace::default() }))
+    }
+
     /// Starts reading with short waits, for scenarios of silence.
     pub(crate) fn hasty(address: &str) -> Self {
         let pace = Pace { wait: Duration::from_secs(2), ..Pace::default() };

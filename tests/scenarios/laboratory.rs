@@ -12,6 +12,9 @@ use lab::{
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt, BufReader};
 
+/// How long a state may take to come. Generous: it bounds a failure, not a success.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 #[tokio::test]
 async fn an_open_server_answers_and_is_gone_when_dropped() {
     let consul = Consul::open().await.unwrap();
@@ -160,7 +163,7 @@ async fn a_config_entry_an_intention_a_lock_and_a_check_can_be_arranged() {
     let service = json!({ "Name": "laboratory", "Check": { "CheckID": "laboratory-ttl", "TTL": "10m" } });
     client.register(&service).await.unwrap();
     client.set_check("laboratory-ttl", "warn", "half full & <b>half</b> empty").await.unwrap();
-    let checks = until("the check in the catalog", Duration::from_secs(10), async || {
+    let checks = until("the check in the catalog", PATIENCE, async || {
         let checks = client.get("/v1/health/checks/laboratory").await.unwrap();
         if checks[0]["Status"] == "warning" { Ok(checks) } else { Err(checks) }
     })
@@ -215,7 +218,7 @@ async fn a_faulty_wire_shows_each_fault_and_passes_all_else() {
     let shown = wire.faults_shown();
     let (stalled, ()) = tokio::join!(read(), async {
         let seen = async || if wire.faults_shown() > shown { Ok(()) } else { Err("not there") };
-        until("the request on the wire", Duration::from_secs(10), seen).await.unwrap();
+        until("the request on the wire", PATIENCE, seen).await.unwrap();
         wire.cut();
     });
     assert_matches(stalled, |error| matches!(error, LabError::Request { .. }));
@@ -232,7 +235,7 @@ async fn a_blocking_query_goes_through_the_wire() {
     let path = format!("/v1/kv/wire/watched?index={index}&wait=60s");
     let (answer, ()) = tokio::join!(client.get(&path), async {
         let seen = async || if wire.requests().is_empty() { Err("not there") } else { Ok(()) };
-        until("the query on the wire", Duration::from_secs(10), seen).await.unwrap();
+        until("the query on the wire", PATIENCE, seen).await.unwrap();
         writer.kv_put("wire/watched", b"2").await.unwrap();
     });
     assert!(answer.unwrap()[0]["ModifyIndex"].as_u64().unwrap() > index);
@@ -245,7 +248,7 @@ async fn the_shop_has_every_health_sidecars_intentions_and_keys() {
     lab::shop::load(&client).await.unwrap();
     lab::shop::load(&client).await.unwrap();
 
-    let health = until("the checks in the catalog", Duration::from_secs(20), async || {
+    let health = until("the checks in the catalog", PATIENCE, async || {
         let checks = client.get("/v1/health/state/any").await.unwrap();
         let count = |status: &str| {
             checks
@@ -330,7 +333,7 @@ impl Owner {
     }
 
     async fn is_gone(&self) {
-        until("servers and folders to be gone", Duration::from_secs(20), async || {
+        until("servers and folders to be gone", PATIENCE, async || {
             let left = self.pids.iter().filter(|pid| lab::watchdog::process_exists(**pid)).count()
                 + self.folders.iter().filter(|folder| folder.exists()).count();
             if left == 0 { Ok(()) } else { Err(format!("{left} of them are left")) }

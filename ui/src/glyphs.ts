@@ -127,6 +127,7 @@ export const ICON = {
   branch: 'M6 3v14M6 12c0-4 8-2 8-7M14 5v-2',
   live: 'M10 10h.01M6.5 13.5a5 5 0 0 1 0-7M13.5 6.5a5 5 0 0 1 0 7',
   sun: 'M10 6.5a3.5 3.5 0 1 1 0 7 3.5 3.5 0 1 1 0-7M10 2v1.5M10 16.5V18M2 10h1.5M16.5 10H18M4.3 4.3l1.1 1.1M14.6 14.6l1.1 1.1M15.7 4.3l-1.1 1.1M5.4 14.6l-1.1 1.1',
+  terminal: 'M3 4h14v12H3zM6 8l2.5 2L6 12M10.5 12.5H14',
   bin: 'M4 5.5h12M8 5.5v-2h4v2M5.5 5.5l1 11h7l1-11M8.5 8.5v5M11.5 8.5v5',
 } as const;
 export type IconName = keyof typeof ICON;

@@ -1,5 +1,7 @@
 /** Which lines of a text differ from the text it came from. Pure; bounded in work. */
 
+import type { DiffLine } from './host/contract/types';
+
 /** Above this product of line counts the middle is marked as a whole instead of being compared. */
 const COMPARED = 1_000_000;
 
@@ -39,4 +41,27 @@ function common(a: readonly string[], b: readonly string[]): Set<number> {
     else j += 1;
   }
   return kept;
+}
+
+/** The lines of a difference side by side: what went and what came in its place stand in one row. */
+export function paired(lines: readonly DiffLine[]): [DiffLine | null, DiffLine | null][] {
+  const rows: [DiffLine | null, DiffLine | null][] = [];
+  let removed: DiffLine[] = [];
+  let added: DiffLine[] = [];
+  const settle = () => {
+    for (let i = 0; i < Math.max(removed.length, added.length); i += 1) rows.push([removed[i] ?? null, added[i] ?? null]);
+    [removed, added] = [[], []];
+  };
+  for (const line of lines) {
+    if (line.kind === 'added') added.push(line);
+    else if (line.kind === 'removed') {
+      if (added.length > 0) settle();
+      removed.push(line);
+    } else {
+      settle();
+      rows.push([line, line]);
+    }
+  }
+  settle();
+  return rows;
 }

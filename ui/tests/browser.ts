@@ -36,7 +36,8 @@ export class Browser {
     private readonly address: string,
   ) {}
 
-  static async start(): Promise<Browser> {
+  /** `textSize` is what the person has set as the size of text, 16 where they have not. */
+  static async start(textSize = 16): Promise<Browser> {
     const root = join(import.meta.dirname, '..');
     const profile = await mkdtemp(join(tmpdir(), 'binnacle-browser-'));
     const outDir = join(profile, 'page');
@@ -45,7 +46,7 @@ export class Browser {
     const at = server.httpServer.address();
     if (at === null || at === undefined || typeof at === 'string') throw new Error('the server has no port');
     const context = await chromium.launchPersistentContext(join(profile, 'profile'), {
-      executablePath: EXECUTABLE, headless: true, args: FLAGS, reducedMotion: 'reduce', timezoneId: 'Europe/Berlin', locale: 'en-GB',
+      executablePath: EXECUTABLE, headless: true, args: [...FLAGS, `--blink-settings=defaultFontSize=${textSize}`], reducedMotion: 'reduce', timezoneId: 'Europe/Berlin', locale: 'en-GB',
     });
     context.setDefaultTimeout(PATIENCE);
     return new Browser(server, context, profile, `http://127.0.0.1:${at.port}`);

@@ -3,7 +3,7 @@ import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ConfigConflict, Merged, MergeChoice } from '../src/host/contract/types';
 import type { Answer } from '../src/host/recorded';
-import { Browser } from './browser';
+import { Browser, settled } from './browser';
 import { body, plan, value } from './shop';
 
 let browser: Browser;
@@ -131,6 +131,23 @@ describe('an edit', () => {
       expect(await calls(page, 'config_apply')).toEqual([{ plan: 'plan-cas = 48213', why: '' }]);
       await press(page, 'Control+z');
       await panel.getByRole('heading', { name: /^Plan of the undo/ }).waitFor();
+    }));
+
+  test('Ctrl Z while an edit is being applied waits for it and plans the undo of that one', () =>
+    visit(async (page) => {
+      await answer(page, { command: 'config_plan', result: { kind: 'ready', plan: plan(RATIO, '0.3', '0.6', 'cas = 48213') } });
+      await answer(page, applied);
+      const release = await page.evaluateHandle(() => window.host.hold('config_apply'));
+      await openByName(page, 'error', RATIO);
+      await editor(page, RATIO).fill('0.6');
+      await press(page, 'Control+Enter');
+      await page.getByText('cas = 48213').first().waitFor();
+      await press(page, 'Control+Enter', 'Control+z');
+      const asked = (await calls(page, 'config_history')).length;
+      await settled(page);
+      expect((await calls(page, 'config_history')).length).toBe(asked);
+      await release.evaluate((release) => release());
+      await page.getByRole('heading', { name: /^Plan of the undo/ }).waitFor();
     }));
 
   test('a key that was opened has the focus in its editor, and coming back to the screen leaves it where it is', () =>
@@ -299,7 +316,7 @@ describe('a conflict', () => {
 describe('registration', () => {
   const preview = {
     plan: 'r1', source: 'consul:dc1', instance: 'pay-2', road: 'agent', why: 'The agent at 127.0.0.1 owns what is registered there.', at: 'agent node-1',
-    requests: [{ method: 'PUT', path: '/v1/agent/service/register', body: '{"Name":"pay"}' }], notes: [], facts: [{ label: 'node', value: 'node-1' }],
+    requests: [{ method: 'PUT', path: '/v1/agent/service/register', body: '{"Name":"pay"}' }], notes: [], facts: [{ label: 'node', value: 'node-1' }], apply: { possible: true, reason: '' },
   };
 
   test('previews which road it takes and why, and says whether it stuck', () =>

@@ -2,6 +2,7 @@
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Browser, settled, type Look } from './browser';
+import { plan, shop } from './shop';
 
 let browser: Browser;
 beforeAll(async () => {
@@ -39,7 +40,23 @@ describe('the first screen', () => {
       expect(await page.getByText('Kubernetes comes next').isVisible()).toBe(true);
       await found.getByRole('button', { name: 'Connect' }).click();
       await drawn(page).waitFor();
-      expect(await calls(page, 'connect')).toEqual([{ spec: 'consul=http://127.0.0.1:8500' }]);
+      expect(await calls(page, 'connect')).toEqual([{ spec: 'consul=http://127.0.0.1:8500', token: null, remember: false }]);
+    }));
+
+  test('a profile is one click away, and a broken one says what is wrong with it', () =>
+    visit({ recording: 'first-look' }, async (page) => {
+      const profiles = page.getByRole('list', { name: 'Profiles' });
+      const broken = profiles.getByRole('listitem', { name: 'Profile shop-test' });
+      expect(await broken.getByText('there is no key `adress` here').isVisible()).toBe(true);
+      expect(await broken.getByRole('button').count()).toBe(0);
+      const prod = profiles.getByRole('listitem', { name: 'Profile shop-prod' });
+      expect(await prod.getByText('profile · 2 sources · read-only').isVisible()).toBe(true);
+      await prod.getByRole('button', { name: 'Open' }).click();
+      await drawn(page).waitFor();
+      expect(await calls(page, 'open_profile')).toEqual([{ name: 'shop-prod' }]);
+      const banner = page.getByRole('banner');
+      expect(await banner.getByText('shop-prod').isVisible()).toBe(true);
+      expect(await banner.getByText('read-only').isVisible()).toBe(true);
     }));
 
   test('the demo fleet is one click away', () =>
@@ -74,14 +91,15 @@ describe('topology', () => {
       await expect.poll(() => drawn(page).getAttribute('data-level')).toBe('full');
       const canvas = await drawn(page).boundingBox();
       if (canvas === null) throw new Error('nothing is drawn');
-      // The shop is centred at zoom 1: payments' card stands where the recording puts it.
+      // The shop is centred at zoom 1, left of the panel: payments' card stands where the recording puts it.
       const at = await page.evaluate(() => {
         const [left, right, top, bottom] = [12, 1016, 68, 632];
         return { dx: 720 - (left + right) / 2, dy: 370 - (top + bottom) / 2 };
       });
       const legend = 108;
       const toolbar = 52;
-      await page.mouse.click(canvas.x + canvas.width / 2 + at.dx, canvas.y + toolbar + (canvas.height - toolbar - legend) / 2 + at.dy);
+      const panel = 336;
+      await page.mouse.click(canvas.x + (canvas.width - panel) / 2 + at.dx, canvas.y + toolbar + (canvas.height - toolbar - legend) / 2 + at.dy);
       await inspector(page, 'payments').waitFor();
       await page.keyboard.press('Escape');
       await inspector(page, 'payments').waitFor({ state: 'detached' });
@@ -98,6 +116,51 @@ describe('topology', () => {
       await page.getByText('125%').waitFor();
       await page.keyboard.press('f');
       await page.getByText('100%').waitFor();
+    }));
+
+  test('the camera shows all again while a new source settles, until the person moves it', () =>
+    visit({ width: 1920, height: 1080 }, async (page) => {
+      await page.getByText('100%').waitFor();
+      const spread = (number: number, by: number) =>
+        page.evaluate(
+          ([number, by, boxes, head]) => {
+            window.host.lay({ number, boxes: boxes.map(([x, y, w, h]) => [x * by, y * by, w, h] as const) });
+            window.host.play({ view: 'topology', head: { ...(head as object), layout: number } });
+          },
+          [number, by, shop().layout.boxes, shop().views.topology?.head] as const,
+        );
+      await spread(4, 2);
+      await page.getByText('100%').waitFor({ state: 'detached' });
+      const fitted = await page.locator('.zoom').innerText();
+      await page.keyboard.press('+');
+      await expect.poll(() => page.locator('.zoom').innerText()).not.toBe(fitted);
+      const chosen = await page.locator('.zoom').innerText();
+      await spread(5, 4);
+      await settled(page);
+      expect(await page.locator('.zoom').innerText()).toBe(chosen);
+    }));
+
+  test('the camera stands where it was left when one comes back', () =>
+    visit({ width: 1920, height: 1080 }, async (page) => {
+      await page.keyboard.press('-');
+      await page.getByText('80%').waitFor();
+      await screen(page, 'Services');
+      await screen(page, 'Topology');
+      await page.getByText('80%').waitFor();
+      await page.keyboard.press('f');
+      await page.getByText('100%').waitFor();
+    }));
+
+  test('what is wrong stands beside the picture, and where there is no room behind a button', () =>
+    visit({ width: 1280, height: 800 }, async (page) => {
+      const panel = page.getByRole('region', { name: 'What is wrong now' });
+      await button(page, /^What is wrong now: 3 causes/).click();
+      await panel.getByText('payments is critical').waitFor();
+      await page.setViewportSize({ width: 1920, height: 1080 });
+      await button(page, /^What is wrong now/).waitFor({ state: 'detached' });
+      await panel.getByText('payments is critical').click();
+      await inspector(page, 'payments').waitFor();
+      await panel.waitFor({ state: 'detached' });
     }));
 
   test('draws nothing while nothing changes', () =>
@@ -217,6 +280,162 @@ describe('tables', () => {
       expect(await calls(page, 'try_now')).toEqual([{ source: 'consul:dc2' }]);
       await failing.getByRole('button', { name: 'Disconnect' }).click();
       expect(await calls(page, 'disconnect')).toEqual([{ spec: 'consul=http://127.0.0.1:8500' }]);
+    }));
+});
+
+describe('what was measured', () => {
+  test('is a line as far back as this window watched, on the axis of the timeline', () =>
+    visit({}, async (page) => {
+      await page.keyboard.press('j');
+      const signals = inspector(page, 'payments').getByRole('region', { name: 'Signals' });
+      await signals.getByText('last 30m, watched from now on').waitFor();
+      for (const watched of ['10', '20']) {
+        await page.evaluate(() => window.host.advance(10_000));
+        await signals.getByText(`watched here for ${watched}`).waitFor();
+      }
+      const line = signals.getByRole('img', { name: 'errors in the last 30m' }).locator('path[fill=none]');
+      expect((await line.getAttribute('d'))?.split('L').length).toBeGreaterThanOrEqual(3);
+      await page.getByRole('group', { name: 'Span of the timeline' }).getByRole('button', { name: '5m', exact: true }).click();
+      await signals.getByRole('img', { name: 'errors in the last 5m' }).waitFor();
+    }));
+
+  test('a breaker shows what it was: a word for each state', () =>
+    visit({}, async (page) => {
+      await screen(page, 'Breakers');
+      await page.getByRole('row', { name: /^catalog to inventory/ }).getByRole('img', { name: 'closed, then open, then closed' }).waitFor();
+      await page.getByRole('row', { name: /^checkout to payments/ }).getByRole('img', { name: 'closed, then open' }).waitFor();
+    }));
+});
+
+describe('config', () => {
+  const RETRY = 'payments/acquirer/retry.yaml';
+  const GUARD = 'cas = 48190';
+  const opened = async (page: Page) => {
+    await screen(page, 'Config');
+    await page.getByRole('searchbox', { name: 'Search keys' }).fill('retry');
+    await page.getByRole('treeitem', { name: RETRY }).click();
+    return page.getByRole('textbox', { name: `Value of ${RETRY}` });
+  };
+  const planned = async (page: Page) => {
+    const editor = await opened(page);
+    await page.evaluate((result) => window.host.answerWith({ command: 'config_plan', result }), { kind: 'ready', plan: plan(RETRY, 'attempts: 5', 'attempts: 2', GUARD) });
+    await editor.fill('attempts: 2\n');
+    await page.keyboard.press('Control+Enter');
+    const panel = page.getByRole('complementary', { name: 'Plan' });
+    await panel.getByText(GUARD, { exact: true }).waitFor();
+    return panel;
+  };
+
+  test('the letters under the field are the letters in it, in their colours', () =>
+    visit({}, async (page) => {
+      const editor = await opened(page);
+      const drawn = page.locator('.sheet .text');
+      expect(await drawn.allTextContents()).toEqual((await editor.inputValue()).split('\n'));
+      await editor.fill('a: 1 # <b>');
+      await expect.poll(() => drawn.allTextContents()).toEqual(['a: 1 # <b>']);
+      expect(await drawn.locator('span').evaluateAll((spans) => spans.map(({ className }) => className.split(' ')[0]))).toEqual(['key', 'number', 'comment']);
+    }));
+
+  test('after a search the tree shows the open key where it lives', () =>
+    visit({}, async (page) => {
+      await opened(page);
+      await page.getByRole('searchbox', { name: 'Search keys' }).fill('');
+      await page.getByRole('treeitem', { name: 'retry.yaml', selected: true }).and(page.locator('[aria-level="4"]')).waitFor();
+    }));
+
+  test('the plan is also a line for a terminal, which holds the guard and not the value', () =>
+    visit({}, async (page) => {
+      const panel = await planned(page);
+      await panel.getByText(`config set consul:dc1/kv/${RETRY} --value-file - --expect 48190`).waitFor();
+      await panel.getByRole('button', { name: 'Copy as CLI' }).click();
+      await page.getByRole('status', { name: 'What was done' }).getByText(/Copied|does not let/).waitFor();
+    }));
+
+  test('before and after stand side by side where there is room for both', () =>
+    visit({ width: 1920, height: 1080 }, async (page) => {
+      const panel = await planned(page);
+      await panel.getByRole('button', { name: 'Side by side' }).click();
+      const lines = panel.getByRole('figure').locator('.line');
+      await expect.poll(() => lines.count()).toBe(2);
+      const [before, after] = await lines.evaluateAll((all) => all.map((line) => line.getBoundingClientRect()).map(({ x, y }) => ({ x, y })));
+      expect(before?.y).toBe(after?.y);
+      await page.setViewportSize({ width: 1280, height: 800 });
+      await button(page, 'Side by side').waitFor({ state: 'detached' });
+    }));
+});
+
+describe('a token', () => {
+  test('is entered for a source that is denied something, sent once, and left nowhere on the page', () =>
+    visit({}, async (page) => {
+      await page.evaluate(() => window.host.answerWith({ command: 'connect' }));
+      await screen(page, 'Sources');
+      const denied = page.getByRole('listitem', { name: 'consul dc2' });
+      expect(await denied.getByText('none: anonymous').isVisible()).toBe(true);
+      await denied.getByRole('button', { name: 'Enter a token…' }).click();
+      const dialog = page.getByRole('dialog', { name: 'Enter a token' });
+      const field = dialog.getByLabel('ACL token');
+      expect(await field.getAttribute('type')).toBe('password');
+      await field.press('Enter');
+      expect(await calls(page, 'connect')).toEqual([]);
+      await field.fill('s3cret-token');
+      await page.keyboard.press('Enter');
+      await dialog.waitFor({ state: 'detached' });
+      expect(await calls(page, 'connect')).toMatchObject([{ spec: 'consul=http://127.0.0.1:8500', token: 's3cret-token' }]);
+      expect(await page.content()).not.toContain('s3cret-token');
+      await denied.getByRole('button', { name: 'Enter a token…' }).click();
+      expect(await field.inputValue()).toBe('');
+    }));
+
+  test('goes with an address that is added by hand, and only where one is sent', () =>
+    visit({ recording: 'first-look' }, async (page) => {
+      await button(page, 'Add a source by address…').click();
+      const dialog = page.getByRole('dialog', { name: 'Add a source by address' });
+      await dialog.getByLabel('ACL token').fill('s3cret-token');
+      await dialog.getByLabel('Address').fill('https://consul.example:8501');
+      await dialog.getByRole('button', { name: 'Connect' }).click();
+      await dialog.waitFor({ state: 'detached' });
+      expect(await calls(page, 'connect')).toMatchObject([{ spec: 'consul=https://consul.example:8501', token: 's3cret-token' }]);
+    }));
+
+  test('is remembered only where the keyring works, and can be forgotten', () =>
+    visit({}, async (page) => {
+      await page.evaluate(() => {
+        window.host.answerWith({ command: 'connect' });
+        window.host.answerWith({ command: 'forget_token' });
+        window.host.answerWith({ command: 'remember_offer', result: { possible: true, reason: '' } });
+        window.host.answerWith({ command: 'remember_offer', once: true, result: { possible: false, reason: 'the keyring is locked. Unlock it.' } });
+      });
+      await screen(page, 'Sources');
+      const enter = page.getByRole('listitem', { name: 'consul dc2' }).getByRole('button', { name: 'Enter a token…' });
+      await enter.click();
+      const dialog = page.getByRole('dialog', { name: 'Enter a token' });
+      const box = dialog.getByRole('checkbox', { name: /keyring/ });
+      await dialog.getByText('the keyring is locked. Unlock it.').waitFor();
+      expect(await box.isDisabled()).toBe(true);
+      await page.keyboard.press('Escape');
+      await enter.click();
+      await expect.poll(() => box.isEnabled()).toBe(true);
+      await box.check();
+      await dialog.getByLabel('ACL token').fill('s3cret-token');
+      await dialog.getByRole('button', { name: 'Connect with it' }).click();
+      await dialog.waitFor({ state: 'detached' });
+      expect(await calls(page, 'remember_offer')).toEqual(Array(2).fill({ spec: 'consul=http://127.0.0.1:8500' }));
+      expect(await calls(page, 'connect')).toEqual([{ spec: 'consul=http://127.0.0.1:8500', token: 's3cret-token', remember: true }]);
+      await page.evaluate(() => {
+        const head = { connections: [{ spec: 'consul=http://127.0.0.1:8500', profile: 'shop-prod', read_only: null, token: 'from the keyring', wants_token: false, remembered: true, sources: ['consul:dc1', 'consul:dc2'], requests: 1, failures: 0, bytes: 1, last_answer: null }], kinds: ['consul'], demo: false };
+        window.host.play({ view: 'sources', head });
+      });
+      await page.getByRole('listitem', { name: 'consul dc1' }).getByRole('button', { name: 'Forget the token' }).click();
+      expect(await calls(page, 'forget_token')).toEqual([{ spec: 'consul=http://127.0.0.1:8500' }]);
+    }));
+
+  test('is not asked for where none would be sent', () =>
+    visit({}, async (page) => {
+      await screen(page, 'Sources');
+      await button(page, 'Add a source by address…').click();
+      const dialog = page.getByRole('dialog', { name: 'Add a source by address' });
+      await dialog.getByLabel('Kind').selectOption('scrape');
+      await dialog.getByLabel('ACL token').waitFor({ state: 'detached' });
     }));
 });
 

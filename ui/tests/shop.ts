@@ -97,7 +97,7 @@ function group(id: string, slot: number): GroupBox {
   const members = nodes.filter((node) => node.group === id);
   const sum = counts(members.map(({ health }) => health));
   return {
-    key: `g:${id}`, id, title: id, slot, folded: false, services: members.length, instances: members.reduce((n, member) => n + member.instances, 0),
+    key: `g:${id}`, id, title: id, slot, folded: false, services: members.filter(({ role }) => role !== 'channel').length, instances: members.reduce((n, member) => n + member.instances, 0),
     channels: members.filter(({ role }) => role === 'channel').length, counts: sum, worst: worst(sum), stale: id === 'dc2',
   };
 }
@@ -114,7 +114,7 @@ const boxes: [number, number, number, number][] = [
 const total = counts(nodes.map(({ health }) => health));
 const refused = { code: 'consul.unreachable', message: 'Consul dc2 does not answer: connection refused by 10.8.0.4:8500.', hint: 'See whether the agent runs there and the port is right.', source: 'consul:dc2' };
 export const shellHead: ShellHead = {
-  version: '0.1.0', profile: 'shop-prod', read_only: null, demo: false, live: 'partly', live_words: 'Not live: consul dc2 failing', services: total,
+  version: '0.1.0', profile: 'shop-prod', access: 'read-write', read_only: null, demo: false, live: 'partly', live_words: 'Not live: consul dc2 failing', services: total,
   badges: [{ screen: 'health', count: 1, tone: 'critical' }, { screen: 'breakers', count: 2, tone: 'critical' }, { screen: 'sources', count: 1, tone: 'warning' }],
   announcement: { at: NOW - 188 * SECOND, text: 'payments is critical' },
 };
@@ -219,6 +219,10 @@ const event = (ago: number, lane: 'health' | 'breakers' | 'edits' | 'sources', i
   key: `${ago}${id}`, at: NOW - ago, lane, subject: { kind: lane === 'edits' ? ('config' as const) : ('service' as const), id: lane === 'edits' ? idOf(id) : id }, title: id, from, to, detail: '', tone, edit: lane === 'edits' ? '7' : null,
 });
 
+const trip = (ago: number, now: BreakerState, caller: string, callee: string, from: string, to: string) => ({
+  ...event(ago, 'breakers', `${caller} → ${callee}`, from, to, to === 'open' ? 'critical' : 'normal'), subject: { kind: 'breaker' as const, id: `b-${now}-${caller}>${callee}` },
+});
+
 const answers: readonly Answer[] = [
   { command: 'preferences_read', result: { theme: 'system' } },
   { command: 'preferences_write' },
@@ -252,7 +256,7 @@ export function shop(): Recording {
     layout: { number: 3, boxes },
     views: {
       shell: { head: shellHead, rows: SOURCES.map(({ key, letter, name, state, since, last_answer, fault }) => ({ key, letter, name, state, since, last_answer, fault })) },
-      first_run: { head: { looking: false, looked_at: NOW - 2 * SECOND, demo: false }, rows: FOUND },
+      first_run: { head: { looking: false, looked_at: NOW - 2 * SECOND, demo: false, profiles: [], profiles_fault: null }, rows: FOUND },
       topology: {
         head: { services: 31, shown: 17, folded: 14, layout: 3, group_by: 'namespace', groups: [...groups, platform], empty: null },
         rows: [...nodes.map((row) => ({ kind: 'node', ...row })), ...edges.map((row) => ({ kind: 'edge', ...row }))],
@@ -261,21 +265,21 @@ export function shop(): Recording {
       health: {
         head: { services: total, checks: { ...NONE, passing: 90, critical: 2 }, problems: 3, empty: null },
         rows: [
-          { kind: 'problem', key: 'p:payments', cause: 'service', title: 'payments is critical', health: 'critical', since: { at: NOW - 188 * SECOND, seen_changing: true }, reach: '2 services behind it fail with it, 2 breakers open.', detail: 'GET /health: 503, body says acquirer-nord: timeout after 200ms', code: null, subjects: [{ kind: 'service', id: 'payments' }] },
-          { kind: 'problem', key: 'p:dc2', cause: 'source', title: 'consul dc2 does not answer', health: 'warning', since: { at: NOW - 232 * SECOND, seen_changing: true }, reach: '1 service is stale.', detail: '', code: 'consul.unreachable', subjects: [{ kind: 'source', id: 'consul:dc2' }] },
-          { kind: 'problem', key: 'p:shipping', cause: 'maintenance', title: 'shipping is in maintenance', health: 'maintenance', since: { at: NOW - 34 * MINUTE, seen_changing: false }, reach: '2 instances.', detail: 'Put there by on-call, until 15:00.', code: null, subjects: [{ kind: 'service', id: 'shipping' }] },
+          { kind: 'problem', key: 'p:payments', cause: 'service', title: 'payments is critical', health: 'critical', since: { at: NOW - 188 * SECOND, seen_changing: true }, reach: '2 services behind it fail with it, 2 breakers open.', detail: 'GET /health: 503, body says acquirer-nord: timeout after 200ms', code: null, subjects: [{ kind: 'service', id: 'payments' }], behind: [], changed: null },
+          { kind: 'problem', key: 'p:dc2', cause: 'source', title: 'consul dc2 does not answer', health: 'warning', since: { at: NOW - 232 * SECOND, seen_changing: true }, reach: '1 service is stale.', detail: '', code: 'consul.unreachable', subjects: [{ kind: 'source', id: 'consul:dc2' }], behind: [], changed: null },
+          { kind: 'problem', key: 'p:shipping', cause: 'maintenance', title: 'shipping is in maintenance', health: 'maintenance', since: { at: NOW - 34 * MINUTE, seen_changing: false }, reach: '2 instances.', detail: 'Put there by on-call, until 15:00.', code: null, subjects: [{ kind: 'service', id: 'shipping' }], behind: [], changed: null },
           ...['10.42.7.58:8080', '10.42.9.14:8080'].map((address) => ({ kind: 'check', key: `c:${address}`, service: { id: 'payments', name: 'payments' }, instance: address, address, name: 'HTTP :8080/health', method: 'http', health: 'critical', since: { at: NOW - 188 * SECOND, seen_changing: true }, output: 'GET /health: 503, body says acquirer-nord: timeout after 200ms', of_node: false, node: 'ip-10-42-7-12', stale: false, source: 'consul:dc1' })),
         ],
       },
       breakers: { head: { total: BREAKERS.length, open: 2, half_open: 1, empty: null }, rows: BREAKERS },
       config_tree: { head: { keys: 9, matched: 9, left_off: 0, empty: null }, rows: TREE },
-      sources: { head: { connections: [{ spec: 'consul=http://127.0.0.1:8500', sources: ['consul:dc1', 'consul:dc2'], requests: 1893, failures: 19, bytes: 4_812_331, last_answer: NOW - 400 }], kinds: ['consul', 'scrape', 'hystrix'], demo: false }, rows: SOURCES },
+      sources: { head: { connections: [{ spec: 'consul=http://127.0.0.1:8500', profile: 'shop-prod', read_only: null, token: 'none: anonymous', wants_token: true, remembered: false, sources: ['consul:dc1', 'consul:dc2'], requests: 1893, failures: 19, bytes: 4_812_331, last_answer: NOW - 400 }], kinds: ['consul', 'scrape', 'hystrix'], demo: false }, rows: SOURCES },
       timeline: {
         head: { from: NOW - 41 * MINUTE, edits: 1, transitions: 6 },
         rows: [
-          event(27 * MINUTE, 'health', 'shipping', 'passing', 'maintenance'), event(20 * MINUTE, 'breakers', 'cart → inventory', 'closed', 'open', 'critical'), event(19 * MINUTE, 'breakers', 'cart → inventory', 'open', 'closed'),
+          event(27 * MINUTE, 'health', 'shipping', 'passing', 'maintenance'), trip(20 * MINUTE, 'closed', 'catalog', 'inventory', 'closed', 'open'), trip(19 * MINUTE, 'closed', 'catalog', 'inventory', 'open', 'closed'),
           event(380 * SECOND, 'edits', 'fleet/payments/error_ratio', '', '0.0 → 0.3'), event(275 * SECOND, 'health', 'payments', 'passing', 'warning', 'warning'), event(232 * SECOND, 'sources', 'consul dc2', 'live', 'failing', 'warning'),
-          event(188 * SECOND, 'health', 'payments', 'warning', 'critical', 'critical'), event(134 * SECOND, 'breakers', 'checkout → payments', 'closed', 'open', 'critical'),
+          event(188 * SECOND, 'health', 'payments', 'warning', 'critical', 'critical'), trip(134 * SECOND, 'open', 'checkout', 'payments', 'closed', 'open'),
         ],
       },
     },

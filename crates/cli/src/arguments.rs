@@ -7,7 +7,8 @@ use binnacle_sources::ConnectionSpec;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    breakers, completions, config, demo, doctor, edges, graph, health, registration, services, snapshot, sources, watch,
+    breakers, completions, config, demo, doctor, edges, graph, health, profiles, registration, services, snapshot,
+    sources, watch,
 };
 use crate::duration;
 
@@ -20,10 +21,11 @@ config keys with a guard that the store itself checks, and registers services.";
 const AFTER_HELP: &str = "\
 Where it looks:
   --source consul=http://127.0.0.1:8500  just the sources named
+  --profile shop                         otherwise the sources of this profile
   CONSUL_HTTP_ADDR                       otherwise the Consul of the consul command
   http://127.0.0.1:8500                  otherwise the usual address, if it answers
   --demo                                 or a fleet that runs inside this process
-The other CONSUL_* variables (token, TLS) count in every case but --demo.
+The other CONSUL_* variables (token, TLS) count in every case but --demo; what a profile says of a source stands over them.
 
 Exit codes:
   0    fine
@@ -63,6 +65,12 @@ pub(crate) struct Global {
     /// A system to read, such as consul=http://127.0.0.1:8500; repeat it for several
     #[arg(long = "source", value_name = "KIND=WHERE", global = true)]
     pub(crate) sources: Vec<ConnectionSpec>,
+    /// A named set of connections; with --source just the sources named are read, and the rest of the profile holds
+    #[arg(long, value_name = "NAME", env = "BINNACLE_PROFILE", hide_env_values = true, global = true)]
+    pub(crate) profile: Option<String>,
+    /// Ask on the terminal for the ACL token of each Consul; it is kept nowhere
+    #[arg(long, global = true)]
+    pub(crate) ask_token: bool,
     /// Start the demo fleet inside this process and read it
     #[arg(long, global = true)]
     pub(crate) demo: bool,
@@ -137,6 +145,7 @@ pub(crate) enum Command {
     Config(config::Arguments),
     Register(Box<registration::Register>),
     Deregister(registration::Deregister),
+    Profiles(profiles::Arguments),
     Doctor(doctor::Arguments),
     Demo(demo::Arguments),
     Completions(completions::Arguments),

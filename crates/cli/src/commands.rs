@@ -9,6 +9,7 @@ pub(crate) mod edges;
 pub(crate) mod graph;
 pub(crate) mod health;
 pub(crate) mod listing;
+pub(crate) mod profiles;
 pub(crate) mod registration;
 pub(crate) mod services;
 pub(crate) mod snapshot;
@@ -33,6 +34,7 @@ pub(crate) async fn run(session: &Session, command: Command) -> Result<Exit, Fai
         Command::Config(arguments) => config::run(session, arguments).await,
         Command::Register(arguments) => registration::register(session, &arguments).await,
         Command::Deregister(arguments) => registration::deregister(session, &arguments).await,
+        Command::Profiles(arguments) => profiles::run(session, &arguments).await,
         Command::Doctor(arguments) => session.until_interrupted(doctor::run(session, &arguments)).await,
         Command::Demo(_) => session.until_interrupted(demo::run()).await,
         Command::Completions(arguments) => completions::run(&arguments).await,

@@ -1,6 +1,7 @@
 //! How a command ends: the exit code, and the error that goes to stderr.
 
 use binnacle_engine::edits::{EditError, ExitClass};
+use binnacle_engine::profile::ProfileError;
 use binnacle_engine::{EngineError, Missing};
 use binnacle_history::HistoryError;
 use binnacle_model::snapshot::Fault;
@@ -184,6 +185,19 @@ impl From<SourceError> for Failure {
             message: error.to_string(),
             hint: error.hint,
             source: None,
+            more: Vec::new(),
+        }
+    }
+}
+
+impl From<&ProfileError> for Failure {
+    fn from(error: &ProfileError) -> Self {
+        Self {
+            code: error.code().to_owned(),
+            message: error.to_string(),
+            hint: error.hint().to_owned(),
+            source: None,
+            exit: Exit::Usage,
             more: Vec::new(),
         }
     }

@@ -6,11 +6,14 @@ use std::time::Duration;
 
 use binnacle_demo::Demo;
 use binnacle_engine::discover::{self, Answer};
-use binnacle_engine::{Clock, Engine, EngineConfig, EngineError};
+use binnacle_engine::edits::Rules;
+use binnacle_engine::profile::{self, Profile, ProfileError};
+use binnacle_engine::{Clock, Engine, EngineConfig, EngineError, Opening, Token, TokenOrigin};
 use binnacle_history::History;
 use binnacle_model::fact::{CallsBasis, Fact};
 use binnacle_model::snapshot::{Edge, Snapshot};
 use binnacle_sources::{ConnectionSpec, Environment};
+use binnacle_view::text::visible;
 use tokio_util::sync::CancellationToken;
 
 use crate::arguments::{ErrorForm, Global};
@@ -27,6 +30,8 @@ pub(crate) struct Session {
     pub(crate) environment: Environment,
     pub(crate) terminal: Terminal,
     pub(crate) clock: Clock,
+    /// The profile that was asked for; what is wrong with it is said by the commands that need it.
+    profile: Result<Option<Profile>, ProfileError>,
     /// Cancelled by Ctrl-C and SIGTERM.
     pub(crate) interrupt: CancellationToken,
 }
@@ -38,29 +43,78 @@ impl Session {
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
         let terminal = Terminal::of_this_process(global.color, &environment);
-        Self { global, environment, terminal, clock: Clock::system(), interrupt }
+        // As with the other tools' variables, an empty one counts as not set.
+        let asked = global.profile.as_deref().filter(|name| !name.is_empty());
+        let profile = asked.map(|name| profile::find(&environment, name)).transpose();
+        Self { global, environment, terminal, clock: Clock::system(), profile, interrupt }
     }
 
-    /// The connections that this command is about: those named, or what the environment says, or the usual address if a
-    /// Consul answers there.
-    pub(crate) async fn connections(&self) -> Result<Vec<ConnectionSpec>, Failure> {
-        if self.global.demo || !self.global.sources.is_empty() {
-            let mut named = self.global.sources.clone();
-            named.dedup();
+    /// The profile that was asked for.
+    pub(crate) fn profile(&self) -> Result<Option<&Profile>, Failure> {
+        self.profile.as_ref().map(Option::as_ref).map_err(Failure::from)
+    }
+
+    /// What holds for writes of this command.
+    pub(crate) fn rules(&self) -> Result<Rules, Failure> {
+        let mut rules = self.profile()?.map(|profile| profile.rules.clone()).unwrap_or_default();
+        rules.read_only |= self.global.read_only;
+        Ok(rules)
+    }
+
+    /// The sources named on the command line, if there are any, or those of the profile.
+    pub(crate) async fn named(&self) -> Result<Vec<Opening>, Failure> {
+        let profile = self.profile()?;
+        let mut named = self.global.sources.clone();
+        named.dedup();
+        if self.global.demo && named.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.with_tokens(profile::openings(profile, &named, &self.environment)).await
+    }
+
+    /// The connections that this command is about: those named or of the profile, or what the environment says, or the
+    /// usual address if a Consul answers there.
+    pub(crate) async fn connections(&self) -> Result<Vec<Opening>, Failure> {
+        let named = self.named().await?;
+        if self.global.demo || !named.is_empty() {
             return Ok(named);
         }
         let (spec, from) = discover::usual_consul(&self.environment);
         if self.environment.get("CONSUL_HTTP_ADDR").is_some() {
-            return Ok(vec![spec]);
+            return self.with_tokens(vec![Opening::new(spec, &self.environment)]).await;
         }
         let found = discover::found(&self.environment).await;
         let asked = found.into_iter().find(|found| found.spec.as_ref() == Some(&spec));
         match asked.map(|found| found.answer) {
-            Some(Answer::Answers(_)) => Ok(vec![spec]),
+            Some(Answer::Answers(_)) => self.with_tokens(vec![Opening::new(spec, &self.environment)]).await,
             Some(Answer::Fails(error)) => Err(no_source(&spec, from, &error.came_back)),
             Some(Answer::NotAsked(why)) => Err(no_source(&spec, from, &why)),
             None => Err(no_source(&spec, from, "not asked")),
         }
+    }
+
+    /// The same connections with the tokens that a person is asked for.
+    async fn with_tokens(&self, openings: Vec<Opening>) -> Result<Vec<Opening>, Failure> {
+        let mut asked = Vec::with_capacity(openings.len());
+        for opening in openings {
+            let wanted = self.global.ask_token && opening.takes_token();
+            asked.push(if wanted { self.with_token(opening).await? } else { opening });
+        }
+        Ok(asked)
+    }
+
+    /// Asks for the token of one connection.
+    pub(crate) async fn with_token(&self, opening: Opening) -> Result<Opening, Failure> {
+        let question = format!("ACL token for {}: ", visible(&opening.spec.to_string(), false));
+        let typed = tokio::select! {
+            biased;
+            () = self.interrupt.cancelled() => return Err(Failure::silent(Exit::Interrupted)),
+            typed = self.terminal.ask_secret("--ask-token", &question) => typed?,
+        };
+        let token = Token::new(&typed).ok_or_else(|| {
+            Failure::new("cli.usage", Exit::Usage, "no token was entered", "Leave --ask-token out to go without one.")
+        })?;
+        Ok(opening.with_token(token, TokenOrigin::Entered))
     }
 
     /// Runs an engine on the connections, waits for the first whole picture, and hands it over. What is known is handed
@@ -75,7 +129,7 @@ impl Session {
             environment: self.environment.clone(),
             history,
             actor: self.actor(),
-            read_only: self.global.read_only,
+            read_only: self.rules()?.read_only,
             clock: self.clock.clone(),
         })
         .await?;
@@ -225,6 +279,7 @@ fn no_source(spec: &ConnectionSpec, from: &str, why: &str) -> Failure {
             "no source was named and none was found; looked for CONSUL_HTTP_ADDR (not set) and {from} {} ({why})",
             spec.place
         ),
-        "Name one with --source consul=http://HOST:8500, set CONSUL_HTTP_ADDR, or take a first look with --demo.",
+        "Name one with --source consul=http://HOST:8500 or a --profile, set CONSUL_HTTP_ADDR, or take a first look with \
+         --demo.",
     )
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use binnacle_model::id::SourceKind;
 use binnacle_sources::kubernetes::{self, Context};
+use binnacle_sources::transport::no_answer;
 use binnacle_sources::{ConnectionSpec, Environment, Probe, SourceError};
 use futures_util::StreamExt as _;
 use futures_util::stream;
@@ -70,13 +71,10 @@ async fn ask(spec: &ConnectionSpec, environment: &Environment) -> Answer {
     match tokio::time::timeout(PATIENCE, connection.probe()).await {
         Ok(Ok(probe)) => Answer::Answers(probe),
         Ok(Err(error)) => Answer::Fails(error),
-        Err(_) => Answer::Fails(SourceError {
-            system: spec.kind.word(),
-            kind: binnacle_sources::ErrorKind::TimedOut,
-            tried: format!("asking {} who it is", spec.place),
-            came_back: format!("no answer within {} ms", PATIENCE.as_millis()),
-            hint: "See that it runs and that nothing between drops the packets.".to_owned(),
-        }),
+        Err(_) => {
+            let place = spec.place.trim_start_matches("http://").trim_start_matches("https://");
+            Answer::Fails(no_answer(spec.kind.word(), format!("asking {} who it is", spec.place), place, PATIENCE))
+        }
     }
 }
 

@@ -15,9 +15,13 @@ pub mod edits;
 pub mod error;
 mod follow;
 mod ingest;
+pub mod keyring;
+mod opening;
+pub mod profile;
 pub mod registry;
 mod supervise;
 pub mod timeline;
+mod token;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -35,9 +39,13 @@ use tokio_util::task::TaskTracker;
 pub use clock::Clock;
 pub use discover::Found;
 pub use error::EngineError;
+pub use keyring::{Keyring, KeyringError};
+pub use opening::Opening;
 pub use timeline::{Timeline, TimelineEvent};
+pub use token::{Token, TokenOrigin};
 
-use edits::Edits;
+use edits::{Edits, Rules};
+use profile::{Profile, ProfileName};
 use registry::Registry;
 use supervise::Supervisor;
 
@@ -48,7 +56,7 @@ const CHANGES_KEPT: usize = 4096;
 #[derive(Clone, Debug)]
 pub struct EngineConfig {
     /// Connections to open at once.
-    pub connections: Vec<ConnectionSpec>,
+    pub connections: Vec<Opening>,
     /// The process environment, as the field's tools read it.
     pub environment: Environment,
     /// Where edits are recorded.
@@ -87,6 +95,16 @@ struct Shared {
 pub struct ConnectionReport {
     /// What the user named.
     pub spec: ConnectionSpec,
+    /// The profile that names it.
+    pub profile: Option<ProfileName>,
+    /// True for one that nobody asked for by its address: those of the demo fleet.
+    pub own: bool,
+    /// What holds for writes by it.
+    pub rules: Rules,
+    /// Where its token comes from; `None` where none would be sent.
+    pub token: Option<TokenOrigin>,
+    /// Whether a token that the keyring remembers for the address would count at the next start.
+    pub may_recall: bool,
     /// The sources that it brings.
     pub sources: Vec<SourceId>,
     /// What it did so far.
@@ -131,8 +149,8 @@ impl Engine {
                 read_only: config.read_only,
             }),
         };
-        for spec in &config.connections {
-            if let Err(error) = engine.connect(spec) {
+        for opening in &config.connections {
+            if let Err(error) = engine.open(opening) {
                 engine.stop().await;
                 return Err(error);
             }
@@ -140,15 +158,60 @@ impl Engine {
         Ok(engine)
     }
 
-    /// Opens a connection. Opening one that is open already changes nothing.
+    /// Opens a connection by the surroundings alone. Opening one that is open already changes nothing.
     pub fn connect(&self, spec: &ConnectionSpec) -> Result<(), EngineError> {
-        self.supervise(binnacle_sources::open(spec, &self.shared.environment)?);
+        self.open(&Opening::new(spec.clone(), &self.shared.environment))
+    }
+
+    fn open(&self, opening: &Opening) -> Result<(), EngineError> {
+        let connection = opening.open()?;
+        self.shared.supervisor.supervise(connection, Some(opening.clone()));
+        Ok(())
+    }
+
+    /// Opens a connection with a token that a person gave. One that is open to the same address is closed first; what its
+    /// profile says of it otherwise holds on.
+    pub async fn connect_with_token(
+        &self,
+        spec: &ConnectionSpec,
+        token: Token,
+        from: TokenOrigin,
+    ) -> Result<(), EngineError> {
+        let usual = || Opening::new(spec.clone(), &self.shared.environment);
+        let with_token = |open: Option<Opening>| Some(open.unwrap_or_else(usual).with_token(token, from));
+        Ok(self.shared.supervisor.reopen(spec, with_token).await?)
+    }
+
+    /// Opens a connection anew with the token that the keyring remembers for its address. One that was closed meanwhile
+    /// stays closed, and a token that was given meanwhile stays.
+    pub async fn use_remembered_token(&self, spec: &ConnectionSpec, token: Token) -> Result<(), EngineError> {
+        let with_token = |open: Option<Opening>| {
+            let open = open.filter(|open| open.may_recall() && !open.has_given_token());
+            open.map(|open| open.with_token(token, TokenOrigin::Remembered))
+        };
+        Ok(self.shared.supervisor.reopen(spec, with_token).await?)
+    }
+
+    /// Opens a connection anew without the token that was given for it.
+    pub async fn connect_without_token(&self, spec: &ConnectionSpec) -> Result<(), EngineError> {
+        Ok(self.shared.supervisor.reopen(spec, |open| open.map(Opening::without_token)).await?)
+    }
+
+    /// Opens every connection of a profile. One that is open already in another way is closed first, so that what the
+    /// profile says of it holds from now on. When one cannot be opened, none is.
+    pub async fn open_profile(&self, profile: &Profile) -> Result<(), EngineError> {
+        let openings = profile.openings(&self.shared.environment);
+        let opened = openings.into_iter().map(|opening| Ok((opening.open()?, opening)));
+        let opened: Vec<(Arc<dyn Connection>, Opening)> = opened.collect::<Result<_, EngineError>>()?;
+        for (connection, opening) in opened {
+            self.shared.supervisor.replace(connection, opening).await;
+        }
         Ok(())
     }
 
     /// Runs a connection of the caller's making until it is disconnected or the engine stops.
     pub fn supervise(&self, connection: Arc<dyn Connection>) {
-        self.shared.supervisor.supervise(connection);
+        self.shared.supervisor.supervise(connection, None);
     }
 
     /// Starts the demo fleet in this process and connects to its registry, its metrics and its Hystrix stream.
@@ -160,10 +223,10 @@ impl Engine {
         let registry = ConnectionSpec { kind: SourceKind::Consul, place: demo.registry().to_string() };
         // The demo is reached as it is: tokens and certificates of the surroundings are meant for another Consul.
         let connection = binnacle_sources::open(&registry, &Environment::default())?;
-        self.shared.supervisor.supervise(connection);
+        self.supervise(connection);
         for follower in follow::demo(&self.shared.snapshots) {
             self.shared.tasks.spawn(follower.feed.run(self.shared.cancel.child_token()));
-            self.shared.supervisor.supervise(follower.connection);
+            self.supervise(follower.connection);
         }
         *self.lock_demo() = Some(demo);
         Ok(())
@@ -191,6 +254,21 @@ impl Engine {
     /// What could be connected on this computer. Nothing is contacted beyond asking whether it answers.
     pub async fn found(&self) -> Vec<Found> {
         discover::found(&self.shared.environment).await
+    }
+
+    /// The keyring of this computer.
+    pub fn keyring(&self) -> Keyring {
+        Keyring::of(&self.shared.environment)
+    }
+
+    /// The profiles of this user, the broken ones with the reason.
+    pub fn profiles(&self) -> Result<Vec<profile::Listed>, profile::ProfileError> {
+        profile::list(&self.shared.environment)
+    }
+
+    /// The profile of that name.
+    pub fn profile(&self, name: &str) -> Result<Profile, profile::ProfileError> {
+        profile::find(&self.shared.environment, name)
     }
 
     /// The latest picture.
@@ -228,7 +306,7 @@ impl Engine {
         &self.shared.registry
     }
 
-    /// Whether every write is refused.
+    /// Whether every write is refused, whatever the connection.
     pub fn read_only(&self) -> bool {
         self.shared.read_only
     }

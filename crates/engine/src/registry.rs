@@ -76,7 +76,7 @@ impl Registry {
 
     /// Carries a plan out, once, and asks the catalog whether it is in force.
     pub async fn carry_out(&self, plan: &RegistryPlan, why: Option<String>) -> Result<CarriedOut, EditError> {
-        if self.read_only {
+        if self.read_only || self.stores.rules_of(&plan.source).read_only {
             return Err(EditError::ReadOnly);
         }
         let connection = self.stores.connection_of(&plan.source).await?;

@@ -9,15 +9,15 @@ use async_trait::async_trait;
 use binnacle_model::id::SourceId;
 use binnacle_model::snapshot::{Fault, SourceState, SourceStatus};
 use binnacle_model::world::Update;
-use binnacle_sources::{Connection, ConnectionSpec, Outbox};
+use binnacle_sources::{Connection, ConnectionSpec, Outbox, SourceError};
 use futures_util::FutureExt;
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::ConnectionReport;
 use crate::clock::Clock;
-use crate::edits::{EditError, Stores};
+use crate::edits::{EditError, Rules, Stores};
+use crate::{ConnectionReport, Opening};
 
 /// Updates of one connection that may wait.
 const WAITING: usize = 64;
@@ -32,11 +32,15 @@ pub(crate) struct Supervisor {
     tasks: TaskTracker,
     cancel: CancellationToken,
     posts: Arc<Mutex<BTreeMap<ConnectionSpec, Arc<Post>>>>,
+    /// Held while a connection is put in place of another: two at a time might each undo what the other's profile says.
+    turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// A connection at work.
 struct Post {
     connection: Arc<dyn Connection>,
+    /// How it was opened; `None` for one that the caller made.
+    opening: Option<Opening>,
     nudge: Arc<Notify>,
     cancel: CancellationToken,
     ended: CancellationToken,
@@ -60,6 +64,10 @@ impl Post {
         }
     }
 
+    fn rules(&self) -> Rules {
+        self.opening.as_ref().map(|opening| opening.rules.clone()).unwrap_or_default()
+    }
+
     fn sources(&self) -> MutexGuard<'_, BTreeMap<SourceId, Option<SourceStatus>>> {
         self.sources.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -72,18 +80,18 @@ impl Supervisor {
         tasks: TaskTracker,
         cancel: CancellationToken,
     ) -> Self {
-        Self { inlet, clock, tasks, cancel, posts: Arc::default() }
+        Self { inlet, clock, tasks, cancel, posts: Arc::default(), turn: Arc::default() }
     }
 
     fn posts(&self) -> MutexGuard<'_, BTreeMap<ConnectionSpec, Arc<Post>>> {
         self.posts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs a connection until it is dismissed. One that runs already goes on.
-    pub(crate) fn supervise(&self, connection: Arc<dyn Connection>) {
+    /// Runs a connection until it is dismissed. One that runs already goes on, and the answer is false.
+    pub(crate) fn supervise(&self, connection: Arc<dyn Connection>, opening: Option<Opening>) -> bool {
         let mut posts = self.posts();
         if posts.contains_key(connection.spec()) {
-            return;
+            return false;
         }
         let post = Arc::new(Post {
             nudge: Arc::new(Notify::new()),
@@ -91,6 +99,7 @@ impl Supervisor {
             ended: CancellationToken::new(),
             sources: Mutex::default(),
             connection,
+            opening,
         });
         posts.insert(post.connection.spec().clone(), post.clone());
         let supervisor = self.clone();
@@ -98,6 +107,39 @@ impl Supervisor {
             supervisor.keep_running(&post).await;
             post.ended.cancel();
         });
+        true
+    }
+
+    /// Runs a connection in place of one to the same address. One that was opened in the same way goes on.
+    pub(crate) async fn replace(&self, connection: Arc<dyn Connection>, opening: Opening) {
+        let _turn = self.turn.lock().await;
+        self.put(connection, opening).await;
+    }
+
+    /// The same with what comes of the opening that is in force for an address; `None` where none is open.
+    pub(crate) async fn reopen(
+        &self,
+        spec: &ConnectionSpec,
+        change: impl FnOnce(Option<Opening>) -> Option<Opening>,
+    ) -> Result<(), SourceError> {
+        let _turn = self.turn.lock().await;
+        let Some(opening) = change(self.opening_of(spec)) else { return Ok(()) };
+        self.put(opening.open()?, opening).await;
+        Ok(())
+    }
+
+    async fn put(&self, connection: Arc<dyn Connection>, opening: Opening) {
+        while !self.supervise(connection.clone(), Some(opening.clone())) {
+            if self.opening_of(&opening.spec).as_ref() == Some(&opening) {
+                return;
+            }
+            self.dismiss(&opening.spec).await;
+        }
+    }
+
+    /// How a connection was opened.
+    fn opening_of(&self, spec: &ConnectionSpec) -> Option<Opening> {
+        self.posts().get(spec).and_then(|post| post.opening.clone())
     }
 
     async fn keep_running(&self, post: &Post) {
@@ -177,6 +219,11 @@ impl Supervisor {
     pub(crate) fn report(&self) -> Vec<ConnectionReport> {
         let report = |post: &Arc<Post>| ConnectionReport {
             spec: post.connection.spec().clone(),
+            profile: post.opening.as_ref().and_then(|opening| opening.profile.clone()),
+            own: post.opening.is_none(),
+            may_recall: post.opening.as_ref().is_some_and(Opening::may_recall),
+            token: post.opening.as_ref().filter(|opening| opening.takes_token()).map(Opening::token),
+            rules: post.rules(),
             sources: post.sources().keys().cloned().collect(),
             meter: post.connection.meter().clone(),
         };
@@ -189,6 +236,13 @@ impl Stores for Supervisor {
     async fn connection_of(&self, source: &SourceId) -> Result<Arc<dyn Connection>, EditError> {
         let post = self.posts().values().find(|post| post.sources().contains_key(source)).cloned();
         post.map(|post| post.connection.clone()).ok_or_else(|| EditError::unknown_source(source))
+    }
+
+    /// Where several connections bring the source, what any of them says holds: the name does not tell which is written to.
+    fn rules_of(&self, source: &SourceId) -> Rules {
+        let posts = self.posts();
+        let bring_it = posts.values().filter(|post| post.sources().contains_key(source));
+        bring_it.fold(Rules::default(), |rules, post| rules.and(&post.rules()))
     }
 }
 

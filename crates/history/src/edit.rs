@@ -171,7 +171,7 @@ pub struct Kept {
     pub flags: u64,
     /// Its size.
     pub size_bytes: u64,
-    /// The bytes; `None` for a sensitive key, and in lists.
+    /// The bytes; `None` for a sensitive key, and for large values in lists.
     pub bytes: Option<Vec<u8>>,
 }
 

@@ -9,6 +9,9 @@ use crate::History;
 use crate::edit::{EditId, EditRecord, EditState, Kept, KeyRecord, NewEdit, NewKey, Settled, Value};
 use crate::error::HistoryError;
 
+/// The largest value that a list of edits brings along, in bytes.
+const LISTED: u64 = 16 * 1024;
+
 /// Which edits to list: the newest first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Filter {
@@ -68,10 +71,10 @@ impl History {
         let head =
             connection.prepare_cached(&format!("{HEAD} WHERE id = ?1"))?.query_row([id.number()], head).optional()?;
         let Some(head) = head else { return Ok(None) };
-        Ok(Some(EditRecord { keys: keys(&connection, id, Bytes::Read)?, ..head }))
+        Ok(Some(EditRecord { keys: keys(&connection, id, Bytes::All)?, ..head }))
     }
 
-    /// Edits, the newest first, without their values.
+    /// Edits, the newest first, with their values as far as those are at most 16 KiB.
     pub fn edits(&self, filter: &Filter) -> Result<Vec<EditRecord>, HistoryError> {
         let connection = self.connection();
         let mut heads: Vec<EditRecord> = match &filter.key {
@@ -88,7 +91,7 @@ impl History {
                 .collect::<Result<_, _>>()?,
         };
         for edit in &mut heads {
-            edit.keys = keys(&connection, edit.id, Bytes::Leave)?;
+            edit.keys = keys(&connection, edit.id, Bytes::Small)?;
         }
         Ok(heads)
     }
@@ -209,17 +212,21 @@ pub(crate) fn not_understood(column: usize, why: String) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(column, Type::Text, why.into())
 }
 
-/// Whether the values themselves are read.
+/// Which of the values themselves are read.
 #[derive(Clone, Copy)]
 enum Bytes {
-    Read,
-    Leave,
+    /// All of them, as undo needs them.
+    All,
+    /// Those that are small enough for a list.
+    Small,
 }
 
 fn keys(connection: &Connection, edit: EditId, bytes: Bytes) -> Result<Vec<KeyRecord>, HistoryError> {
     let values = match bytes {
-        Bytes::Read => "before_bytes, after_bytes",
-        Bytes::Leave => "NULL, NULL",
+        Bytes::All => "before_bytes, after_bytes".to_owned(),
+        Bytes::Small => {
+            format!("iif(before_size <= {LISTED}, before_bytes, NULL), iif(after_size <= {LISTED}, after_bytes, NULL)")
+        }
     };
     let mut statement = connection.prepare_cached(&format!(
         "SELECT path, guard_version, sensitive, before_version, before_flags, before_size,

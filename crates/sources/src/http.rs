@@ -1,9 +1,8 @@
-//! One way to make an HTTP client for every source, and one way to say what went wrong with a request.
+//! One way to make an HTTP client for every source, and to read its answers.
 //!
 //! The clients never follow redirects (a system that is read is at one address), never send a token anywhere but in a
 //! header, and go through a proxy of the environment for other machines only, never for this one.
 
-use std::error::Error as _;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -16,9 +15,10 @@ use url::{Host, Url};
 use crate::environment::Environment;
 use crate::error::{ErrorKind, SourceError};
 use crate::secret::Secret;
+use crate::transport::chain;
 
 /// How long a TCP connection and its TLS handshake may take.
-const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 /// How long an answer that has begun may pause before it counts as cut off.
 pub const BODY_PATIENCE: Duration = Duration::from_secs(20);
 /// A peer that vanished without a word is noticed by the third of these.
@@ -323,102 +323,6 @@ pub fn shown_address(address: &Url) -> String {
     let _ = shown.set_password(None);
     shown.set_query(None);
     shown.as_str().trim_end_matches('/').to_owned()
-}
-
-/// What a request that got no answer failed of.
-pub fn transport_error(system: &'static str, tried: String, error: &reqwest::Error) -> SourceError {
-    let (kind, hint) = explain(error);
-    SourceError { system, kind, tried, came_back: chain(error), hint: hint.to_owned() }
-}
-
-/// True when nothing of the request can have reached the other side.
-pub fn was_never_sent(error: &reqwest::Error) -> bool {
-    error.is_connect() || error.is_builder()
-}
-
-fn explain(error: &reqwest::Error) -> (ErrorKind, &'static str) {
-    if let Some(tls) = find::<rustls::Error>(error) {
-        return (ErrorKind::Tls, tls_hint(tls));
-    }
-    // Over HTTP/2 the cause arrives as text alone.
-    if chain(error).contains("received fatal alert") {
-        return (ErrorKind::Tls, ALERTED);
-    }
-    if error.is_timeout() {
-        let hint = "See that the address is right and that nothing between drops the packets.";
-        return (if error.is_connect() { ErrorKind::Unreachable } else { ErrorKind::TimedOut }, hint);
-    }
-    if error.is_connect() {
-        return (ErrorKind::Unreachable, "See that it runs, and that address and port are right.");
-    }
-    if let Some(http) = find::<hyper::Error>(error) {
-        if http.is_parse() {
-            return (
-                ErrorKind::NotUnderstood,
-                "What answers at this port does not speak HTTP: see that the port is right.",
-            );
-        }
-        if http.is_timeout() {
-            return (ErrorKind::TimedOut, "It is tried again by itself.");
-        }
-    }
-    (ErrorKind::CutOff, "The connection broke while it was in use; it is tried again by itself.")
-}
-
-const ALERTED: &str = "The other side ended the handshake: it may ask for a client certificate that it trusts.";
-
-fn tls_hint(error: &rustls::Error) -> &'static str {
-    use rustls::CertificateError::{
-        Expired, ExpiredContext, NotValidForName, NotValidForNameContext, NotValidYet, NotValidYetContext,
-        UnknownIssuer,
-    };
-    match error {
-        rustls::Error::InvalidCertificate(NotValidForName | NotValidForNameContext { .. }) => {
-            "The certificate is for another name: use the name it carries, or set the TLS server name."
-        }
-        rustls::Error::InvalidCertificate(UnknownIssuer) => {
-            "The certificate's authority is not trusted here: name its CA file."
-        }
-        rustls::Error::InvalidCertificate(
-            Expired | ExpiredContext { .. } | NotValidYet | NotValidYetContext { .. },
-        ) => "The certificate is out of its time: renew it, or set this machine's clock.",
-        rustls::Error::InvalidMessage(_) => {
-            "What answers at this port does not speak TLS: use http:// or another port."
-        }
-        rustls::Error::AlertReceived(_) => ALERTED,
-        _ => "See the certificate, its authority and the server name.",
-    }
-}
-
-/// Looks for an error of one type among the causes, also inside IO errors, which hide what they wrap.
-fn find<E: std::error::Error + 'static>(error: &reqwest::Error) -> Option<&E> {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = error.source();
-    while let Some(current) = cause {
-        if let Some(found) = current.downcast_ref::<E>() {
-            return Some(found);
-        }
-        let wrapped = current.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        cause = match wrapped {
-            Some(wrapped) => Some(wrapped),
-            None => current.source(),
-        };
-    }
-    None
-}
-
-/// The last and most telling causes, in one line. The address is left out: `tried` has it.
-fn chain(error: &reqwest::Error) -> String {
-    let mut words: Vec<String> = Vec::new();
-    let mut cause = error.source();
-    while let Some(current) = cause {
-        let text = current.to_string();
-        if !words.iter().any(|known| known.contains(&text)) {
-            words.retain(|known| !text.contains(known.as_str()));
-            words.push(text);
-        }
-        cause = current.source();
-    }
-    if words.is_empty() { "no answer".to_owned() } else { shorten(&words.join(": ")) }
 }
 
 /// The beginning of a system's own words, in one line, without control characters.

@@ -15,6 +15,7 @@ pub mod open;
 pub mod register;
 pub mod scrape;
 mod secret;
+pub mod transport;
 
 pub use connection::{Connection, ConnectionSpec, Meter, Outbox, Probe};
 pub use environment::Environment;

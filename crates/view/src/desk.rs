@@ -169,7 +169,7 @@ impl Desk {
                 ViewPatch::Services(self.services.answer(revision, since, (), services::table(snapshot)))
             }
             ViewRequest::Health => {
-                let mut table = health::table(snapshot);
+                let mut table = health::table(scene);
                 self.date_failing_calls(scene, &mut table);
                 ViewPatch::Health(self.health.answer(revision, since, (), table))
             }
@@ -177,7 +177,7 @@ impl Desk {
                 ViewPatch::Breakers(self.breakers.answer(revision, since, (), breakers::table(snapshot)))
             }
             ViewRequest::ConfigTree(params) => {
-                let table = config_tree::table(snapshot, &params, scene.read_only.as_deref());
+                let table = config_tree::table(scene, &params);
                 ViewPatch::ConfigTree(self.config_tree.answer(revision, since, params, table))
             }
             ViewRequest::Sources => ViewPatch::Sources(self.sources.answer(revision, since, (), sources::table(scene))),

@@ -9,5 +9,6 @@ pub mod diff;
 pub mod export;
 pub mod layout;
 pub mod screen;
+pub mod summary;
 pub mod text;
 pub mod value;

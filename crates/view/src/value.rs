@@ -29,7 +29,7 @@ pub fn body(path: &str, bytes: &[u8]) -> ConfigBody {
 
 /// The text with its lines ended by a line feed, and whether they ended otherwise; `None` when an editor would damage it:
 /// not UTF-8, control characters, or line ends of several kinds.
-fn editable(bytes: &[u8]) -> Option<(String, bool)> {
+pub(crate) fn editable(bytes: &[u8]) -> Option<(String, bool)> {
     let text = std::str::from_utf8(bytes).ok()?;
     if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
         return None;

@@ -161,7 +161,7 @@ impl FaultyWire {
     async fn listens(&self, wanted: bool) -> Result<(), LabError> {
         let mut listening = self.listening.clone();
         let what = format!("the faulty wire to {}", if wanted { "listen" } else { "refuse" });
-        until(&what, Duration::from_secs(10), async || {
+        until(&what, Duration::from_secs(60), async || {
             if *listening.borrow_and_update() == wanted { Ok(()) } else { Err("not yet") }
         })
         .await

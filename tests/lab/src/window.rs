@@ -21,7 +21,7 @@ use crate::until;
 use crate::watchdog::Watchdog;
 
 /// How long a state of the window may take to come. Generous: it bounds a failure, not a success.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The arrow to the right, for [`Window::press`].
 pub const RIGHT: &str = "\u{e014}";

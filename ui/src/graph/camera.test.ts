@@ -27,7 +27,18 @@ test('fit shows everything in the free part, never larger than life', () => {
 test('what can be seen already does not move the camera', () => {
   const camera = { x: 0, y: 0, zoom: 1 };
   expect(revealing(camera, { x: 100, y: 100, w: 144, h: 60 }, view)).toBe(camera);
-  const moved = revealing(camera, { x: 2000, y: 100, w: 144, h: 60 }, view);
+});
+
+test('what is out of sight comes in by the shortest way, at the same zoom', () => {
+  const moved = revealing({ x: 0, y: 0, zoom: 0.5 }, { x: 2000, y: 0, w: 144, h: 60 }, view);
+  expect(moved.zoom).toBe(0.5);
+  const [right, top] = [toScreen(moved, [2144, 0])[0], toScreen(moved, [2000, 0])[1]];
+  expect([800 - right, top - 48]).toEqual([16, 16]);
+});
+
+test('a card that is too small to be read is flown to', () => {
+  const moved = revealing({ x: 0, y: 0, zoom: 0.2 }, { x: 2000, y: 100, w: 144, h: 60 }, view);
+  expect(moved.zoom).toBe(0.9);
   expect(toScreen(moved, [2072, 130])[0]).toBeCloseTo(400);
 });
 

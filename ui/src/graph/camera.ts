@@ -57,20 +57,24 @@ export function fitted(boxes: Iterable<Box>, view: View): Camera {
   return centred(all, zoom, view);
 }
 
-/** Brings a box into view: the camera as it is when it can be seen already. */
-export function revealing(camera: Camera, box: Box, view: View, least = 0.9): Camera {
-  const zoom = Math.max(camera.zoom, least);
-  if (zoom === camera.zoom && within(camera, box, view)) return camera;
-  return centred(box, zoom, view);
+/** From here on a card has its name on it. */
+const NAMED = 0.35;
+
+/** Brings a box into view with as little as it takes: nothing, a pan, or a flight to it where it is too small to be read. */
+export function revealing(camera: Camera, box: Box, view: View): Camera {
+  if (camera.zoom < NAMED) return centred(box, 0.9, view);
+  const [left, top] = toScreen(camera, [box.x, box.y]);
+  const [width, height] = [box.w * camera.zoom, box.h * camera.zoom];
+  const { insets } = view;
+  const dx = inward(left, width, insets.left + MARGIN, view.width - insets.right - MARGIN);
+  const dy = inward(top, height, insets.top + MARGIN, view.height - insets.bottom - MARGIN);
+  return dx === 0 && dy === 0 ? camera : panned(camera, dx, dy);
 }
 
-function within(camera: Camera, box: Box, view: View): boolean {
-  const [left, top] = toScreen(camera, [box.x, box.y]);
-  const [right, bottom] = toScreen(camera, [box.x + box.w, box.y + box.h]);
-  const { insets } = view;
-  return (
-    left >= insets.left && top >= insets.top && right <= view.width - insets.right && bottom <= view.height - insets.bottom
-  );
+/** How far a span has to move to lie between two borders; its start, where it is longer than that. */
+function inward(start: number, length: number, least: number, most: number): number {
+  if (start < least || length > most - least) return least - start;
+  return start + length > most ? most - start - length : 0;
 }
 
 function free({ width, height, insets }: View): Point {

@@ -5,7 +5,7 @@
  * no real one, as in a virtual machine or under Xvfb. On real hardware the default may win, so the choice is an option.
  */
 import { detail, eased, type Camera, type Detail, type View } from './camera';
-import { drawGroup, drawNode, placed } from './cards';
+import { drawGroup, drawGroupTitle, drawNode, placed } from './cards';
 import { distance, overlap, sunflower, type Box, type Point } from './geometry';
 import { Ink, palette, type Tone } from './ink';
 import { Labels } from './labels';
@@ -221,7 +221,7 @@ export class Canvas2dRenderer implements Renderer {
   private drawGroups(level: Detail): void {
     const seen = this.seen();
     const now = this.options.now();
-    for (const group of this.scene.groups) if (overlap(group.box, seen)) drawGroup(this.ink, this.eye, group, now);
+    for (const group of this.scene.groups) if (overlap(group.box, seen)) drawGroup(this.ink, this.eye, group);
     const wires = this.wires.filter((wire) => overlap(wire.bounds, seen));
     if (level === 'disc') this.drawBundles((id) => this.groupMiddle(id));
     else for (const wire of wires) drawWire(this.ink, this.eye, wire, this.stateOf(wire));
@@ -230,9 +230,10 @@ export class Canvas2dRenderer implements Renderer {
     if (level !== 'disc') {
       for (const wire of switched) drawBreaker(this.ink, this.eye, wire, this.groundUnder(wire), this.stateOf(wire).dimmed);
     }
+    const titles = this.scene.groups.filter(({ box }) => overlap(box, seen)).flatMap((group) => drawGroupTitle(this.ink, this.eye, group, now));
     for (const node of nodes) this.drawOne(node, level, now);
     if (level === 'disc') this.drawLabels(nodes);
-    else this.drawOnWires(wires, switched, now);
+    else this.drawOnWires(wires, switched, now, titles);
   }
 
   private drawOne(node: SceneNode, level: Detail, now: number): void {
@@ -244,17 +245,13 @@ export class Canvas2dRenderer implements Renderer {
     drawNode(this.ink, this.eye, node, level, state, now);
   }
 
-  private drawOnWires(wires: readonly Wire[], switched: readonly Wire[], now: number): void {
-    const taken = this.scene.nodes.map(({ box }) => placed(this.eye, box));
+  private drawOnWires(wires: readonly Wire[], switched: readonly Wire[], now: number, titles: readonly Box[]): void {
+    const taken = [...titles, ...this.scene.nodes.map(({ box }) => placed(this.eye, box))];
     for (const wire of switched) {
       if (!this.stateOf(wire).dimmed) drawBreakerLabel(this.ink, this.eye, wire, this.groundUnder(wire), now, taken);
     }
-    const hovered = wires.find((wire) => wire.edge.id === this.emphasis.hovered);
-    if (hovered !== undefined) drawEdgeLabel(this.ink, this.eye, hovered);
-    if (this.emphasis.selected !== null) {
-      const chosen = wires.find((wire) => wire.edge.id === this.emphasis.selected);
-      if (chosen !== undefined) drawEdgeLabel(this.ink, this.eye, chosen);
-    }
+    const picked = wires.filter(({ edge }) => edge.id === this.emphasis.hovered || edge.id === this.emphasis.selected);
+    for (const wire of picked) drawEdgeLabel(this.ink, this.eye, wire, taken);
   }
 
   private stateOf({ edge }: Wire): { near: boolean; dimmed: boolean } {
@@ -294,7 +291,7 @@ export class Canvas2dRenderer implements Renderer {
 
   /** Names of groups win over names of members, and far out only what is not well has a name of its own. */
   private drawLabels(nodes: readonly SceneNode[]): void {
-    const labels = new Labels(this.ink);
+    const labels = this.labels();
     for (const group of this.scene.groups) {
       const { x, y, w } = placed(this.eye, group.box);
       if (this.eye.zoom < TITLED) labels.offer(group.title, [x + w / 2, y + 10], 1e12);
@@ -308,6 +305,14 @@ export class Canvas2dRenderer implements Renderer {
     labels.draw();
   }
 
+  /** Labels that keep out from under what stands at the right side. */
+  private labels(): Labels {
+    const labels = new Labels(this.ink);
+    const { width, height, insets } = this.view;
+    if (insets.right > 0) labels.keepClear({ x: width - insets.right, y: 0, w: insets.right, h: height });
+    return labels;
+  }
+
   /** Who gets a label first: the selected one, then the worst, then the busiest. */
   private weightOf(node: SceneNode): number {
     if (node.id === this.emphasis.selected) return Infinity;
@@ -319,7 +324,7 @@ export class Canvas2dRenderer implements Renderer {
   private drawHulls(): void {
     const members = sortedBy(this.scene.nodes, (node) => node.group);
     this.drawBundles((id) => this.groupMiddle(id));
-    const labels = new Labels(this.ink);
+    const labels = this.labels();
     for (const group of this.scene.groups) {
       const at = this.groupMiddle(group.id);
       if (at === null) continue;

@@ -26,7 +26,7 @@ export function placed(camera: Camera, box: Box): Box {
   return { x: Math.round(x) + 0.5, y: Math.round(y) + 0.5, w: Math.round(box.w * camera.zoom), h: Math.round(box.h * camera.zoom) };
 }
 
-export function drawGroup(ink: Ink, camera: Camera, group: SceneGroup, now: number): void {
+export function drawGroup(ink: Ink, camera: Camera, group: SceneGroup): void {
   const { x, y, w, h } = placed(camera, group.box);
   const radius = Math.min(12, w / 4);
   ink.box(x, y, w, h, radius);
@@ -34,15 +34,30 @@ export function drawGroup(ink: Ink, camera: Camera, group: SceneGroup, now: numb
   if (group.staleSince !== null) ink.hatch(x, y, w, h, radius);
   ink.box(x, y, w, h, radius);
   ink.stroke('groupline');
-  if (camera.zoom < 0.2) return;
+}
+
+/** The title and the counts of a group, on a ground of their own: they are read over the edges. Gives back where they stand. */
+export function drawGroupTitle(ink: Ink, camera: Camera, group: SceneGroup, now: number): Box[] {
+  if (camera.zoom < 0.2) return [];
+  const { x, y, w } = placed(camera, group.box);
   const stale = group.staleSince === null ? null : `stale ${age(now - group.staleSince)}`;
   const title = ink.width(group.title, 12, 600);
   const room = w - 24 - Math.min(title, w / 2) - 8;
   const counts = stale ?? (ink.width(group.counts) <= room ? group.counts : group.short);
   const countsRoom = ink.width(counts) <= room ? ink.width(counts) : 0;
   const line = y + Math.max(15, Math.min(22, 22 * camera.zoom));
-  ink.text(group.title, x + 12, line, { tone: 'tx1', size: 12, weight: 600, room: w - 24 - countsRoom - (countsRoom > 0 ? 8 : 0) });
+  const titleRoom = w - 24 - countsRoom - (countsRoom > 0 ? 8 : 0);
+  const plates = [{ x: x + 9, y: line - 13, w: Math.min(title, titleRoom) + 6, h: 17 }];
+  if (countsRoom > 0) plates.push({ x: x + w - 15 - countsRoom, y: line - 13, w: countsRoom + 6, h: 17 });
+  if (group.staleSince === null) for (const plate of plates) plateUnder(ink, plate);
+  ink.text(group.title, x + 12, line, { tone: 'tx1', size: 12, weight: 600, room: titleRoom });
   if (countsRoom > 0) ink.text(counts, x + w - 12, line, { tone: stale === null ? 'tx3' : 'warn', align: 'right' });
+  return plates;
+}
+
+function plateUnder(ink: Ink, { x, y, w, h }: Box): void {
+  ink.box(x, y, w, h, 4);
+  ink.fill('group');
 }
 
 export function drawNode(ink: Ink, camera: Camera, node: SceneNode, level: Detail, state: CardState, now: number): void {
@@ -104,40 +119,51 @@ function drawCard(ink: Ink, camera: Camera, node: SceneNode, level: Detail, stat
   drawSpine(ink, node, box, camera.zoom, box.w < NARROW);
   const { x, y, w, h } = box;
   const k = Math.max(0.6, Math.min(1.25, h / 60));
-  const lines = level === 'full' ? 3 : h >= 34 && (node.health !== 'passing' || node.staleSince !== null) ? 2 : 1;
-  const first = level === 'full' ? y + 18 * k : y + h / 2 + (lines === 1 ? 4 : -3);
+  const lines = level === 'full' ? 3 : h >= 28 && (node.health !== 'passing' || node.staleSince !== null) ? 2 : 1;
+  const first = level === 'full' ? y + 18 * k : y + h / 2 + (lines === 1 ? 4 : h >= 34 ? -3 : -2);
   const narrow = w < NARROW;
   const left = x + (level === 'full' ? 17 : narrow ? 9 : 14);
   ink.health(node.health, left, first - 10, 12, 'card', node.staleSince !== null);
   const start = left + (level === 'full' ? 17 : narrow ? 13 : 15);
-  const size = level === 'full' ? 12 : 11;
+  const below = narrow && level === 'compact' && lines === 2 && node.total > 0 && ink.width(node.name, 11, 600) + ink.width(counted(node), 11, 600) + 4 > x + w - 3 - start;
   const edge = x + w - (level === 'full' ? 9 : narrow ? 3 : 6);
-  const right = countsText(ink, node, edge, first, edge - start - ink.width(node.name, size, 600));
+  const right = below ? edge : countsText(ink, node, edge, first, edge - start - ink.width(node.name, 11, 600));
+  // A name that has no room at its size is written smaller before it is cut.
+  const size = level === 'full' && ink.width(node.name, 12, 600) <= right - start ? 12 : 11;
   ink.text(node.name, start, first, { tone: 'tx1', size, weight: 600, room: right - start });
-  if (lines >= 2) drawWord(ink, node, level === 'full' ? left : start, level === 'full' ? y + 34 * k : first + 14, x + w - 9, now);
+  if (lines >= 2) {
+    const words = level === 'full' ? { x: left, y: y + 34 * k, right: x + w - 9 } : { x: start, y: first + (h >= 34 ? 14 : 12), right: below ? edge : x + w - 9 };
+    drawWord(ink, node, words, below ? `${counted(node)} ` : '', now);
+  }
   if (lines === 3) drawNumbers(ink, node, left, y + 51 * k, x + w - 9);
   if (node.differs) drawTab(ink, x + w, y);
 }
 
-/** `n/m`, or only `m` when all pass and the name leaves room for it. Gives back where the name has to end. */
+/** `n/m`, or only `m` when all pass. */
+function counted({ instances, total, staleSince }: SceneNode): string {
+  return instances.passing === total && staleSince === null ? String(total) : `${instances.passing}/${total}`;
+}
+
+/** How many instances pass, where the name leaves room for it or some do not. Gives back where the name has to end. */
 function countsText(ink: Ink, node: SceneNode, right: number, y: number, spare: number): number {
   if (node.total === 0) return right;
   const passing = node.instances.passing;
-  const whole = passing === node.total && node.staleSince === null;
-  const text = whole ? String(node.total) : `${passing}/${node.total}`;
+  const whole = passing === node.total;
+  const text = counted(node);
   if (whole && spare < ink.width(text) + 6) return right;
   const tone = passing < node.total ? (HEALTH[node.health].tone as Tone) : 'tx3';
   ink.text(text, right, y, { tone, weight: whole ? 400 : 600, align: 'right' });
   return right - ink.width(text, 11, 600) - 4;
 }
 
-function drawWord(ink: Ink, node: SceneNode, x: number, y: number, right: number, now: number): void {
+function drawWord(ink: Ink, node: SceneNode, { x, y, right }: { x: number; y: number; right: number }, lead: string, now: number): void {
   const bad = node.health !== 'passing';
   const tone: Tone = node.staleSince !== null ? 'tx1' : bad ? (HEALTH[node.health].tone as Tone) : 'tx3';
   const weight = bad || node.staleSince !== null ? 500 : 400;
-  const whole = stateWords(node, now);
+  const whole = `${lead}${stateWords(node, now)}`;
+  const short = `${lead}${shortWords(node, now)}`;
   // Where there is no room, the glyph says the state and the text what it does not say.
-  const text = ink.width(whole, 11, weight) <= right - x ? whole : shortWords(node, now);
+  const text = [whole, short].find((text) => ink.width(text, 11, weight) <= right - x) ?? shortWords(node, now);
   ink.text(text, x, y, { tone, weight, room: right - x });
 }
 
@@ -227,11 +253,14 @@ function drawPipe(ink: Ink, camera: Camera, node: SceneNode, level: Detail, stat
   ink.stroke('line2');
   if (node.kind === 'topic') drawFan(ink, x + r, y + h / 2);
   const text = x + 2 * r + (level === 'full' ? 8 : 4);
-  const word = level === 'full' ? ink.width(node.kind) + 8 : 0;
   const line = level === 'full' ? y + h * 0.41 : y + h / 2 + 4;
-  ink.text(node.name, text, line, { tone: 'tx1', size: 12, weight: 600, room: x + w - r - word - text });
+  const room = x + w - r - text;
+  // The fan in the mouth says that it is a topic; the word gives way to the name.
+  const word = level === 'full' && ink.width(node.name, 12, 600) + ink.width(node.kind) + 12 <= room;
+  const size = ink.width(node.name, 12, 600) <= room ? 12 : 11;
+  ink.text(node.name, text, line, { tone: 'tx1', size, weight: 600, room });
   if (level !== 'full') return;
-  ink.text(node.kind, x + w - 16, line, { tone: 'tx3', align: 'right' });
+  if (word) ink.text(node.kind, x + w - 16, line, { tone: 'tx3', align: 'right' });
   ink.text(node.detail ?? '', text, y + h * 0.77, { room: x + w - 16 - text });
 }
 

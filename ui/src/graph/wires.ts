@@ -15,6 +15,9 @@ export interface Wire {
   readonly middle: () => number;
 }
 
+/** Below this zoom a breaker says its state and age alone. */
+const TERSE = 0.6;
+
 /** Half of a switch: the wire is cut that far from its middle. */
 const SWITCH = 12.5;
 
@@ -216,12 +219,18 @@ export function drawBreakerLabel(ink: Ink, camera: Camera, wire: Wire, ground: T
   const { breaker } = wire.edge;
   if (breaker === null || breaker.state === 'closed') return;
   const curve = onScreen(camera, wire.curve);
-  const lines = breakerLines(breaker, now);
-  const w = Math.max(...lines.map(({ text, weight }) => ink.width(text, 11, weight))) + 8;
+  const all = breakerLines(breaker, now);
   const steep = Math.abs(Math.sin(chord(curve, gap(curve, wire.middle(), SWITCH)))) > 0.6;
-  const spots = labelSpots(at(curve, wire.middle()), w, lines.length * 14 + 4, steep);
-  const box = spots.find((spot) => !taken.some((other) => overlap(spot, other))) ?? spots[0];
-  if (box === undefined) return;
+  const middle = at(curve, wire.middle());
+  // Where the whole has no room the state alone is tried; where that has none, the switch itself says it.
+  const fit = (lines: typeof all) => {
+    const w = Math.max(...lines.map(({ text, weight }) => ink.width(text, 11, weight))) + 8;
+    const box = labelSpots(middle, w, lines.length * 14 + 4, steep).find((spot) => !taken.some((other) => overlap(spot, other)));
+    return box === undefined ? null : { box, lines };
+  };
+  const fitted = (camera.zoom < TERSE ? null : fit(all)) ?? fit(all.slice(0, 1));
+  if (fitted === null) return;
+  const { box, lines } = fitted;
   taken.push(box);
   ink.box(box.x, box.y, box.w, box.h, 4);
   ink.fill(ground);
@@ -249,17 +258,20 @@ function labelSpots([x, y]: Point, w: number, h: number, steep: boolean): Box[] 
   return steep ? [left, right, below, above, ...far] : [below, above, left, right, ...far];
 }
 
-/** `96/s · 31.4 % · 204 ms` beside the middle of an edge under the pointer. */
-export function drawEdgeLabel(ink: Ink, camera: Camera, wire: Wire): void {
+/** `96/s · 31.4 % · 204 ms` beside the middle of an edge under the pointer, where it covers no name. */
+export function drawEdgeLabel(ink: Ink, camera: Camera, wire: Wire, taken: readonly Box[]): void {
   const { edge } = wire;
   const text = `${perSecond(edge.rate)} · ${percent(edge.errors)} · p95${THIN}${latency(edge.p95)}`;
   const [x, y] = at(onScreen(camera, wire.curve), wire.middle());
-  const w = ink.width(text, 11, 500);
-  const top = edge.breaker === null ? y - 24 : y - 40;
-  ink.box(x - w / 2 - 6, top, w + 12, 18, 4);
+  const w = ink.width(text, 11, 500) + 12;
+  const near = edge.breaker === null ? [-24, 8, -44, 28] : [-40, 12, -60, 32];
+  const spots = [...near, -84, 60, -108, 84].map((away) => ({ x: x - w / 2, y: y + away, w, h: 18 }));
+  const box = spots.find((spot) => !taken.some((other) => overlap(spot, other))) ?? spots[0];
+  if (box === undefined) return;
+  ink.box(box.x, box.y, box.w, box.h, 4);
   ink.fill('panel');
   ink.stroke('line2');
-  ink.text(text, x, top + 13, { tone: 'tx1', weight: 500, align: 'center' });
+  ink.text(text, x, box.y + 13, { tone: 'tx1', weight: 500, align: 'center' });
 }
 
 /** All edges between two groups as one hairline, coloured only when something in it is bad. */

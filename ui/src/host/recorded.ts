@@ -62,19 +62,28 @@ export class RecordedHost implements Host {
   private readonly views: Partial<Record<View, Still>>;
   private readonly inspectors: Record<string, Still>;
   private answers: Answer[];
+  private layout: Recording['layout'];
+  private passed = 0;
   private revision = 1;
   private readonly served = new Map<View, Served>();
   private told: View[] = [];
   private onNotice: ((notice: Notice) => void) | null = null;
+  private readonly held = new Map<CommandName, Promise<void>>();
 
   constructor(private readonly recording: Recording) {
     this.views = { ...recording.views };
     this.inspectors = { ...recording.inspectors };
     this.answers = [...recording.answers];
+    this.layout = recording.layout;
   }
 
   now(): number {
-    return this.recording.at;
+    return this.recording.at + this.passed;
+  }
+
+  /** Lets time go by. */
+  advance(ms: number): void {
+    this.passed += ms;
   }
 
   async subscribe(views: View[], onNotice: (notice: Notice) => void): Promise<void> {
@@ -90,7 +99,18 @@ export class RecordedHost implements Host {
     if (name === 'pull') return this.pull(args as Commands['pull']['args']) as Result<N>;
     if (name === 'positions') return this.positions() as Result<N>;
     this.calls.push({ name, args });
+    await this.held.get(name);
     return this.answer(name, args) as Result<N>;
+  }
+
+  /** Lets calls of a command wait for their answers until the returned function is called. */
+  hold(name: CommandName): () => void {
+    let release = () => {};
+    this.held.set(name, new Promise<void>((open) => (release = open)));
+    return () => {
+      this.held.delete(name);
+      release();
+    };
   }
 
   private answer(name: CommandName, args: unknown): unknown {
@@ -107,6 +127,11 @@ export class RecordedHost implements Host {
   /** Adds an answer in front of the others. */
   answerWith(answer: Answer): void {
     this.answers = [answer, ...this.answers];
+  }
+
+  /** Puts other places under what is drawn; the topology's head has to name their number. */
+  lay(layout: Recording['layout']): void {
+    this.layout = layout;
   }
 
   /** Changes a view and tells about it. */
@@ -144,7 +169,7 @@ export class RecordedHost implements Host {
   }
 
   private positions(): ArrayBuffer {
-    const { number, boxes } = this.recording.layout;
+    const { number, boxes } = this.layout;
     const bytes = new ArrayBuffer(8 + boxes.length * 16);
     const data = new DataView(bytes);
     data.setUint32(0, number, true);

@@ -1,9 +1,11 @@
 /** What the window is showing: the one place that says where the person is. */
 import { getContext, setContext } from 'svelte';
+import { screenLine, sourcesOf } from '../command-line';
 import { parse, type Filter } from '../filter';
 import { asFailure, type Args, type CommandName, type Host, type Result } from '../host';
 import type { Failure, Screen, Subject, Theme } from '../host/contract/types';
 import { ConfigDesk } from './config-desk.svelte';
+import { Traces } from './traces.svelte';
 import { Topology } from './topology.svelte';
 import { Views } from './views.svelte';
 
@@ -14,7 +16,8 @@ export type Overlay =
   | { readonly kind: 'keys' }
   | { readonly kind: 'register'; readonly like: string | null }
   | { readonly kind: 'deregister'; readonly source: string; readonly instance: string; readonly name: string }
-  | { readonly kind: 'connect' };
+  | { readonly kind: 'connect' }
+  | { readonly kind: 'token'; readonly spec: string };
 
 export class App {
   screen = $state<Screen>('topology');
@@ -27,6 +30,8 @@ export class App {
   filterTerms = $state.raw<readonly string[]>([]);
   filterDraft = $state('');
   theme = $state<Theme>('system');
+  /** How far back the timeline and the lines of the inspector reach, in milliseconds. */
+  span = $state(30 * 60_000);
   /** The latest thing that went wrong with what the person asked for. */
   failure = $state.raw<Failure | null>(null);
   /** One sentence about what was just done. */
@@ -35,6 +40,7 @@ export class App {
   readonly views: Views;
   readonly topology: Topology;
   readonly desk: ConfigDesk;
+  readonly traces = new Traces();
   private readonly parsed: Filter = $derived(parse([...this.filterTerms, this.filterDraft].join(' ')));
 
   constructor(readonly host: Host) {
@@ -109,6 +115,22 @@ export class App {
       this.failure = asFailure(thrown);
       return undefined;
     }
+  }
+
+  async copy(text: string): Promise<void> {
+    try {
+      await navigator.clipboard.writeText(text);
+      this.said = 'Copied.';
+    } catch {
+      this.said = 'The system does not let this window copy.';
+    }
+  }
+
+  /** What the screen shows, as a line for a terminal. */
+  async copyLine(): Promise<void> {
+    const answer = await this.ask('pull', { request: { view: 'sources' }, since: null });
+    const connections = answer?.view === 'sources' && answer.patch.kind === 'full' ? answer.patch.head.connections : [];
+    await this.copy(screenLine(this.screen, sourcesOf(connections), this.desk.current));
   }
 
   async readPreferences(): Promise<void> {

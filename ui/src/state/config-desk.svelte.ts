@@ -51,6 +51,8 @@ export class ConfigDesk {
   current = $state<string | null>(null);
   stage = $state.raw<Stage>(EDITING);
   why = $state('');
+  /** Differences with before and after beside each other, where there is room. */
+  beside = $state(false);
   /** What the person typed to confirm a deletion. */
   confirmed = $state('');
   history = $state.raw<readonly AuditRow[]>([]);
@@ -106,7 +108,13 @@ export class ConfigDesk {
     const tab: Tab =
       before !== undefined && isEdited(before) ? { ...before, value } : { value, draft: editable(value), deleting: false };
     this.tabs = before === undefined ? [...this.tabs.filter(isEdited), tab] : this.tabs.map((other) => (other === before ? tab : other));
-    this.wanted = value.exists ? { id, source: value.source, path: value.path } : null;
+    this.seek();
+  }
+
+  /** Looks for the open key in the tree. */
+  seek(): void {
+    const value = this.tab?.value;
+    this.wanted = value?.exists === true ? { id: value.id, source: value.source, path: value.path } : null;
   }
 
   /** The key that the tree is to show: folders above it are opened one after another, as the tree learns of them. */
@@ -115,8 +123,8 @@ export class ConfigDesk {
   /** Takes the next step toward the wanted key in the tree as it is now. */
   reveal(): void {
     const { wanted } = this;
-    if (wanted === null) return;
-    const { rows } = this.app.views.config_tree;
+    const { rows, answers } = this.app.views.config_tree;
+    if (wanted === null || !answers) return;
     const row = rows.find((row) => row.id === wanted.id);
     if (row !== undefined) {
       this.cursor = row.key;
@@ -182,9 +190,21 @@ export class ConfigDesk {
     return name === null || this.confirmed === name ? null : `Type ${name} to delete it.`;
   }
 
-  async apply(): Promise<void> {
-    if (this.stage.kind !== 'planned' || this.held !== null) return;
-    const { plan } = this.stage;
+  /** The edit that is under way; what comes after it waits for it. */
+  private underWay: Promise<void> = Promise.resolve();
+
+  /** Waits until no edit is under way. */
+  settled(): Promise<void> {
+    return this.underWay;
+  }
+
+  apply(): Promise<void> {
+    if (this.stage.kind !== 'planned' || this.held !== null) return Promise.resolve();
+    this.underWay = this.applied(this.stage.plan);
+    return this.underWay;
+  }
+
+  private async applied(plan: ConfigPlan): Promise<void> {
     this.stage = { kind: 'applying', plan };
     const answer = await this.app.ask('config_apply', { plan: plan.plan, why: this.why });
     if (answer === undefined) this.stage = EDITING;

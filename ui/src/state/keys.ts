@@ -71,6 +71,7 @@ export const COMMANDS: readonly Command[] = [
   { id: 'connect', title: 'Add a source by address…', run: (app) => (app.overlay = { kind: 'connect' }) },
   { id: 'found', title: 'Show what was found on this computer', run: (app) => (app.adding = true) },
   { id: 'demo', title: 'Start the demo fleet', when: (app) => app.views.shell.head?.demo === false, run: (app) => void startDemo(app) },
+  { id: 'line', title: 'Copy this screen as a binnaclectl line', when: (app) => !app.atFirstRun, run: (app) => void app.copyLine() },
   { id: 'theme', title: 'Switch the theme: system, dark, light', run: (app) => app.switchTheme() },
   { id: 'keys', title: 'All keys', keys: '?', run: (app) => (app.overlay = { kind: 'keys' }) },
   { id: 'quit', title: 'Quit Binnacle', keys: 'Ctrl Q', run: (app) => void app.ask('quit', {}) },
@@ -83,6 +84,8 @@ export async function startDemo(app: App): Promise<void> {
 
 async function planUndo(app: App): Promise<void> {
   app.go('config');
+  // The last edit may be the one that is being applied at this moment.
+  await app.desk.settled();
   await app.desk.recall();
   const edit = app.desk.undoable;
   if (edit === null) app.said = 'There is no edit that can be undone.';

@@ -35,6 +35,11 @@ export class LiveView<V extends View> {
     return this.data?.rows ?? [];
   }
 
+  /** Whether the data answers what was asked last. */
+  get answers(): boolean {
+    return this.request !== null && this.answered === this.request;
+  }
+
   get revision(): number {
     return this.data?.revision ?? -1;
   }

@@ -35,7 +35,12 @@ test('positions are read as they are sent, and a torn answer is none', () => {
 test('a card stands where its slot says; one without a slot is inside a folded group', () => {
   const scene = sceneOf(head, [node({}), node({ key: 'n:b', slot: null })], places);
   expect(scene.nodes.map(({ id, box }) => [id, box.x])).toEqual([['n:a', 10]]);
-  expect(scene.groups[0]?.counts).toBe('2 services · 4 instances · 1 channel');
+  expect(scene.groups[0]?.counts).toBe('3 services · 4 instances · 1 channel');
+});
+
+test('a group of queues and topics alone counts those, not instances that they cannot have', () => {
+  const [messaging] = sceneOf({ ...head, groups: [{ ...group, services: 0, instances: 0, channels: 2 }] }, [], places).groups;
+  expect([messaging?.counts, messaging?.short]).toEqual(['2 channels', '2 ch.']);
 });
 
 test('a slot that is not in use draws nothing', () => {

@@ -117,16 +117,22 @@ function breakerOf(breaker: EdgeBreaker): SceneBreaker {
 }
 
 function groupOf(group: GroupBox, box: Box, staleSince: number | null): SceneGroup {
-  const channels = group.channels === 0 ? '' : ` · ${count(group.channels, 'channel')}`;
   return {
     id: group.id,
     title: group.title,
-    counts: `${count(group.services - group.channels, 'service')} · ${count(group.instances, 'instance')}${channels}`,
-    short: `${group.services} · ${group.instances}`,
+    ...held(group),
     box,
     worst: group.worst,
     staleSince,
   };
+}
+
+/** What is in a group, long and short. Queues and topics have no instances, so they are counted apart. */
+function held({ services, instances, channels }: GroupBox): { counts: string; short: string } {
+  const apart = channels === 0 ? null : count(channels, 'channel');
+  if (services === 0 && apart !== null) return { counts: apart, short: `${channels} ch.` };
+  const counts = `${count(services, 'service')} · ${count(instances, 'instance')}`;
+  return { counts: apart === null ? counts : `${counts} · ${apart}`, short: `${services} · ${instances}` };
 }
 
 function stackOf(group: GroupBox, box: Box, staleSince: number | null): SceneNode {
@@ -147,7 +153,7 @@ function stackOf(group: GroupBox, box: Box, staleSince: number | null): SceneNod
     p95: null,
     note: null,
     differs: false,
-    detail: `${count(group.services, 'service')} · ${group.instances} inst.`,
+    detail: group.services === 0 ? held(group).counts : `${count(group.services, 'service')} · ${group.instances} inst.`,
   };
 }
 

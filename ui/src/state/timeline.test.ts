@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Lane, TimelineRow } from '../host/contract/types';
-import { bars, roomy, runs, SLOT_MS, ticks } from './timeline';
+import { bars, past, roomy, runs, SLOT_MS, ticks } from './timeline';
 
 function event(at: number, id: string, from: string, to: string, lane: Lane = 'health'): TimelineRow {
   const tone = to === 'critical' ? 'critical' : 'normal';
@@ -43,4 +43,11 @@ test.each([
 test('of labels without room the newer one stays', () => {
   const placed = roomy([{ x: 200, width: 80, item: 'old' }, { x: 220, width: 80, item: 'new' }, { x: 20, width: 80, item: 'edge' }], 0);
   expect([...placed.keys()]).toEqual(['new']);
+});
+
+test('the past of a breaker begins with what it was before its first change', () => {
+  const change = (at: number, from: string, to: string) => event(at, 'b', from, to, 'breakers');
+  const said = past([change(60, 'open', 'half_open'), change(40, 'closed', 'open')], { state: 'half_open', since: 60 }, 50, 100);
+  expect(said.map(({ from, to, state }) => [from, to, state])).toEqual([[50, 60, 'open'], [60, 100, 'half_open']]);
+  expect(past([], { state: 'closed', since: 70 }, 50, 100)).toMatchObject([{ from: 70, to: 100, state: 'closed' }]);
 });

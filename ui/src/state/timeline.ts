@@ -34,6 +34,17 @@ export function runs(rows: readonly TimelineRow[], lane: Lane, quiet: ReadonlySe
   return all;
 }
 
+/** The states of one breaker from `from` on: what it was before its first change here, and what it is since the last. */
+export function past(events: readonly TimelineRow[], now: { readonly state: string; readonly since: number }, from: number, to: number): Run[] {
+  const ordered = events.toSorted((a, b) => a.at - b.at);
+  const [first] = ordered;
+  const starts = first === undefined ? [{ at: now.since, state: now.state }] : [{ at: from, state: first.from }, ...ordered.map(({ at, to }) => ({ at, state: to }))];
+  return starts.flatMap(({ at, state }, i) => {
+    const run = { from: Math.max(from, at), to: starts[i + 1]?.at ?? to, state, subject: '' };
+    return run.to > run.from && state !== '' ? [run] : [];
+  });
+}
+
 export interface Bar {
   readonly at: number;
   readonly critical: number;

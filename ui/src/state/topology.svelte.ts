@@ -1,11 +1,14 @@
 /** The topology as it stands: rows of the view put where the layout says. */
 import type { Host } from '../host';
 import type { GroupBy, Subject } from '../host/contract/types';
+import type { Camera } from '../graph/camera';
 import { EMPTY, type Scene } from '../graph/scene';
 import type { LiveView } from './live-view.svelte';
 import { positionsOf, sceneOf, type Positions } from './scene';
 
 export type Steering = 'fit' | 'in' | 'out';
+/** How long a source that is new here may still move cards. */
+export const SETTLING_MS = 8000;
 export const GROUPINGS: readonly GroupBy[] = ['namespace', 'datacenter', 'team'];
 export type Shown = 'all' | 'errors' | 'around';
 
@@ -13,13 +16,18 @@ export class Topology {
   groupBy = $state<GroupBy>('namespace');
   shown = $state<Shown>('all');
   asTable = $state(false);
-  /** Somebody asked to bring this card into view; the number grows with each wish. */
-  wish = $state.raw<{ readonly key: string; readonly number: number } | null>(null);
+  /** Somebody asked to bring this card into view; whoever draws takes the wish. */
+  wish = $state.raw<{ readonly key: string } | null>(null);
 
   /** The card with the keyboard's cursor, which may be a folded group. */
   cursor = $state<string | null>(null);
-  /** What the keys ask of the camera; the number grows with each wish. */
-  steering = $state.raw<{ readonly way: Steering; readonly number: number } | null>(null);
+  /** What the keys ask of the camera, taken likewise. */
+  steering = $state.raw<{ readonly way: Steering } | null>(null);
+
+  /** When each source was first seen here. */
+  private readonly arrived = new Map<string, number>();
+  /** Where the person left the camera; `null` while it shows everything. */
+  eye: Camera | null = null;
 
   private positions = $state.raw<Positions | null>(null);
   private fetching: number | null = null;
@@ -50,6 +58,13 @@ export class Topology {
     }
   }
 
+  /** Whether a source is so new that its picture is still being put together. */
+  settling(sources: readonly string[], now: number): boolean {
+    for (const key of this.arrived.keys()) if (!sources.includes(key)) this.arrived.delete(key);
+    for (const key of sources) if (!this.arrived.has(key)) this.arrived.set(key, now);
+    return [...this.arrived.values()].some((first) => now - first < SETTLING_MS);
+  }
+
   reveal(subject: Subject): void {
     const key = keyOf(subject);
     if (key !== null) this.wishFor(key);
@@ -57,11 +72,11 @@ export class Topology {
 
   wishFor(key: string): void {
     this.cursor = key;
-    this.wish = { key, number: (this.wish?.number ?? 0) + 1 };
+    this.wish = { key };
   }
 
   steer(way: Steering): void {
-    this.steering = { way, number: (this.steering?.number ?? 0) + 1 };
+    this.steering = { way };
   }
 
   turn(): void {

@@ -1,12 +1,14 @@
 //! `doctor`: what was looked for, what answers and as whom, and whether edits can be recorded.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use binnacle_demo::Demo;
+use binnacle_engine::Opening;
 use binnacle_engine::discover::{self, Answer, Found};
 use binnacle_history::History;
 use binnacle_model::id::SourceKind;
-use binnacle_sources::{ConnectionSpec, Environment, SourceError};
+use binnacle_sources::{Connection, ConnectionSpec, Environment, SourceError};
 use serde_json::{Value, json};
 
 use super::listing::pretty;
@@ -52,7 +54,7 @@ const VARIABLES: [&str; 14] = [
 
 pub(crate) async fn run(session: &Session, arguments: &Arguments) -> Result<Exit, Failure> {
     let demo = session.demo().await?;
-    let found = look(session, demo.as_ref()).await;
+    let found = look(session, demo.as_ref()).await?;
     let history = history_state(session);
     let set: Vec<&str> = VARIABLES.into_iter().filter(|name| session.environment.get(name).is_some()).collect();
     let text = match arguments.output.form {
@@ -89,9 +91,10 @@ fn failed(found: &Found) -> Option<(&str, &SourceError)> {
 }
 
 /// What was named, or what is usually here.
-async fn look(session: &Session, demo: Option<&Demo>) -> Vec<Found> {
-    if session.global.sources.is_empty() && demo.is_none() {
-        return discover::found(&session.environment).await;
+async fn look(session: &Session, demo: Option<&Demo>) -> Result<Vec<Found>, Failure> {
+    let named = session.named().await?;
+    if named.is_empty() && demo.is_none() {
+        return look_around(session).await;
     }
     let mut found = Vec::new();
     if let Some(demo) = demo {
@@ -99,23 +102,41 @@ async fn look(session: &Session, demo: Option<&Demo>) -> Vec<Found> {
         found.push(Found {
             title: "demo fleet".to_owned(),
             place: format!("{} from --demo", spec.place),
-            answer: ask(&spec, &Environment::default()).await,
+            answer: ask(binnacle_sources::open(&spec, &Environment::default())).await,
             spec: Some(spec),
         });
     }
-    for spec in &session.global.sources {
+    for opening in named {
+        let from = match &opening.profile {
+            Some(name) if session.global.sources.is_empty() => format!("profile {name}"),
+            _ => "--source".to_owned(),
+        };
         found.push(Found {
-            title: spec.kind.word().to_owned(),
-            place: format!("{} from --source", spec.place),
-            answer: ask(spec, &session.environment).await,
-            spec: Some(spec.clone()),
+            title: opening.spec.kind.word().to_owned(),
+            place: format!("{} from {from}", opening.spec.place),
+            answer: ask(opening.open()).await,
+            spec: Some(opening.spec),
         });
     }
-    found
+    Ok(found)
 }
 
-async fn ask(spec: &ConnectionSpec, environment: &Environment) -> Answer {
-    let probed = match binnacle_sources::open(spec, environment) {
+/// What is usually here; with `--ask-token` the usual Consul is asked with that.
+async fn look_around(session: &Session) -> Result<Vec<Found>, Failure> {
+    let mut found = discover::found(&session.environment).await;
+    if session.global.ask_token
+        && let Some(spec) = found.first().and_then(|found| found.spec.clone())
+    {
+        let opening = session.with_token(Opening::new(spec, &session.environment)).await?;
+        if let Some(first) = found.first_mut() {
+            first.answer = ask(opening.open()).await;
+        }
+    }
+    Ok(found)
+}
+
+async fn ask(opened: Result<Arc<dyn Connection>, SourceError>) -> Answer {
+    let probed = match opened {
         Ok(connection) => connection.probe().await,
         Err(error) => Err(error),
     };

@@ -1,17 +1,20 @@
-//! `health`: one answer for a script, and the reasons.
+//! `health`: one answer for a script, the causes, and the checks behind it.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use binnacle_model::snapshot::{Check, Health, Instance, Service, ServiceRole, Snapshot};
+use binnacle_view::contract::health::{Problem, Symptom};
+use binnacle_view::contract::state::Health as HealthWord;
+use binnacle_view::screen::health::problems;
 use serde_json::{Value, json};
 
-use super::listing::{Names, health_cell, pretty};
+use super::listing::{Names, health_cell, pretty, word};
 use crate::arguments::{Form, Output};
 use crate::failure::{Exit, Failure};
 use crate::session::Session;
-use crate::table::{Cell, Table};
+use crate::table::{Cell, Table, Tone};
 use crate::terminal::print;
 
 const AFTER_HELP: &str = "\
@@ -20,11 +23,16 @@ Examples:
   binnaclectl health payments checkout        each named service must be there and be well
   binnaclectl health --fail-on critical       warnings are listed and do not count
   binnaclectl health -o json | jq -r '.reasons[].output'
+  binnaclectl health -o json | jq -r '.causes[] | .title, .behind[].name'
+
+First the causes, worst first, each with what is behind it: callers of a service that fails stand under that service, \
+and everything on a node that fails under the node. Then the checks that do not pass, which alone decide the exit code: \
+calls that fail are listed among the causes and do not count.
 
 A service in maintenance was taken out on purpose and does not count. Services that no registry has, queues and topics \
 have no health of their own. When a source gave no whole picture the exit code is 3, whatever the others say.";
 
-/// Whether all is well: exit 0 or 1, and the reasons
+/// Whether all is well: exit 0 or 1, the causes and the checks
 #[derive(clap::Args, Debug)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
@@ -92,6 +100,7 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> Result<Exit
 struct Answer<'a> {
     healthy: bool,
     counts: BTreeMap<Reverse<Health>, usize>,
+    causes: Vec<Problem>,
     reasons: Vec<Reason<'a>>,
     absent: Vec<&'a str>,
 }
@@ -115,7 +124,14 @@ impl<'a> Answer<'a> {
         let healthy = absent.is_empty() && !asked.iter().any(|service| arguments.fail_on.is_unwell(service.health));
         let reasons =
             asked.iter().filter(|service| service.health != Health::Passing).flat_map(|service| reasons(service));
-        Self { healthy, counts, reasons: reasons.collect(), absent }
+        let is_about = |problem: &Problem, id: &str| {
+            let behind = problem.behind.iter().any(|symptom| symptom.service.id == id);
+            behind || problem.subjects.iter().any(|subject| subject.id == id)
+        };
+        let concerns =
+            |problem: &Problem| names.is_empty() || asked.iter().any(|one| is_about(problem, one.id.as_str()));
+        let causes = problems(snapshot, &[]).into_iter().filter(concerns).collect();
+        Self { healthy, counts, causes, reasons: reasons.collect(), absent }
     }
 
     fn json(&self) -> Value {
@@ -135,6 +151,7 @@ impl<'a> Answer<'a> {
         json!({
             "healthy": self.healthy,
             "services": counts,
+            "causes": self.causes.iter().map(cause_json).collect::<Vec<_>>(),
             "reasons": self.reasons.iter().map(reason).collect::<Vec<_>>(),
             "absent": self.absent,
         })
@@ -145,6 +162,10 @@ impl<'a> Answer<'a> {
             self.counts.iter().map(|(Reverse(health), count)| format!("{count} {}", health.word())).collect();
         let counts = if counts.is_empty() { "no services".to_owned() } else { counts.join(", ") };
         let mut text = format!("{}: {counts}\n", if self.healthy { "well" } else { "not well" });
+        if !self.causes.is_empty() {
+            text.push('\n');
+            text.push_str(&causes_table(&self.causes).render(&session.terminal));
+        }
         if self.reasons.is_empty() {
             return text;
         }
@@ -164,6 +185,55 @@ impl<'a> Answer<'a> {
         text.push_str(&table.render(&session.terminal));
         text
     }
+}
+
+fn cause_json(problem: &Problem) -> Value {
+    let symptom = |symptom: &Symptom| {
+        json!({
+            "service": symptom.service.id,
+            "name": symptom.service.name,
+            "health": symptom.health,
+            "words": symptom.words,
+            "also": symptom.also,
+        })
+    };
+    json!({
+        "cause": problem.cause,
+        "title": problem.title,
+        "health": problem.health,
+        "reach": problem.reach,
+        "detail": problem.detail,
+        "code": problem.code,
+        "behind": problem.behind.iter().map(symptom).collect::<Vec<_>>(),
+    })
+}
+
+/// Each cause with what is behind it, indented.
+fn causes_table(causes: &[Problem]) -> Table {
+    let mut table = Table::new(["HEALTH", "CAUSE", "REACH"]);
+    for problem in causes {
+        table.row([word_cell(problem.health), Cell::text(&problem.title), Cell::text(&problem.reach)]);
+        for symptom in &problem.behind {
+            let also = match symptom.also.as_slice() {
+                [] => String::new(),
+                also => format!(" · also behind {}", also.join(", ")),
+            };
+            let name = format!("  └ {}", symptom.service.name);
+            table.row([word_cell(symptom.health), Cell::text(name), Cell::text(format!("{}{also}", symptom.words))]);
+        }
+    }
+    table
+}
+
+fn word_cell(health: HealthWord) -> Cell {
+    let tone = match health {
+        HealthWord::Passing => Tone::Good,
+        HealthWord::Unknown => Tone::Dim,
+        HealthWord::Maintenance => Tone::Person,
+        HealthWord::Warning => Tone::Warning,
+        HealthWord::Critical => Tone::Bad,
+    };
+    Cell::text(word(health)).in_tone(tone)
 }
 
 /// Every check of the service that does not pass, worst first; the service alone when no check says why.

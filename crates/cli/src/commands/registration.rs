@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use binnacle_engine::registry::{CarriedOut, Registry};
 use binnacle_model::id::{InstanceId, SourceId, SourceKind};
@@ -15,6 +16,7 @@ use serde_json::{Value, json};
 use super::config::Reach;
 use super::listing::pretty;
 use crate::arguments::{Form, Output};
+use crate::duration;
 use crate::failure::{Exit, Failure};
 use crate::page::Page;
 use crate::session::Session;
@@ -27,16 +29,21 @@ Examples:
   binnaclectl register db --node legacy-1 --address 10.0.0.9 --port 5432 --dry-run
 
 The agent that is asked owns the entry, runs its checks and keeps it in the catalog. With --node the entry goes to the catalog \
-alone, where nobody runs checks. --dry-run shows the road, why, and the requests. Durations are Consul's: 10s, 1m, 90m.";
+alone, where nobody runs checks. --dry-run shows the road, why, and the requests. Durations are Consul's: 10s, 1m, 90m.
+
+Afterwards the catalog is asked once whether it stuck. --look-again stays and asks once more when the agents had the time to put \
+the catalog right (70 s, or the time given); exit 1 when it did not stick.";
 
 const DEREGISTER_HELP: &str = "\
 Examples:
   binnaclectl services --instances web          shows the ids
   binnaclectl deregister consul:dc1/node-1/web-2
   binnaclectl deregister consul:dc1/node-1/web-2 --dry-run
+  binnaclectl deregister consul:dc1/node-1/web-2 --look-again=2m
 
 The entry is removed at the agent that owns it where that agent is the one asked; otherwise from the catalog, and the plan says \
-that a living agent would bring it back. Afterwards the catalog is asked whether it stuck.";
+that a living agent would bring it back. Afterwards the catalog is asked once whether it stuck. --look-again stays and asks once \
+more when the agents had the time to bring it back (70 s, or the time given); exit 1 when it did not stick.";
 
 /// Register a service with its checks
 #[derive(clap::Args, Debug)]
@@ -118,6 +125,17 @@ struct How {
     /// Show the plan and change nothing
     #[arg(long)]
     dry_run: bool,
+    /// Stay, and ask the catalog again after this time whether it stuck [default when given alone: 70s]
+    #[arg(
+        long,
+        value_name = "TIME",
+        value_parser = duration::parse,
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "70s",
+        conflicts_with = "dry_run"
+    )]
+    look_again: Option<Duration>,
     #[command(flatten)]
     output: Output,
 }
@@ -214,7 +232,8 @@ pub(crate) async fn deregister(session: &Session, arguments: &Deregister) -> Res
 /// The road to a registry without an engine: for when it is known which one.
 async fn one_shot(session: &Session) -> Result<Registry, Failure> {
     let reach = Arc::new(Reach::open(session).await?);
-    Ok(Registry::new(reach, session.history()?, session.clock.clone(), session.actor(), session.global.read_only))
+    let read_only = session.rules()?.read_only;
+    Ok(Registry::new(reach, session.history()?, session.clock.clone(), session.actor(), read_only))
 }
 
 /// The only registry that is there. What the token may do is for the registry to say.
@@ -261,12 +280,23 @@ impl Errand<'_> {
             print(text).await?;
             return Ok(Exit::Fine);
         }
-        let done = self.registry.carry_out(plan, self.how.why.clone()).await?;
-        let text = match self.how.output.form {
-            Form::Json => pretty(&done_json(&done))?,
-            Form::Table => format!("{}{}\n", plan_words(plan), verified_words(&done)),
-        };
-        print(text).await?;
+        let mut done = self.registry.carry_out(plan, self.how.why.clone()).await?;
+        let is_table = self.how.output.form == Form::Table;
+        if is_table {
+            print(format!("{}{}\n", plan_words(plan), verified_words(&done))).await?;
+        }
+        if let Some(after) = self.how.look_again {
+            if is_table {
+                print(format!("looking again in {}\n", duration::short(after))).await?;
+            }
+            done.verified = Ok(self.registry.look_again(&done, after).await?);
+        }
+        print(match (is_table, self.how.look_again) {
+            (true, Some(after)) => format!("after {}: {}\n", duration::short(after), verified_words(&done)),
+            (true, None) => format!("{ONCE}\n"),
+            (false, after) => pretty(&done_json(&done, after))?,
+        })
+        .await?;
         match done.verified {
             Ok(Verified::Stuck) => Ok(Exit::Fine),
             Ok(Verified::NotStuck(_)) => Ok(Exit::No),
@@ -278,6 +308,9 @@ impl Errand<'_> {
         }
     }
 }
+
+/// Said where nobody looks again: an agent may put the catalog right about a minute later.
+const ONCE: &str = "looked at once; an agent may undo it within about a minute: see `binnaclectl services --instances` then, or use --look-again";
 
 fn road_word(road: Road) -> &'static str {
     match road {
@@ -320,7 +353,7 @@ fn plan_words(plan: &RegistryPlan) -> String {
     text.text()
 }
 
-fn done_json(done: &CarriedOut) -> Value {
+fn done_json(done: &CarriedOut, looked_again_after: Option<Duration>) -> Value {
     let (verified, says) = match &done.verified {
         Ok(Verified::Stuck) => (Some(true), None),
         Ok(Verified::NotStuck(says)) => (Some(false), Some(says.clone())),
@@ -332,6 +365,7 @@ fn done_json(done: &CarriedOut) -> Value {
         fields.insert("line".to_owned(), json!(done.line.number()));
         fields.insert("verified".to_owned(), json!(verified));
         fields.insert("catalog_says".to_owned(), json!(says));
+        fields.insert("looked_again_after_s".to_owned(), json!(looked_again_after.map(|after| after.as_secs_f64())));
     }
     object
 }

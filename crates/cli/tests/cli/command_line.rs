@@ -13,7 +13,7 @@ async fn help_goes_to_the_standard_output_and_names_the_exit_codes() {
 
 #[tokio::test]
 async fn every_command_explains_itself_with_examples() {
-    let commands: [&[&str]; 18] = [
+    let commands: [&[&str]; 19] = [
         &["sources"],
         &["services"],
         &["health"],
@@ -31,6 +31,7 @@ async fn every_command_explains_itself_with_examples() {
         &["config", "diff"],
         &["register"],
         &["deregister"],
+        &["profiles"],
         &["doctor"],
     ];
     for command in commands {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::ran::Home;
 
 /// Every command, in the order of the help.
-const COMMANDS: [&[&str]; 21] = [
+const COMMANDS: [&[&str]; 22] = [
     &["sources"],
     &["services"],
     &["health"],
@@ -25,6 +25,7 @@ const COMMANDS: [&[&str]; 21] = [
     &["config", "diff"],
     &["register"],
     &["deregister"],
+    &["profiles"],
     &["doctor"],
     &["demo"],
     &["completions"],
@@ -100,8 +101,9 @@ fn read_codes(folder: &Path, codes: &mut BTreeSet<String>) {
 }
 
 fn is_code(text: &str) -> bool {
-    let halves =
-        text.split_once('.').filter(|(system, _)| ["cli", "edit", "engine", "history", "demo"].contains(system));
+    let halves = text
+        .split_once('.')
+        .filter(|(system, _)| ["cli", "edit", "engine", "history", "demo", "profile", "keyring"].contains(system));
     halves.is_some_and(|(_, word)| {
         word != "sqlite" && !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c == '_')
     })

@@ -47,6 +47,11 @@ async fn a_value_is_written_read_back_recorded_and_undone() {
     assert_eq!(history.as_array().unwrap().len(), 2, "{history}");
     assert_eq!((&history[0]["edit"], &history[0]["why"]), (&changed["edit"], &"a test".into()), "the latest first");
     assert!(history[0]["actor"].as_str().unwrap().starts_with("tester"), "{history}");
+    assert_eq!(
+        (&history[0]["keys"][0]["change"], &history[1]["keys"][0]["change"]),
+        (&"one → two".into(), &"– → one".into())
+    );
+    assert!(home.run(&["config", "history", KEY]).await.exits(0).out.contains("one → two"));
     let edit = changed["edit"].to_string();
     home.run(&["config", "undo", &edit]).await.exits(0);
     assert_eq!(store.value(KEY).await["text"], "one");

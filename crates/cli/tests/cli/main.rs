@@ -6,9 +6,12 @@
     reason = "a test that cannot arrange its system, or meets another answer, fails right there"
 )]
 
+mod asking;
+mod causes;
 mod command_line;
 mod documents;
 mod edits;
+mod profiles;
 mod ran;
 mod reading;
 mod registration;

@@ -59,6 +59,12 @@ impl Home {
         self.command(arguments).spawn().unwrap()
     }
 
+    /// Starts a command whose input and errors are a terminal.
+    pub(crate) fn start_at(&self, terminal: &std::fs::File, arguments: &[&str]) -> Child {
+        let end = || Stdio::from(terminal.try_clone().unwrap());
+        self.command(arguments).stdin(end()).stderr(end()).spawn().unwrap()
+    }
+
     /// Runs a command to its end.
     pub(crate) async fn run(&self, arguments: &[&str]) -> Ran {
         let output = tokio::time::timeout(DEADLINE, self.command(arguments).output());

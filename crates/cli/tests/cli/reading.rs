@@ -83,7 +83,10 @@ async fn health_is_a_yes_or_a_no_with_the_reasons() {
     let reason = reasons.iter().find(|reason| reason["name"] == "payments").unwrap_or_else(|| panic!("{unwell}"));
     assert_eq!(reason["source"], "consul:demo");
     assert!(!reason["output"].as_str().unwrap().is_empty());
-    assert!(home.run(&["health"]).await.exits(1).out.starts_with("not well: "));
+    let cause = &unwell["causes"][0];
+    assert_eq!((&cause["title"], &cause["cause"]), (&"payments is critical".into(), &"service".into()), "{unwell}");
+    let text = home.run(&["health"]).await.exits(1).out;
+    assert!(text.starts_with("not well: ") && text.contains("payments is critical"), "{text}");
     demo.stop().await;
 }
 

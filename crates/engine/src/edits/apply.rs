@@ -94,7 +94,7 @@ impl SeenKey {
 impl Edits {
     /// Sends a plan, once. When this future is dropped on the way, the edit stays pending in the audit.
     pub async fn apply(&self, plan: &Plan, why: Option<String>) -> Result<Applied, EditError> {
-        if self.read_only {
+        if self.read_only(&plan.source) {
             return Err(EditError::ReadOnly);
         }
         if let Some((key, says)) = plan.keys.iter().find_map(|key| Some((key, denied(key)?))) {

@@ -16,7 +16,7 @@ pub enum EditError {
         conflicts: Vec<KeyConflict>,
     },
     /// Every write is refused here.
-    #[error("nothing was written: this profile is read-only")]
+    #[error("nothing was written: it is read-only here")]
     ReadOnly,
     /// The store says that this token may not write the key.
     #[error("nothing was written: {id} may not be written: {says}")]

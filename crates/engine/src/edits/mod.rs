@@ -35,7 +35,7 @@ pub use draft::{Draft, DraftIntent, Expect};
 pub use error::{EditError, ExitClass};
 pub use plan::{Beneath, KeyPlan, Note, Plan};
 pub use sensitive::Sensitive;
-pub use stores::Stores;
+pub use stores::{Rules, Stores};
 
 use crate::clock::Clock;
 use memory::Memory;
@@ -64,6 +64,11 @@ impl Edits {
         Self { stores, history, clock, actor, read_only, sensitive, memory }
     }
 
+    /// What marks a key, or a line of a value, as a secret.
+    pub fn sensitive(&self) -> &Sensitive {
+        &self.sensitive
+    }
+
     /// The same with further words that mark a key as sensitive.
     #[must_use]
     pub fn with_sensitive(mut self, words: impl IntoIterator<Item = String>) -> Self {
@@ -71,9 +76,9 @@ impl Edits {
         self
     }
 
-    /// Whether every write is refused.
-    pub fn read_only(&self) -> bool {
-        self.read_only
+    /// Whether every write to this source is refused.
+    pub fn read_only(&self, source: &SourceId) -> bool {
+        self.read_only || self.stores.rules_of(source).read_only
     }
 
     /// The key as it is now; `None` when it does not exist. What was read is the base of a later merge.

@@ -6,7 +6,7 @@ use binnacle_sources::ConnectionSpec;
 use binnacle_sources::edit::{ConfigStore, Guard, Intent, KeyWrite, Permission, StoredValue};
 use futures_util::future::try_join_all;
 
-use super::{Base, Draft, DraftIntent, EditError, Edits, Expect, KeyConflict, Sensitive, place_of, store_of};
+use super::{Base, Draft, DraftIntent, EditError, Edits, Expect, KeyConflict, Rules, Sensitive, place_of, store_of};
 
 /// Keys under a key that a plan names; of more it says that there are more.
 const BENEATH_SHOWN: usize = 20;
@@ -169,11 +169,12 @@ impl Edits {
         fits(store, &drafts)?;
         let looked = drafts.into_iter().map(|(path, draft)| look(store, &source, path, draft));
         let found = try_join_all(looked).await?;
+        let rules = self.stores.rules_of(&source);
         let spec = connection.spec();
         self.refuse_moved(&source, spec, &found).await?;
         let mut keys = Vec::with_capacity(found.len());
         for key in found {
-            keys.push(self.key_plan(key)?);
+            keys.push(self.key_plan(key, &rules)?);
         }
         let mut plan = Plan {
             source,
@@ -224,7 +225,7 @@ impl Edits {
         }
     }
 
-    fn key_plan(&self, found: Found) -> Result<KeyPlan, EditError> {
+    fn key_plan(&self, found: Found, rules: &Rules) -> Result<KeyPlan, EditError> {
         let Found { draft, path, before, beneath, permission } = found;
         let guard = match (&before, &draft.intent) {
             (Some(before), _) => Guard::Version(before.version),
@@ -235,7 +236,8 @@ impl Edits {
             self.memory().remember(&draft.id, before);
         }
         let intent = intent(&draft.intent, before.as_ref());
-        let sensitive = self.is_sensitive(&path, before.as_ref(), &intent);
+        let marked = rules.is_sensitive(&path);
+        let sensitive = marked || self.is_sensitive(&path, before.as_ref(), &intent);
         let notes = notes(before.as_ref(), &intent, &beneath, sensitive);
         Ok(KeyPlan { id: draft.id, path, before, intent, guard, beneath, permission, sensitive, notes })
     }

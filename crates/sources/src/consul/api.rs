@@ -20,10 +20,9 @@ use super::watch::Mark;
 use crate::connection::Meter;
 use crate::environment::Environment;
 use crate::error::{ErrorKind, SourceError};
-use crate::http::{
-    Wire, next_part, shorten, shown_address, too_large, transport_error, was_never_sent, whole_body, wire,
-};
+use crate::http::{Wire, next_part, shorten, shown_address, too_large, whole_body, wire};
 use crate::secret::Secret;
+use crate::transport::{no_answer, peer, transport_error, was_never_sent};
 
 /// How long the beginning of an answer to a plain question may take. A large listing takes the server a while.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -46,6 +45,8 @@ pub(super) fn segment(text: &str) -> String {
 pub(super) struct ConsulApi {
     wire: Wire,
     shown: String,
+    /// Host and port, or the path of the socket.
+    peer: String,
     token: TokenKeeper,
     basic_auth: Option<Secret>,
     scope: String,
@@ -108,9 +109,9 @@ pub(super) struct Answer {
 impl ConsulApi {
     pub(super) fn new(config: ConsulConfig, environment: &Environment, meter: Arc<Meter>) -> Result<Self, SourceError> {
         let wire = wire(SYSTEM, &config.address, &config.tls, config.socket.as_deref(), environment)?;
-        let shown = match &config.socket {
-            Some(socket) => format!("unix://{}", socket.display()),
-            None => shown_address(&config.address),
+        let (shown, peer) = match &config.socket {
+            Some(socket) => (format!("unix://{}", socket.display()), socket.display().to_string()),
+            None => (shown_address(&config.address), peer(&config.address)),
         };
         let mut scope = String::new();
         for (name, value) in [("ns", &config.namespace), ("partition", &config.partition)] {
@@ -120,7 +121,7 @@ impl ConsulApi {
         }
         let uncertified = config.address.scheme() == "https" && config.tls.client_cert.is_none();
         let token = TokenKeeper::new(config.token);
-        Ok(Self { uncertified, wire, shown, token, basic_auth: config.basic_auth, scope, meter })
+        Ok(Self { uncertified, wire, shown, peer, token, basic_auth: config.basic_auth, scope, meter })
     }
 
     /// Where it is reached, without credentials.
@@ -184,18 +185,12 @@ impl ConsulApi {
             Ok(Ok(response)) => Ok((response, tried)),
             Ok(Err(error)) => {
                 self.meter.failed();
-                let failed = self.explained(transport_error(SYSTEM, tried, &error));
+                let failed = self.explained(transport_error(SYSTEM, tried, &self.peer, &error));
                 Err(if changes_something && !was_never_sent(&error) { lost(failed) } else { failed })
             }
             Err(_) => {
                 self.meter.failed();
-                let failed = SourceError {
-                    system: SYSTEM,
-                    kind: ErrorKind::TimedOut,
-                    tried,
-                    came_back: format!("no answer within {} s", patience.as_secs()),
-                    hint: "See that the agent is alive and that nothing between drops the packets.".to_owned(),
-                };
+                let failed = no_answer(SYSTEM, tried, &self.peer, patience);
                 Err(if changes_something { lost(failed) } else { failed })
             }
         }
@@ -347,10 +342,10 @@ fn refusal(status: StatusCode, tried: &str, text: &str, anonymous: bool) -> Sour
         ),
         403 if text.contains("ACL not found") && !anonymous => (
             ErrorKind::Unauthenticated,
-            "The token is unknown or has expired: get a new one and set CONSUL_HTTP_TOKEN.",
+            "The token is unknown or has expired: get a new one and set CONSUL_HTTP_TOKEN, or enter it.",
         ),
         403 if anonymous => {
-            (ErrorKind::AclDenied, "No token is given: set CONSUL_HTTP_TOKEN or CONSUL_HTTP_TOKEN_FILE.")
+            (ErrorKind::AclDenied, "No token is given: set CONSUL_HTTP_TOKEN or CONSUL_HTTP_TOKEN_FILE, or enter one.")
         }
         403 => (ErrorKind::AclDenied, "Give this token a policy that allows it."),
         400 if text.contains("HTTP request to an HTTPS server") => {

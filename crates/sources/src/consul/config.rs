@@ -80,7 +80,7 @@ impl TokenKeeper {
             misconfigured(
                 format!("reading the token file {}", path.display()),
                 error.to_string(),
-                "See that CONSUL_HTTP_TOKEN_FILE names a readable file.",
+                "See that CONSUL_HTTP_TOKEN_FILE, or token_file of the profile, names a readable file.",
             )
         };
         let changed = std::fs::metadata(path).and_then(|found| found.modified()).map_err(unreadable)?;

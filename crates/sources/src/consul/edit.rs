@@ -486,6 +486,7 @@ mod tests {
 
     #[test]
     fn the_preview_is_the_request_that_is_sent() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let environment = crate::Environment::default();
         let consul = Consul::new("consul=http://127.0.0.1:1".parse().unwrap(), &environment).unwrap();
         let line = |writes: &[KeyWrite]| consul.request_line(&SourceId::from("consul:dc1"), writes);

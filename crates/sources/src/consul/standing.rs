@@ -251,7 +251,7 @@ fn blind() -> Fault {
         detail: Arc::from(
             "Consul denies by default and no token is sent: what is missing here may exist all the same.",
         ),
-        hint: Arc::from("Set CONSUL_HTTP_TOKEN or CONSUL_HTTP_TOKEN_FILE to a token that may read."),
+        hint: Arc::from("Set CONSUL_HTTP_TOKEN or CONSUL_HTTP_TOKEN_FILE to a token that may read, or enter one."),
     }
 }
 

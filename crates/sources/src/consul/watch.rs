@@ -7,6 +7,9 @@
 //! - Only an answer's index is adopted, never one from an error; a failure keeps the old one for comparison, and the next
 //!   request does not wait, so that the end of the trouble shows at once.
 //! - A hash is opaque: it has no order and cannot go backwards.
+//! - A server holds a query to its end although whoever asked is gone, and counts it against the connections that it allows
+//!   one client (200 by default). So a young watch asks for short waits, no longer than it has lived itself: a command that
+//!   ends after a second leaves nothing behind.
 //! - An answer does not mean a change. What is paid for is attention: an answer that brought news costs the time that it
 //!   took to read, one that brought none costs half a second, and twice as much each time in a row. The account fills
 //!   with time up to one second, so that a first change always passes at once.
@@ -31,6 +34,8 @@ pub(super) enum Mark {
 pub struct Pace {
     /// How long the server may hold an answer back; Consul allows at most ten minutes.
     pub wait: Duration,
+    /// How long at first; then no longer than the watch has lived.
+    pub first_wait: Duration,
     /// How often an endpoint that cannot wait is asked.
     pub poll: Duration,
     /// The first pause after a failure; doubled with each one in a row.
@@ -45,6 +50,7 @@ impl Default for Pace {
     fn default() -> Self {
         Self {
             wait: Duration::from_secs(300),
+            first_wait: Duration::from_secs(2),
             poll: Duration::from_secs(15),
             first_pause: Duration::from_millis(250),
             longest_pause: Duration::from_secs(15),
@@ -98,12 +104,13 @@ pub(super) struct WatchState {
     without_news: u32,
     account: i64,
     filled_at: Duration,
+    born: Duration,
 }
 
 impl WatchState {
     /// A watch that has not asked yet; `now` is the time since any fixed moment.
     pub(super) fn new(pace: Pace, now: Duration) -> Self {
-        Self { pace, mark: None, anew: true, failures: 0, without_news: 0, account: FULL, filled_at: now }
+        Self { pace, mark: None, anew: true, failures: 0, without_news: 0, account: FULL, filled_at: now, born: now }
     }
 
     /// Makes the next answer count as a whole, and the next request not wait for anything.
@@ -136,7 +143,7 @@ impl WatchState {
         };
         let pause = Duration::from_millis(u64::try_from(-self.account).unwrap_or(0));
         match &self.mark {
-            Some(mark) => Next { after: pause, hold: Some(Hold { mark: mark.clone(), wait: self.pace.wait }) },
+            Some(mark) => Next { after: pause, hold: Some(Hold { mark: mark.clone(), wait: self.wait(now) }) },
             None if went_back => Next { after: pause, hold: None },
             None => Next { after: pause.max(self.pace.poll), hold: None },
         }
@@ -155,6 +162,11 @@ impl WatchState {
             _ => doubled.min(self.pace.longest_pause),
         };
         Next { after: pause.mul_f64(0.5 + 0.5 * chance.clamp(0.0, 1.0)), hold: None }
+    }
+
+    /// How long the server may hold the next answer back.
+    fn wait(&self, now: Duration) -> Duration {
+        now.saturating_sub(self.born).max(self.pace.first_wait).min(self.pace.wait)
     }
 
     fn fill(&mut self, now: Duration) {
@@ -214,6 +226,19 @@ mod tests {
         let next = watch.on_answer(at(0), index(7), true, MOMENT);
         assert_eq!((next.after, held(&next)), (Duration::ZERO, Some(7)));
         assert_eq!(watch.on_head(index(8).as_ref()), Listing::Changes);
+    }
+
+    #[test]
+    fn a_young_watch_asks_for_short_waits_and_an_old_one_for_long_ones() {
+        let mut watch = WatchState::new(Pace::default(), at(0));
+        let mut now = at(0);
+        let mut waits = Vec::new();
+        for _ in 0..12 {
+            let wait = watch.on_answer(now, index(7), false, MOMENT).hold.unwrap().wait;
+            waits.push(wait.as_secs());
+            now += wait;
+        }
+        assert_eq!(waits, [2, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]);
     }
 
     #[test]

@@ -18,6 +18,7 @@ use crate::connection::Meter;
 use crate::error::{ErrorKind, SourceError};
 use crate::http;
 use crate::scrape::{Target, ask};
+use crate::transport::{peer, transport_error};
 
 /// A connection is made by then or has failed; who says nothing afterwards is there, and has nothing to say. hystrix-go sends
 /// not even a head before its first command.
@@ -194,7 +195,8 @@ impl<B> Unfinished<Parts<B, reqwest::Error>> {
             next.await
         };
         self.spoke = true;
-        part.transpose().map_err(|error| http::transport_error(SYSTEM, self.target.request(), &error))
+        let target = &self.target;
+        part.transpose().map_err(|error| transport_error(SYSTEM, target.request(), &peer(&target.url), &error))
     }
 }
 

@@ -16,7 +16,8 @@ use super::session::{Door, Session, unauthenticated_hint};
 use super::wire::Status;
 use crate::connection::Meter;
 use crate::error::{ErrorKind, SourceError};
-use crate::http::{shorten, transport_error, whole_body};
+use crate::http::{shorten, whole_body};
+use crate::transport::{no_answer, transport_error};
 
 /// How long the server may take to begin an answer.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -63,6 +64,7 @@ pub(super) struct Answer {
     pub(super) tried: String,
     /// The target that answered, see [`Session::epoch`].
     pub(super) epoch: u64,
+    peer: Arc<str>,
     response: Response,
     meter: Arc<Meter>,
 }
@@ -97,22 +99,21 @@ impl KubeApi {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => {
                 self.meter.failed();
-                return Err(unreachable_hint(transport_error(SYSTEM, tried, &error)).into());
+                return Err(unreachable_hint(transport_error(SYSTEM, tried, &session.peer, &error)).into());
             }
             Err(_) => {
                 self.meter.failed();
-                return Err(SourceError {
-                    system: SYSTEM,
-                    kind: ErrorKind::TimedOut,
-                    tried,
-                    came_back: format!("no answer within {} s", PATIENCE.as_secs()),
-                    hint: "See that the cluster is up and that nothing between drops the packets.".to_owned(),
-                }
-                .into());
+                return Err(no_answer(SYSTEM, tried, &session.peer, PATIENCE).into());
             }
         };
         if response.status().is_success() {
-            return Ok(Answer { tried, epoch: session.epoch, response, meter: self.meter.clone() });
+            return Ok(Answer {
+                tried,
+                epoch: session.epoch,
+                peer: session.peer.clone(),
+                response,
+                meter: self.meter.clone(),
+            });
         }
         self.meter.failed();
         Err(refusal(session, tried, response).await)
@@ -147,7 +148,7 @@ impl Answer {
             }
             Err(error) => {
                 self.meter.failed();
-                Err(unreachable_hint(transport_error(SYSTEM, self.tried.clone(), &error)))
+                Err(unreachable_hint(transport_error(SYSTEM, self.tried.clone(), &self.peer, &error)))
             }
         }
     }

@@ -20,6 +20,7 @@ use crate::environment::Environment;
 use crate::error::SourceError;
 use crate::http::{Tls, Way, Wire, shown_address, wire_by};
 use crate::secret::Secret;
+use crate::transport::peer;
 
 /// How often the files are looked at. The API server's port changes when minikube starts again.
 const LOOK: Duration = Duration::from_secs(2);
@@ -34,6 +35,8 @@ pub(super) struct Session {
     pub(super) wire: Wire,
     /// Where it leads, for people.
     pub(super) shown: Arc<str>,
+    /// Who is asked, as failures name it.
+    pub(super) peer: Arc<str>,
     /// The namespace of the context.
     pub(super) namespace: Arc<str>,
     /// Another number is another target: what was listed before must be listed anew.
@@ -238,6 +241,7 @@ fn prepare(
     Ok(Session {
         wire,
         shown: Arc::from(shown_address(&address)),
+        peer: Arc::from(peer(&address)),
         namespace: Arc::from(target.namespace.as_str()),
         epoch,
         headers,

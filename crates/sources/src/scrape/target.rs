@@ -13,6 +13,7 @@ use crate::connection::Meter;
 use crate::environment::Environment;
 use crate::error::{ErrorKind, SourceError};
 use crate::http;
+use crate::transport::{peer, transport_error};
 
 /// One process that shows something at an address.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -117,7 +118,7 @@ pub(crate) async fn ask(
 ) -> Result<Response, SourceError> {
     let tried = target.request();
     let sent = client.get(target.url.clone()).header(reqwest::header::ACCEPT, accept).send().await;
-    let response = sent.map_err(|error| http::transport_error(system, tried.clone(), &error))?;
+    let response = sent.map_err(|error| transport_error(system, tried.clone(), &peer(&target.url), &error))?;
     let status = response.status();
     if status.is_success() {
         return Ok(response);

@@ -14,3 +14,4 @@ mod hystrix;
 mod kubernetes;
 mod reader;
 mod scrape;
+mod transport;

@@ -1,6 +1,8 @@
 //! The commands that the window may call, in one list. The client's signatures, the registration in the app and the
 //! documentation are made from it.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
@@ -17,9 +19,12 @@ macro_rules! for_each_command {
             fold(FoldArgs) -> (), "Folds or unfolds a group of the topology.";
             relayout(RelayoutArgs) -> (), "Places the topology anew; nothing else ever moves what stands.";
             found(Nothing) -> (), "Looks again for systems on this computer; the first screen shows them.";
-            connect(ConnectArgs) -> (), "Opens a connection.";
+            connect(ConnectArgs) -> (), "Opens a connection, or opens it anew with a token.";
+            open_profile(OpenProfileArgs) -> (), "Opens the connections of a profile.";
+            remember_offer(RememberOfferArgs) -> Offer, "Whether this computer's keyring could remember a token, tried out.";
+            forget_token(DisconnectArgs) -> (), "Takes a connection's token out of the keyring, and connects anew without it.";
             connect_demo(Nothing) -> (), "Starts the demo fleet in this process and connects to it.";
-            disconnect(ConnectArgs) -> (), "Closes a connection and forgets what it stated.";
+            disconnect(DisconnectArgs) -> (), "Closes a connection and forgets what it stated.";
             try_now(TryNowArgs) -> (), "Makes a failing source try at once.";
             evidence(EvidenceArgs) -> EvidenceReport, "The observations behind one fact.";
             palette(PaletteArgs) -> PaletteItems, "Everything that can be found by typing.";
@@ -96,11 +101,53 @@ pub struct RelayoutArgs {
     pub group_by: super::topology::GroupBy,
 }
 
-/// What `connect` and `disconnect` are asked with.
+/// What `connect` is asked with.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, TS)]
 pub struct ConnectArgs {
     /// `KIND=WHERE`, such as `consul=http://127.0.0.1:8500`.
     pub spec: String,
+    /// An ACL token that a person entered; `null` to go by the profile and the environment.
+    pub token: Option<Secret>,
+    /// Keep the token in the keyring of this computer.
+    pub remember: bool,
+}
+
+/// What `remember_offer` is asked with.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, TS)]
+pub struct RememberOfferArgs {
+    /// The open connection that the token is for; `null` for one that is about to be added.
+    pub spec: Option<String>,
+}
+
+/// What `disconnect` and `forget_token` are asked with.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, TS)]
+pub struct DisconnectArgs {
+    /// The connection's `KIND=WHERE`.
+    pub spec: String,
+}
+
+/// A text that only ever goes from the window to the app, and is printed nowhere.
+#[derive(Clone, PartialEq, Eq, Deserialize, TS)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The text itself.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(hidden)")
+    }
+}
+
+/// What `open_profile` is asked with.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, TS)]
+pub struct OpenProfileArgs {
+    /// The profile's name.
+    pub name: String,
 }
 
 /// What `try_now` is asked with.

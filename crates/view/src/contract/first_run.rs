@@ -14,6 +14,25 @@ pub struct FirstRunHead {
     pub looked_at: Option<f64>,
     /// True while the demo fleet runs.
     pub demo: bool,
+    /// The profiles of this user.
+    pub profiles: Vec<ProfileRow>,
+    /// Why the profiles cannot be listed.
+    pub profiles_fault: Option<Failure>,
+}
+
+/// A named set of connections.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+pub struct ProfileRow {
+    /// What `open_profile` takes.
+    pub name: String,
+    /// What it reads, as `KIND=WHERE`.
+    pub sources: Vec<String>,
+    /// True when every write by its connections is refused.
+    pub read_only: bool,
+    /// Why it cannot be opened.
+    pub fault: Option<Failure>,
+    /// True when all its connections are open.
+    pub open: bool,
 }
 
 /// A system that was looked for.

@@ -37,11 +37,11 @@ pub struct Problem {
     pub cause: Cause,
     /// One sentence: `Node n2 is critical`.
     pub title: String,
-    /// How bad.
+    /// How bad: the worst of the cause and of what is behind it.
     pub health: Health,
     /// Since when.
     pub since: Since,
-    /// The reach in words: `3 services, 7 instances`.
+    /// The reach in words: `1 of 3 instances · 2 services behind it: checkout, storefront`.
     pub reach: String,
     /// A line of evidence: a check's output, an error's text; may be empty.
     pub detail: String,
@@ -49,6 +49,38 @@ pub struct Problem {
     pub code: Option<String>,
     /// What to open; the first is the main one.
     pub subjects: Vec<Subject>,
+    /// What it explains: the nearest first, then the worst.
+    pub behind: Vec<Symptom>,
+    /// A key of the cause that changed shortly before, the latest one.
+    pub changed: Option<ChangedKey>,
+}
+
+/// What a cause explains. It stands under one cause only.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+pub struct Symptom {
+    /// Which service.
+    pub service: Named,
+    /// How bad it is by itself.
+    pub health: Health,
+    /// Since when; `null` where nobody keeps it, as for calls that fail.
+    pub since: Option<Since>,
+    /// What is wrong with it: `calls to payments: 31.0 % errors · breaker to payments open, 1 of 2`.
+    pub words: String,
+    /// Names of further causes, less bad than the one that it stands under.
+    pub also: Vec<String>,
+}
+
+/// A key that changed.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+pub struct ChangedKey {
+    /// Its id.
+    pub id: String,
+    /// Its path.
+    pub path: String,
+    /// When the change was seen, in milliseconds since 1970.
+    pub at: f64,
+    /// The change in short, when it was made from here; else empty.
+    pub summary: String,
 }
 
 /// The sorts of causes.

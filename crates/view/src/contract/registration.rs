@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use super::inspector::Chip;
+use super::state::Offer;
 
 /// What `register_plan` is asked with.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, TS)]
@@ -121,6 +122,8 @@ pub struct RegistrationPlan {
     pub notes: Vec<String>,
     /// Short facts about it.
     pub facts: Vec<Chip>,
+    /// Whether it can be carried out now.
+    pub apply: Offer,
 }
 
 /// A request as it will be sent, without a token.

@@ -11,9 +11,11 @@ use super::state::{HealthCounts, SourceState, Tone};
 pub struct ShellHead {
     /// Binnacle's version.
     pub version: String,
-    /// The profile's name.
+    /// The profiles of what is open, by name; `this computer` for what was opened without one.
     pub profile: String,
-    /// Why nothing can be edited; `null` when edits are possible.
+    /// `read-write`, `read-only`, or `partly read-only` when some connections may be written by.
+    pub access: String,
+    /// Why it is read-only, as far as it is.
     pub read_only: Option<String>,
     /// True while the demo fleet runs in this process.
     pub demo: bool,

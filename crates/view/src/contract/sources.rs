@@ -22,6 +22,16 @@ pub struct SourcesHead {
 pub struct ConnectionRow {
     /// What `disconnect` takes.
     pub spec: String,
+    /// The profile that it was opened by; `this computer` without one.
+    pub profile: String,
+    /// Why nothing can be written by it; `null` when it can.
+    pub read_only: Option<String>,
+    /// Where its token comes from, in words; `null` where none would be sent.
+    pub token: Option<String>,
+    /// True when entering a token would help: none is sent, or the one that is sent is refused something.
+    pub wants_token: bool,
+    /// True when the token comes from the keyring of this computer.
+    pub remembered: bool,
     /// The sources that it brings.
     pub sources: Vec<String>,
     /// Requests sent since the start.

@@ -60,11 +60,11 @@ pub struct GroupBox {
     pub slot: u32,
     /// True while it is drawn as one stack.
     pub folded: bool,
-    /// Members.
+    /// Members that are services or external parties; queues and topics are not among them.
     pub services: u32,
-    /// Instances of all members.
+    /// Instances of all members; queues and topics have none.
     pub instances: u32,
-    /// Queues and topics among the members.
+    /// Members that are queues or topics.
     pub channels: u32,
     /// Members by health.
     pub counts: HealthCounts,

@@ -5,7 +5,10 @@ use std::fmt::Write as _;
 
 use ts_rs::{Config, TS, TypeVisitor};
 
-use super::command::{COMMANDS, ConnectArgs, FoldArgs, Nothing, PositionsArgs, Preferences, RelayoutArgs, TryNowArgs};
+use super::command::{
+    COMMANDS, ConnectArgs, DisconnectArgs, FoldArgs, Nothing, OpenProfileArgs, PositionsArgs, Preferences,
+    RelayoutArgs, RememberOfferArgs, TryNowArgs,
+};
 use super::config::{
     AuditRow, ConfigApplied, ConfigApplyArgs, ConfigHistoryArgs, ConfigMergeArgs, ConfigPlanArgs, ConfigPlanUndoArgs,
     ConfigPlanned, ConfigReadArgs, ConfigValue, Merged,
@@ -14,6 +17,7 @@ use super::failure::Failure;
 use super::inspector::{EvidenceArgs, EvidenceReport};
 use super::palette::{PaletteArgs, PaletteItem};
 use super::registration::{DeregisterPlanArgs, RegisterPlanArgs, RegistrationPlan, RegistryApplied, RegistryApplyArgs};
+use super::state::Offer;
 use super::view::{Notice, PullArgs, SubscribeArgs, ViewPatch};
 
 const NOTE: &str = "// Made from the Rust types in crates/view/src/contract. Do not edit:\n// run `BINNACLE_WRITE=1 cargo test -p binnacle-view --test contract`.\n";
@@ -65,6 +69,10 @@ fn types() -> String {
     all.add::<FoldArgs>();
     all.add::<RelayoutArgs>();
     all.add::<ConnectArgs>();
+    all.add::<DisconnectArgs>();
+    all.add::<RememberOfferArgs>();
+    all.add::<Offer>();
+    all.add::<OpenProfileArgs>();
     all.add::<TryNowArgs>();
     all.add::<Preferences>();
     all.add::<EvidenceArgs>();

@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use binnacle_model::id::SourceId;
-use binnacle_model::snapshot::{Ability, ConfigItem, Snapshot};
+use binnacle_model::snapshot::{Ability, ConfigItem};
 
-use super::{Table, count, number, source_name, why_empty};
+use super::{Scene, Table, count, number, source_name, why_empty};
 use crate::contract::config::{ConfigRowKind, ConfigTreeHead, ConfigTreeParams, ConfigTreeRow};
 use crate::contract::state::{Offer, millis};
 use crate::text;
@@ -15,11 +15,8 @@ use crate::text;
 const MOST: usize = 5000;
 
 /// The visible part of the tree.
-pub fn table(
-    snapshot: &Snapshot,
-    params: &ConfigTreeParams,
-    read_only: Option<&str>,
-) -> Table<ConfigTreeHead, ConfigTreeRow> {
+pub fn table(scene: &Scene, params: &ConfigTreeParams) -> Table<ConfigTreeHead, ConfigTreeRow> {
+    let snapshot = &scene.snapshot;
     let limit = usize::try_from(params.limit).unwrap_or(MOST).min(MOST);
     let mut by_source: BTreeMap<&SourceId, Vec<&ConfigItem>> = BTreeMap::new();
     for source in snapshot.sources.values().filter(|source| source.status.abilities.contains(&Ability::ReadConfig)) {
@@ -42,7 +39,7 @@ pub fn table(
         matched += items.len();
         let stale = snapshot.sources.get(source).is_some_and(|source| !source.status.state.is_current());
         let mut branch = Branch { source, stale, expanded: &expanded, rows: &mut rows };
-        branch.store(items.len(), edit_offer(snapshot, source, read_only), search.is_some());
+        branch.store(items.len(), edit_offer(scene, source), search.is_some());
         match &search {
             Some(_) => items.iter().for_each(|item| branch.key(item, text::name(&item.path), 1)),
             None if branch.is_open(&store_key(source)) => branch.children(&items, "", 1),
@@ -61,11 +58,11 @@ pub fn table(
 }
 
 /// Whether keys of a source may be edited, and why not.
-pub fn edit_offer(snapshot: &Snapshot, source: &SourceId, read_only: Option<&str>) -> Offer {
-    let Some(known) = snapshot.sources.get(source) else {
+pub fn edit_offer(scene: &Scene, source: &SourceId) -> Offer {
+    let Some(known) = scene.snapshot.sources.get(source) else {
         return Offer::no(format!("{} is not connected", source_name(source)));
     };
-    if let Some(reason) = read_only {
+    if let Some(reason) = scene.read_only_for(source) {
         return Offer::no(reason);
     }
     if !known.status.abilities.contains(&Ability::EditConfig) {

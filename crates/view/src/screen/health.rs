@@ -1,23 +1,24 @@
-//! What is wrong now, by cause: a node that takes five services down is one row, and callers that see errors are the reach
-//! of the service that fails.
+//! What is wrong now, by cause: what [`causes`] groups, in words. A node that takes five services down is one row, and
+//! callers that see errors stand behind the service that fails.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use binnacle_model::fact::BreakerState;
-use binnacle_model::id::{InstanceId, ServiceId};
-use binnacle_model::snapshot::{Breaker, Check, Edge, Health, Instance, Service, Since, Snapshot, Source, SourceState};
-
-use super::{Table, count, named, plural, source_name, why_empty};
-use crate::contract::health::{Cause, FailingCheck, HealthHead, HealthRow, Problem};
-use crate::contract::state::{
-    ERRORS_CRITICAL, ERRORS_WARNING, Health as HealthWord, HealthCounts, Since as SinceWord, Subject, SubjectKind,
-    millis,
+use binnacle_model::id::{CheckId, InstanceId, SourceId};
+use binnacle_model::snapshot::{
+    Breaker, Check, ConfigItem, Health, Instance, Service, Since, Snapshot, Source, SourceState,
 };
+use jiff::SignedDuration;
+
+use super::causes::{self, Group, Signs, Thing, Trouble};
+use super::{Happened, Scene, Table, count, named, plural, source_name, why_empty};
+use crate::contract::health::{Cause, ChangedKey, FailingCheck, HealthHead, HealthRow, Problem, Symptom};
+use crate::contract::state::{HealthCounts, Subject, SubjectKind, millis};
 use crate::text;
 
 /// The screen.
-pub fn table(snapshot: &Snapshot) -> Table<HealthHead, HealthRow> {
-    let problems = problems(snapshot);
+pub fn table(scene: &Scene) -> Table<HealthHead, HealthRow> {
+    let snapshot = &*scene.snapshot;
+    let problems = problems(snapshot, &scene.happened);
     let checks = failing_checks(snapshot);
     let healths =
         snapshot.services.values().filter(|service| super::is_registered(service)).map(|service| service.health);
@@ -45,140 +46,121 @@ fn all_well(snapshot: &Snapshot) -> String {
     format!("Nothing is wrong: {} looked at, all checks that exist pass.", plural(services, "service"))
 }
 
-/// The causes, worst first, then the latest first.
-pub fn problems(snapshot: &Snapshot) -> Vec<Problem> {
-    let mut all: Vec<Problem> = snapshot.sources.values().filter_map(|source| of_source(snapshot, source)).collect();
-    all.extend(of_nodes(snapshot));
-    let consequences = Consequences::of(snapshot);
-    all.extend(snapshot.services.values().filter_map(|service| of_service(snapshot, service, &consequences)));
-    all.extend(snapshot.breakers.values().filter_map(|breaker| of_breaker_without_callee(snapshot, breaker)));
-    all.sort_by(|a, b| b.health.cmp(&a.health).then(b.since.at.total_cmp(&a.since.at)).then_with(|| a.key.cmp(&b.key)));
-    all
+/// How long before a trouble a key of its service may have changed to be named with it.
+const LATELY: SignedDuration = SignedDuration::from_mins(15);
+/// What a check may be ahead of the store: they are watched side by side.
+const AHEAD: SignedDuration = SignedDuration::from_secs(5);
+/// The most names in one sentence.
+const NAMES: usize = 3;
+
+/// The causes, worst first, with what is behind each.
+pub fn problems(snapshot: &Snapshot, happened: &[Happened]) -> Vec<Problem> {
+    let groups = causes::groups(snapshot);
+    let changed = if groups.is_empty() { Vec::new() } else { changed_keys(snapshot) };
+    groups.iter().filter_map(|group| problem(snapshot, group, &changed, happened)).collect()
 }
 
-fn of_source(snapshot: &Snapshot, source: &Source) -> Option<Problem> {
+/// What of a problem differs by the sort of its cause.
+struct Words {
+    key: String,
+    cause: Cause,
+    title: String,
+    reach: Vec<String>,
+    detail: String,
+    code: Option<String>,
+    subjects: Vec<Subject>,
+    since: Since,
+}
+
+fn problem(snapshot: &Snapshot, group: &Group<'_>, changed: &[&ConfigItem], happened: &[Happened]) -> Option<Problem> {
+    let cause = &group.cause;
+    let mut words = match cause.thing {
+        Thing::Source(id) => of_source(snapshot, snapshot.sources.get(id)?),
+        Thing::Node(source, node) => of_node(source, node, cause)?,
+        Thing::Service(id) => of_service(snapshot, snapshot.services.get(id)?, cause)?,
+        Thing::Breaker(id) => of_breaker(snapshot, snapshot.breakers.get(id)?),
+    };
+    let changed = match cause.thing {
+        Thing::Service(id) => latest_change(snapshot, snapshot.services.get(id)?, cause, changed),
+        _ => None,
+    };
+    let changed = changed.map(|item| changed_key(item, happened));
+    if !group.behind.is_empty() {
+        words.reach.push(behind_words(snapshot, group));
+    }
+    if let Some(key) = &changed {
+        words.reach.push(changed_words(key, cause));
+        words.subjects.push(Subject { kind: SubjectKind::Config, id: key.id.clone() });
+    }
+    Some(Problem {
+        key: words.key,
+        cause: words.cause,
+        title: words.title,
+        health: group.worst().into(),
+        since: words.since.into(),
+        reach: words.reach.join(" · "),
+        detail: words.detail,
+        code: words.code,
+        subjects: words.subjects,
+        behind: group.behind.iter().filter_map(|symptom| of_symptom(snapshot, symptom)).collect(),
+        changed,
+    })
+}
+
+fn of_source(snapshot: &Snapshot, source: &Source) -> Words {
     let name = source_name(&source.id);
     let fault = source.status.fault.as_ref().or(source.status.partial.first());
-    let (health, title) = match source.status.state {
-        SourceState::Failing => (HealthWord::Critical, format!("{name} does not answer")),
-        SourceState::Stale => (HealthWord::Warning, format!("{name} is silent")),
-        SourceState::Live | SourceState::Connecting if !source.status.partial.is_empty() => {
-            (HealthWord::Warning, format!("A part of {name} cannot be read"))
-        }
-        _ => return None,
+    let title = match source.status.state {
+        SourceState::Failing => format!("{name} does not answer"),
+        SourceState::Stale => format!("{name} is silent"),
+        _ => format!("A part of {name} cannot be read"),
     };
     let stale = snapshot
         .services
         .values()
         .filter(|service| service.stale && service.facets.iter().any(|facet| facet.source == source.id));
     let reach = match (source.status.state.is_current(), stale.count()) {
-        (true, _) => plural(source.status.partial.len(), "part"),
-        (false, stale) => format!("{} shown as they were", plural(stale, "service")),
+        (true, _) => Some(plural(source.status.partial.len(), "part")),
+        (false, 0) => None,
+        (false, stale) => Some(format!("{} shown as they were", plural(stale, "service"))),
     };
-    Some(Problem {
+    Words {
         key: format!("p:source:{}", source.id),
         cause: Cause::Source,
         title,
-        health,
-        since: SinceWord { at: millis(source.status.since), seen_changing: true },
-        reach,
+        reach: reach.into_iter().collect(),
         detail: fault.map(|fault| text::first_line(&fault.detail)).unwrap_or_default(),
         code: fault.map(|fault| fault.code.to_string()),
         subjects: vec![Subject { kind: SubjectKind::Source, id: source.id.to_string() }],
+        since: Since { at: source.status.since, seen_changing: true },
+    }
+}
+
+/// A node, however many instances stand on it.
+fn of_node(source: &SourceId, node: &str, cause: &Trouble<'_>) -> Option<Words> {
+    let check = cause.signs.worst_of_nodes()?;
+    let checks: BTreeSet<&CheckId> = cause.signs.nodes.iter().map(|(_, check)| &check.id).collect();
+    let instances: BTreeSet<&InstanceId> = cause.signs.nodes.iter().map(|(instance, _)| &instance.id).collect();
+    let more =
+        if checks.len() > 1 { format!(" and {}", plural(checks.len() - 1, "more check")) } else { String::new() };
+    Some(Words {
+        key: format!("p:node:{source}:{node}"),
+        cause: Cause::Node,
+        title: format!("Node {} is {}: {}{more}", text::name(node), state_words(check.health), text::name(&check.name)),
+        reach: vec![plural(instances.len(), "instance")],
+        detail: text::first_line(&check.output),
+        code: None,
+        subjects: Vec::new(),
+        since: check.since,
     })
 }
 
-struct NodeTrouble<'a> {
-    check: &'a Check,
-    instances: BTreeSet<&'a InstanceId>,
-    services: BTreeSet<&'a ServiceId>,
-}
-
-/// Checks of nodes: one row for each node and check, however many instances stand on it.
-fn of_nodes(snapshot: &Snapshot) -> Vec<Problem> {
-    let mut troubles: BTreeMap<(&str, &str, &str), NodeTrouble<'_>> = BTreeMap::new();
-    for service in snapshot.services.values() {
-        for instance in &service.instances {
-            for check in instance.checks.iter().filter(|check| check.of_node && check.health != Health::Passing) {
-                let node = instance.node.as_deref().unwrap_or_default();
-                let trouble = troubles
-                    .entry((check.evidence.source.as_str(), node, check.id.as_str()))
-                    .or_insert_with(|| NodeTrouble { check, instances: BTreeSet::new(), services: BTreeSet::new() });
-                trouble.instances.insert(&instance.id);
-                trouble.services.insert(&service.id);
-            }
-        }
-    }
-    troubles
-        .into_iter()
-        .map(|((source, node, check_id), trouble)| Problem {
-            key: format!("p:node:{source}:{node}:{check_id}"),
-            cause: Cause::Node,
-            title: format!(
-                "Node {} is {}: {}",
-                text::name(node),
-                trouble.check.health.word(),
-                text::name(&trouble.check.name)
-            ),
-            health: trouble.check.health.into(),
-            since: trouble.check.since.into(),
-            reach: format!(
-                "{}, {}",
-                plural(trouble.services.len(), "service"),
-                plural(trouble.instances.len(), "instance")
-            ),
-            detail: text::first_line(&trouble.check.output),
-            code: None,
-            subjects: trouble.services.iter().map(|id| subject(SubjectKind::Service, id)).collect(),
-        })
-        .collect()
+fn state_words(health: Health) -> &'static str {
+    if health == Health::Maintenance { "in maintenance" } else { health.word() }
 }
 
 fn subject(kind: SubjectKind, id: &impl ToString) -> Subject {
     Subject { kind, id: id.to_string() }
-}
-
-/// What callers suffer, by callee.
-#[derive(Default)]
-struct Consequences<'a> {
-    failing_calls: BTreeMap<&'a ServiceId, Vec<&'a Edge>>,
-    breakers: BTreeMap<&'a ServiceId, Vec<&'a Breaker>>,
-}
-
-impl<'a> Consequences<'a> {
-    fn of(snapshot: &'a Snapshot) -> Self {
-        let mut all = Self::default();
-        for edge in snapshot.edges.values() {
-            if edge.signals.error_ratio.is_some_and(|ratio| ratio >= ERRORS_WARNING) {
-                all.failing_calls.entry(&edge.to).or_default().push(edge);
-            }
-        }
-        for breaker in snapshot.breakers.values().filter(|breaker| refuses(breaker)) {
-            if let Some(callee) = &breaker.callee {
-                all.breakers.entry(callee).or_default().push(breaker);
-            }
-        }
-        all
-    }
-
-    fn words(&self, snapshot: &Snapshot, callee: &ServiceId) -> Vec<String> {
-        let mut words = Vec::new();
-        if let Some(edges) = self.failing_calls.get(callee) {
-            let worst = edges.iter().filter_map(|edge| edge.signals.error_ratio).fold(0.0, f64::max);
-            let callers: Vec<String> = edges.iter().take(3).map(|edge| named(snapshot, &edge.from).name).collect();
-            let more = if edges.len() > 3 { " and more" } else { "" };
-            words.push(format!("up to {:.1} % errors at {}{more}", worst * 100.0, callers.join(", ")));
-        }
-        for breaker in self.breakers.get(callee).into_iter().flatten().take(3) {
-            let caller = named(snapshot, &breaker.caller).name;
-            words.push(format!("breaker at {caller} {}", breaker_words(breaker)));
-        }
-        words
-    }
-}
-
-fn refuses(breaker: &Breaker) -> bool {
-    matches!(breaker.state, BreakerState::Open | BreakerState::HalfOpen | BreakerState::ForcedOpen)
 }
 
 fn breaker_words(breaker: &Breaker) -> String {
@@ -193,107 +175,187 @@ fn breaker_words(breaker: &Breaker) -> String {
     }
 }
 
-fn breaker_health(state: BreakerState) -> Health {
-    match state {
-        BreakerState::Open => Health::Critical,
-        BreakerState::ForcedOpen => Health::Maintenance,
-        BreakerState::HalfOpen => Health::Warning,
-        BreakerState::Closed | BreakerState::Disabled | BreakerState::Unknown => Health::Passing,
+/// A service with checks of its own that complain, or with callers that get errors or have their breakers open.
+fn of_service(snapshot: &Snapshot, service: &Service, cause: &Trouble<'_>) -> Option<Words> {
+    let signs = &cause.signs;
+    let name = text::name(&service.name);
+    let own = signs.worst_own().filter(|check| check.health >= signs.callers_health());
+    let mut words = Words {
+        key: format!("p:service:{}", service.id),
+        cause: Cause::Service,
+        title: String::new(),
+        reach: own_words(service, signs).into_iter().chain(callers_words(signs)).collect(),
+        detail: signs.worst_own().map(check_words).unwrap_or_default(),
+        code: None,
+        subjects: vec![subject(SubjectKind::Service, &service.id)],
+        since: first_sight(signs),
+    };
+    if let Some(ruled) = signs.ruled.filter(|ruled| ruled.health >= signs.callers_health()) {
+        words.title = format!("{name} is {}", state_words(ruled.health));
+        words.detail = text::first_line(&ruled.workload_words());
+        words.since = ruled.since;
+    } else if let Some(check) =
+        own.or_else(|| signs.worst_of_nodes().filter(|_| signs.callers_health() <= Health::Unknown))
+    {
+        words.cause = if check.health == Health::Maintenance { Cause::Maintenance } else { Cause::Service };
+        words.title = format!("{name} is {}", state_words(check.health));
+        words.since = check.since;
+    } else if !signs.calls_in.is_empty() {
+        words.cause = Cause::Calls;
+        words.title = format!("Calls to {name} fail");
+    } else {
+        let breaker = signs.worst_breaker()?;
+        let caller = named(snapshot, &breaker.caller).name;
+        words.cause = Cause::Breaker;
+        words.title = format!("The breaker {caller} → {name} is {}", breaker_words(breaker));
+        words.since = breaker.since;
     }
+    words.reach.extend(suffered_words(snapshot, signs).into_iter().map(|one| format!("its {one}")));
+    words.subjects.extend(signs.calls_in.iter().map(|edge| subject(SubjectKind::Edge, &edge.id)));
+    words.subjects.extend(signs.breakers_in.iter().map(|one| subject(SubjectKind::Breaker, &one.id)));
+    Some(words)
 }
 
-/// A service with checks of its own that do not pass, or with callers that get errors or have their breakers open.
-fn of_service(snapshot: &Snapshot, service: &Service, consequences: &Consequences<'_>) -> Option<Problem> {
-    let staying = service.instances.iter().filter(|instance| instance.terminating.is_none());
-    let own: Vec<(&Instance, &Check)> = staying
-        .flat_map(|instance| instance.checks.iter().map(move |check| (instance.as_ref(), check)))
-        .filter(|(_, check)| !check.of_node && !matches!(check.health, Health::Passing | Health::Unknown))
-        .collect();
-    let worst = own.iter().map(|(_, check)| *check).max_by_key(|check| check.health);
-    let mut reach = Vec::new();
-    let (cause, health, since, title, detail) = match worst {
-        Some(check) => {
-            let bad: BTreeSet<&InstanceId> = own.iter().map(|(instance, _)| &instance.id).collect();
-            reach.push(format!("{} of {}", bad.len(), plural(service.instances.len(), "instance")));
-            let cause = if check.health == Health::Maintenance { Cause::Maintenance } else { Cause::Service };
-            let title = format!("{} is {}", text::name(&service.name), check.health.word());
-            (
-                cause,
-                check.health,
-                check.since,
-                title,
-                format!("{}: {}", text::name(&check.name), text::first_line(&check.output)),
-            )
-        }
-        None if service.health >= Health::Warning && !service.workloads.is_empty() => {
-            let title = format!("{} is {}", text::name(&service.name), service.health.word());
-            (Cause::Service, service.health, service.since, title, text::first_line(&service.why()))
-        }
-        None => from_calls(snapshot, service, consequences)?,
-    };
-    reach.extend(consequences.words(snapshot, &service.id));
-    let mut subjects = vec![subject(SubjectKind::Service, &service.id)];
-    subjects.extend(
-        consequences
-            .failing_calls
-            .get(&service.id)
-            .into_iter()
-            .flatten()
-            .map(|edge| subject(SubjectKind::Edge, &edge.id)),
-    );
-    subjects.extend(
-        consequences.breakers.get(&service.id).into_iter().flatten().map(|one| subject(SubjectKind::Breaker, &one.id)),
-    );
-    Some(Problem {
-        key: format!("p:service:{}", service.id),
-        cause,
-        title,
-        health: health.into(),
-        since: since.into(),
-        reach: reach.join(" · "),
-        detail,
-        code: None,
-        subjects,
+/// Nobody keeps since when calls fail; the first sight of the present numbers is the earliest that can be vouched for.
+fn first_sight(signs: &Signs<'_>) -> Since {
+    let evidence = signs.calls_in.iter().flat_map(|edge| &edge.evidence);
+    let at = evidence.map(|one| one.observation.seen).max().unwrap_or_default();
+    Since { at, seen_changing: false }
+}
+
+fn check_words(check: &Check) -> String {
+    format!("{}: {}", text::name(&check.name), text::first_line(&check.output))
+}
+
+fn own_words(service: &Service, signs: &Signs<'_>) -> Option<String> {
+    let bad: BTreeSet<&InstanceId> = signs.own.iter().map(|(instance, _)| &instance.id).collect();
+    let all = plural(service.instances.len(), "instance");
+    (!bad.is_empty()).then(|| format!("{} of {all}", bad.len()))
+}
+
+/// What its callers meet, in numbers; who they are stands with the symptoms.
+fn callers_words(signs: &Signs<'_>) -> Vec<String> {
+    let worst = signs.calls_in.iter().filter_map(|edge| edge.signals.error_ratio).reduce(f64::max);
+    let breakers = signs.breakers_in.len();
+    let refusing = (breakers > 0).then(|| format!("{} not closed", plural(breakers, "breaker")));
+    worst.map(|ratio| format!("up to {:.1} % errors", ratio * 100.0)).into_iter().chain(refusing).collect()
+}
+
+/// What it meets itself as a caller.
+fn suffered_words(snapshot: &Snapshot, signs: &Signs<'_>) -> Vec<String> {
+    let calls = signs.calls_out.iter().filter_map(|edge| {
+        let ratio = edge.signals.error_ratio?;
+        Some(format!("calls to {}: {:.1} % errors", named(snapshot, &edge.to).name, ratio * 100.0))
+    });
+    let breakers = signs.breakers_out.iter().filter_map(|breaker| {
+        let callee = named(snapshot, breaker.callee.as_ref()?).name;
+        Some(format!("breaker to {callee}: {}", breaker_words(breaker)))
+    });
+    calls.take(NAMES).chain(breakers.take(NAMES)).collect()
+}
+
+fn of_symptom(snapshot: &Snapshot, symptom: &causes::Symptom<'_>) -> Option<Symptom> {
+    let Thing::Service(id) = symptom.trouble.thing else { return None };
+    let service = snapshot.services.get(id)?;
+    let signs = &symptom.trouble.signs;
+    let mut words: Vec<String> = suffered_words(snapshot, signs);
+    let fails = signs.calls_in.iter().filter_map(|edge| edge.signals.error_ratio).reduce(f64::max);
+    words.extend(fails.map(|ratio| format!("calls to it: up to {:.1} % errors", ratio * 100.0)));
+    if let (Some(count), Some(check)) = (own_words(service, signs), signs.worst_own()) {
+        words.push(format!("{count} {}: {}", state_words(check.health), check_words(check)));
+    }
+    let on_nodes: BTreeSet<&InstanceId> = signs.nodes.iter().map(|(instance, _)| &instance.id).collect();
+    if !on_nodes.is_empty() {
+        words.push(format!("{} of {} on it", on_nodes.len(), plural(service.instances.len(), "instance")));
+    }
+    Some(Symptom {
+        service: named(snapshot, id),
+        health: symptom.trouble.health.into(),
+        since: symptom.trouble.since.map(Into::into),
+        words: words.join(" · "),
+        also: symptom.also.iter().map(|thing| thing_name(snapshot, *thing)).collect(),
     })
 }
 
-fn from_calls(
-    snapshot: &Snapshot,
-    service: &Service,
-    consequences: &Consequences<'_>,
-) -> Option<(Cause, Health, Since, String, String)> {
-    let name = text::name(&service.name);
-    let breakers = consequences.breakers.get(&service.id).map(Vec::as_slice).unwrap_or_default();
-    let by_breaker = breakers.iter().max_by_key(|breaker| breaker_health(breaker.state));
-    if let Some(breaker) = by_breaker {
-        let caller = named(snapshot, &breaker.caller).name;
-        let title = format!("The breaker {caller} → {name} is {}", breaker_words(breaker));
-        return Some((Cause::Breaker, breaker_health(breaker.state), breaker.since, title, String::new()));
+fn thing_name(snapshot: &Snapshot, thing: Thing<'_>) -> String {
+    match thing {
+        Thing::Source(id) => source_name(id),
+        Thing::Node(_, node) => format!("node {}", text::name(node)),
+        Thing::Service(id) => named(snapshot, id).name,
+        Thing::Breaker(id) => snapshot
+            .breakers
+            .get(id)
+            .map_or_else(|| text::name(id.as_str()), |breaker| super::timeline::breaker_title(snapshot, breaker)),
     }
-    let edges = consequences.failing_calls.get(&service.id)?;
-    let worst = edges.iter().filter_map(|edge| edge.signals.error_ratio).fold(0.0, f64::max);
-    let health = if worst >= ERRORS_CRITICAL { Health::Critical } else { Health::Warning };
-    // Nobody keeps since when calls fail; the first sight of the present numbers is the earliest that can be vouched for.
-    let at = edges.iter().flat_map(|edge| &edge.evidence).map(|one| one.observation.seen).max()?;
-    Some((Cause::Calls, health, Since { at, seen_changing: false }, format!("Calls to {name} fail"), String::new()))
 }
 
-fn of_breaker_without_callee(snapshot: &Snapshot, breaker: &Breaker) -> Option<Problem> {
-    if breaker.callee.is_some() || !refuses(breaker) {
-        return None;
-    }
+fn behind_words(snapshot: &Snapshot, group: &Group<'_>) -> String {
+    let all = group.behind.len();
+    let names: Vec<String> =
+        group.behind.iter().take(NAMES).map(|symptom| thing_name(snapshot, symptom.trouble.thing)).collect();
+    let more = if all > NAMES { format!(" and {} more", all - NAMES) } else { String::new() };
+    format!("{} behind it: {}{more}", plural(all, "service"), names.join(", "))
+}
+
+fn of_breaker(snapshot: &Snapshot, breaker: &Breaker) -> Words {
     let title = super::timeline::breaker_title(snapshot, breaker);
-    Some(Problem {
+    Words {
         key: format!("p:breaker:{}", breaker.id),
         cause: Cause::Breaker,
         title: format!("The breaker {title} is {}", breaker_words(breaker)),
-        health: breaker_health(breaker.state).into(),
-        since: breaker.since.into(),
-        reach: named(snapshot, &breaker.caller).name,
+        reach: vec![named(snapshot, &breaker.caller).name],
         detail: String::new(),
         code: None,
         subjects: vec![subject(SubjectKind::Breaker, &breaker.id), subject(SubjectKind::Service, &breaker.caller)],
-    })
+        since: breaker.since,
+    }
+}
+
+/// The keys that were seen to change lately. A source's first picture comes before it is live: that is no change.
+fn changed_keys(snapshot: &Snapshot) -> Vec<&ConfigItem> {
+    let live_since = |item: &ConfigItem| snapshot.sources.get(&item.source).map(|source| source.status.since);
+    let all = snapshot.config.values().map(AsRef::as_ref);
+    all.filter(|item| live_since(item).is_some_and(|since| item.seen > since)).collect()
+}
+
+/// The latest change of a key with the service's name in its path, shortly before the trouble began.
+fn latest_change<'a>(
+    snapshot: &Snapshot,
+    service: &Service,
+    cause: &Trouble<'_>,
+    changed: &[&'a ConfigItem],
+) -> Option<&'a ConfigItem> {
+    let began = cause.since.map(|since| since.at).or(snapshot.at)?;
+    let of_it = changed.iter().copied().filter(|item| super::concerns(item, &service.name));
+    let before = of_it.filter(|item| {
+        let lead = began.duration_since(item.seen);
+        -AHEAD <= lead && lead <= LATELY
+    });
+    before.max_by_key(|item| (item.seen, &item.id))
+}
+
+fn changed_key(item: &ConfigItem, happened: &[Happened]) -> ChangedKey {
+    let summary = happened.iter().rev().find_map(|one| match one {
+        Happened::Edit { id, summary, at, .. } if *id == item.id.as_str() => {
+            let apart = at.duration_since(item.seen).abs();
+            (apart <= AHEAD).then(|| text::name(summary))
+        }
+        _ => None,
+    });
+    ChangedKey {
+        id: item.id.to_string(),
+        path: text::name(&item.path),
+        at: millis(item.seen),
+        summary: summary.unwrap_or_default(),
+    }
+}
+
+fn changed_words(key: &ChangedKey, cause: &Trouble<'_>) -> String {
+    let change = if key.summary.is_empty() { String::new() } else { format!(": {}", key.summary) };
+    match cause.since {
+        Some(_) => format!("after a change of {}{change}", key.path),
+        None => format!("{} changed lately{change}", key.path),
+    }
 }
 
 fn failing_checks(snapshot: &Snapshot) -> Vec<FailingCheck> {

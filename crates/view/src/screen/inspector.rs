@@ -11,7 +11,7 @@ use binnacle_model::snapshot::{
 use super::config_tree::edit_offer;
 use super::health::address;
 use super::timeline::breaker_title;
-use super::{Scene, Table, count, facet_pips, named, number, pip, pips, plural, source_name, stale_since};
+use super::{Scene, Table, concerns, count, facet_pips, named, number, pip, pips, plural, source_name, stale_since};
 use crate::contract::inspector::{
     Action, ActionKind, CallRow, CheckRow, Chip, ConfigUsed, EmptySection, FactRow, InspectorBreaker, InspectorHead,
     InspectorRow, InstanceRow, RuleRow, Section, SignalsRow,
@@ -273,8 +273,8 @@ fn instance_row(scene: &Scene, instance: &Instance) -> InstanceRow {
 }
 
 fn register_offer(scene: &Scene, source: &SourceId) -> Offer {
-    if let Some(reason) = &scene.read_only {
-        return Offer::no(reason.clone());
+    if let Some(reason) = scene.read_only_for(source) {
+        return Offer::no(reason);
     }
     let known = scene.snapshot.sources.get(source);
     match known {
@@ -370,11 +370,7 @@ fn rule_rows(snapshot: &Snapshot, service: &Service) -> Vec<InspectorRow> {
 
 /// Keys with the service's name as a segment of their path, in the stores that know the service.
 fn config_used(snapshot: &Snapshot, service: &Service) -> Vec<InspectorRow> {
-    let name: &str = &service.name;
-    if name.is_empty() {
-        return Vec::new();
-    }
-    let belongs = |item: &&ConfigItem| item.path.contains(name) && item.path.split('/').any(|segment| segment == name);
+    let belongs = |item: &&ConfigItem| concerns(item, &service.name);
     let items = snapshot.config.values().map(AsRef::as_ref).filter(belongs).take(MOST_KEYS);
     items
         .map(|item| {
@@ -401,7 +397,7 @@ fn service_actions(scene: &Scene, service: &Service, rows: &[InspectorRow]) -> V
     let source = service.facets.first().map(|facet| facet.source.clone());
     let mut actions = Vec::new();
     let edit = match (&first_key, &source) {
-        (Some(_), Some(source)) => edit_offer(&scene.snapshot, source, scene.read_only.as_deref()),
+        (Some(_), Some(source)) => edit_offer(scene, source),
         _ => Offer::no("No key has this service's name in its path"),
     };
     actions.push(Action {
@@ -551,7 +547,7 @@ fn of_config(scene: &Scene, item: &ConfigItem) -> (InspectorHead, Vec<InspectorR
     if let Some(session) = &item.lock_session {
         facts.push(fact("lock", "Locked by", lock_words(snapshot, session), pips));
     }
-    let offer = edit_offer(snapshot, &item.source, scene.read_only.as_deref());
+    let offer = edit_offer(scene, &item.source);
     let action = |does: ActionKind, label: &str| Action {
         does,
         label: label.to_owned(),

@@ -1,6 +1,7 @@
 //! The picture → plain data per screen. All functions here are pure: a [`Scene`] in, a [`Table`] out.
 
 pub mod breakers;
+pub mod causes;
 pub mod config_tree;
 pub mod evidence;
 pub mod first_run;
@@ -18,11 +19,11 @@ use std::sync::Arc;
 
 use binnacle_model::change::Transition;
 use binnacle_model::id::{ServiceId, SourceId};
-use binnacle_model::snapshot::{Evidence, Facet, Fault, Service, ServiceRole, Snapshot};
+use binnacle_model::snapshot::{ConfigItem, Evidence, Facet, Fault, Service, ServiceRole, Snapshot};
 use jiff::Timestamp;
 
 use crate::contract::Failure;
-use crate::contract::first_run::FoundRow;
+use crate::contract::first_run::{FoundRow, ProfileRow};
 use crate::contract::state::{Named, Pip, millis};
 use crate::text;
 
@@ -39,9 +40,7 @@ pub struct Scene {
     pub said: Option<(Timestamp, String)>,
     /// What was looked for on this computer.
     pub found: Found,
-    /// The profile's name.
-    pub profile: String,
-    /// Why nothing can be edited; `None` when edits are possible.
+    /// Why nothing can be written in this window, whatever the connection; `None` when that is for each to say.
     pub read_only: Option<String>,
     /// True while the demo fleet runs in this process.
     pub demo: bool,
@@ -53,11 +52,31 @@ pub struct Scene {
     pub now: Timestamp,
 }
 
+impl Scene {
+    /// Why nothing can be written to a source; `None` when it can. Where several connections bring it, each may forbid it.
+    pub fn read_only_for(&self, source: &SourceId) -> Option<&str> {
+        let mut bring_it = self.connections.iter().filter(|connection| connection.sources.contains(source));
+        self.read_only.as_deref().or_else(|| bring_it.find_map(|connection| connection.read_only.as_deref()))
+    }
+
+    /// The name of the profile that a source was opened by.
+    pub fn profile_of(&self, source: &SourceId) -> &str {
+        let connection = self.connections.iter().find(|connection| connection.sources.contains(source));
+        connection.map_or("", |connection| connection.profile.as_str())
+    }
+}
+
 /// One open connection.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ConnectionFacts {
     /// `KIND=WHERE`.
     pub spec: String,
+    /// The profile that it was opened by, or what stands for one: `this computer`, `demo`.
+    pub profile: String,
+    /// Why nothing can be written by it; `None` when it can.
+    pub read_only: Option<String>,
+    /// Where its token comes from; `None` where none would be sent, and for what needs none.
+    pub token: Option<TokenFacts>,
     /// The sources that it brings.
     pub sources: Vec<SourceId>,
     /// Requests sent since the start.
@@ -68,6 +87,17 @@ pub struct ConnectionFacts {
     pub bytes: u64,
     /// When the last whole answer came.
     pub last_answer: Option<Timestamp>,
+}
+
+/// The token of a connection, without the token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenFacts {
+    /// Where it comes from, in words.
+    pub origin: String,
+    /// True when requests are anonymous.
+    pub anonymous: bool,
+    /// True when it comes from the keyring.
+    pub remembered: bool,
 }
 
 /// One thing that happened.
@@ -107,6 +137,10 @@ pub struct Found {
     pub looked_at: Option<Timestamp>,
     /// What was found, `connected` left to the screen.
     pub systems: Vec<FoundRow>,
+    /// The profiles that there are, `open` left to the screen.
+    pub profiles: Vec<ProfileRow>,
+    /// Why they cannot be listed.
+    pub profiles_fault: Option<Failure>,
 }
 
 /// A view's data before it is sent.
@@ -223,4 +257,10 @@ pub(crate) fn degrees(snapshot: &Snapshot) -> BTreeMap<&ServiceId, (u32, u32)> {
 /// Whether a service is one that a registry knows, rather than a party to somebody's calls.
 pub(crate) fn is_registered(service: &Service) -> bool {
     matches!(service.role, ServiceRole::Service | ServiceRole::Gateway)
+}
+
+/// Whether a key is one of a service's: the service's name is a segment of its path.
+pub(crate) fn concerns(item: &ConfigItem, service: &str) -> bool {
+    // The first test is the fast one, and lets few through.
+    !service.is_empty() && item.path.contains(service) && item.path.split('/').any(|segment| segment == service)
 }

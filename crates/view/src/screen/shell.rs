@@ -1,10 +1,12 @@
 //! The frame around every screen.
 
+use std::collections::BTreeSet;
+
 use binnacle_model::change::Subject;
 use binnacle_model::fact::BreakerState;
 use binnacle_model::snapshot::{Health, Source, SourceState};
 
-use super::{Happened, Scene, Table, count, failure, health, is_registered, letter, named, source_name};
+use super::{Happened, Scene, Table, causes, count, failure, is_registered, letter, named, source_name};
 use crate::contract::shell::{Announcement, Badge, LiveState, Screen, ShellHead, ShellSource};
 use crate::contract::state::{HealthCounts, Tone, millis};
 use crate::text;
@@ -12,10 +14,12 @@ use crate::text;
 /// The shell.
 pub fn table(scene: &Scene) -> Table<ShellHead, ShellSource> {
     let (live, live_words) = live(scene);
+    let (access, read_only) = access(scene);
     let head = ShellHead {
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        profile: scene.profile.clone(),
-        read_only: scene.read_only.clone(),
+        profile: profiles(scene),
+        access: access.to_owned(),
+        read_only,
         demo: scene.demo,
         live,
         live_words,
@@ -39,6 +43,28 @@ fn row(scene: &Scene, source: &Source) -> ShellSource {
         last_answer: connection.and_then(|connection| connection.last_answer).map(millis),
         fault: source.status.fault.as_ref().map(|fault| failure(&source.id, fault)),
     }
+}
+
+/// Each profile of what is open, once.
+fn profiles(scene: &Scene) -> String {
+    let names: BTreeSet<&str> = scene.connections.iter().map(|connection| connection.profile.as_str()).collect();
+    text::name(&names.into_iter().collect::<Vec<_>>().join(" + "))
+}
+
+/// Whether writes are possible, in words, and why not.
+fn access(scene: &Scene) -> (&'static str, Option<String>) {
+    if scene.read_only.is_some() {
+        return ("read-only", scene.read_only.clone());
+    }
+    let refusing: Vec<&str> =
+        scene.connections.iter().filter_map(|connection| connection.read_only.as_deref()).collect();
+    let reasons: BTreeSet<&str> = refusing.iter().copied().collect();
+    let words = match refusing.len() {
+        0 => return ("read-write", None),
+        all if all == scene.connections.len() => "read-only",
+        _ => "partly read-only",
+    };
+    (words, Some(reasons.into_iter().collect::<Vec<_>>().join("; ")))
 }
 
 fn live(scene: &Scene) -> (LiveState, String) {
@@ -74,8 +100,8 @@ fn live(scene: &Scene) -> (LiveState, String) {
 
 fn badges(scene: &Scene) -> Vec<Badge> {
     let snapshot = &scene.snapshot;
-    let problems = health::problems(snapshot);
-    let worst = problems.iter().map(|problem| problem.health).max();
+    let groups = causes::groups(snapshot);
+    let worst = groups.iter().map(causes::Group::worst).max();
     let open = snapshot
         .breakers
         .values()
@@ -89,9 +115,9 @@ fn badges(scene: &Scene) -> Vec<Badge> {
                 || !source.status.partial.is_empty()
         })
         .count();
-    let tone = if worst >= Some(crate::contract::state::Health::Critical) { Tone::Critical } else { Tone::Warning };
+    let tone = if worst >= Some(Health::Critical) { Tone::Critical } else { Tone::Warning };
     let all = [
-        Badge { screen: Screen::Health, count: count(problems.len()), tone },
+        Badge { screen: Screen::Health, count: count(groups.len()), tone },
         Badge { screen: Screen::Breakers, count: count(open), tone: Tone::Critical },
         Badge { screen: Screen::Sources, count: count(sources), tone: Tone::Warning },
     ];

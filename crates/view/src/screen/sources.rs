@@ -10,7 +10,7 @@ use crate::text;
 /// The screen, worst first.
 pub fn table(scene: &Scene) -> Table<SourcesHead, SourceRow> {
     let head = SourcesHead {
-        connections: scene.connections.iter().map(connection).collect(),
+        connections: scene.connections.iter().map(|facts| connection(scene, facts)).collect(),
         kinds: scene.kinds.clone(),
         demo: scene.demo,
     };
@@ -30,15 +30,27 @@ fn rank(source: &Source) -> u8 {
     }
 }
 
-fn connection(facts: &ConnectionFacts) -> ConnectionRow {
+fn connection(scene: &Scene, facts: &ConnectionFacts) -> ConnectionRow {
     ConnectionRow {
         spec: text::name(&facts.spec),
+        profile: text::name(&facts.profile),
+        read_only: facts.read_only.clone(),
+        token: facts.token.as_ref().map(|token| token.origin.clone()),
+        remembered: facts.token.as_ref().is_some_and(|token| token.remembered),
+        wants_token: facts.token.as_ref().is_some_and(|token| token.anonymous || is_refused(scene, facts)),
         sources: facts.sources.iter().map(|source| text::name(source.as_str())).collect(),
         requests: number(facts.requests),
         failures: number(facts.failures),
         bytes: number(facts.bytes),
         last_answer: facts.last_answer.map(millis),
     }
+}
+
+/// Whether a source of a connection says that its token is not known, or may not read something.
+fn is_refused(scene: &Scene, facts: &ConnectionFacts) -> bool {
+    let sources = facts.sources.iter().filter_map(|id| scene.snapshot.sources.get(id));
+    let mut faults = sources.flat_map(|source| source.status.fault.iter().chain(&source.status.partial));
+    faults.any(|fault| fault.code.ends_with(".acl_denied") || fault.code.ends_with(".unauthenticated"))
 }
 
 fn row(scene: &Scene, source: &Source) -> SourceRow {

@@ -15,7 +15,7 @@ fn tree(paths: &[&str], expanded: &[&str], search: Option<&str>) -> Vec<String> 
         search: search.map(str::to_owned),
         limit: 100,
     };
-    let rows = config_tree::table(&fleet.snapshot(), &params, None).rows;
+    let rows = config_tree::table(&fleet.scene(), &params).rows;
     let line = |row: &binnacle_view::contract::config::ConfigTreeRow| {
         let indent = "  ".repeat(row.depth as usize);
         match row.kind {

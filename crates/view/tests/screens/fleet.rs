@@ -27,6 +27,9 @@ pub(crate) fn consul() -> SourceId {
 pub(crate) struct Fleet {
     world: World,
     second: i64,
+    node: Option<&'static str>,
+    /// True while everything happens in one second.
+    still: bool,
     version: u64,
     pub(crate) happened: Vec<Happened>,
 }
@@ -55,7 +58,7 @@ impl Fleet {
     }
 
     fn tell(&mut self, update: Update) -> &mut Self {
-        self.second += 1;
+        self.second += i64::from(!self.still);
         if let Some(change) = self.world.apply([update], at(self.second)) {
             self.happened.extend(change.transitions.into_iter().map(Happened::Transition));
         }
@@ -70,12 +73,22 @@ impl Fleet {
         self.tell(Update::Facts(Batch::delta(consul(), vec![observation], vec![])))
     }
 
-    /// An instance of a service on `node-1`, listening at `10.0.0.<number>:80`, of a team.
+    /// The node of what is stated from now on.
+    pub(crate) fn on(&mut self, node: &'static str) -> &mut Self {
+        self.node = Some(node);
+        self
+    }
+
+    fn node(&self) -> Arc<str> {
+        Arc::from(self.node.unwrap_or("node-1"))
+    }
+
+    /// An instance of a service on `node-1` unless said otherwise, listening at `10.0.0.<number>:80`, of a team.
     pub(crate) fn instance(&mut self, service: &str, number: u8, team: &str) -> &mut Self {
         let fact = InstanceFact {
             service: ServiceName::plain(service),
             id: Arc::from(format!("{service}-{number}")),
-            node: Some(Arc::from("node-1")),
+            node: Some(self.node()),
             address: Arc::from(format!("10.0.0.{number}")),
             port: 80,
             role: InstanceRole::Service,
@@ -88,17 +101,17 @@ impl Fleet {
             network: None,
             terminating: None,
         };
-        self.state("catalog", format!("node-1/{service}-{number}"), Fact::Instance(fact))
+        self.state("catalog", format!("{}/{service}-{number}", self.node()), Fact::Instance(fact))
     }
 
     pub(crate) fn check(&mut self, service: &str, number: u8, status: CheckStatus, output: &str) -> &mut Self {
         let id = format!("{service}-{number}");
-        let subject = CheckSubject::Instance { node: Arc::from("node-1"), id: Arc::from(id.as_str()) };
+        let subject = CheckSubject::Instance { node: self.node(), id: Arc::from(id.as_str()) };
         self.checked(subject, &format!("service:{id}"), status, output)
     }
 
     pub(crate) fn node_check(&mut self, status: CheckStatus, output: &str) -> &mut Self {
-        self.checked(CheckSubject::Node(Arc::from("node-1")), "serfHealth", status, output)
+        self.checked(CheckSubject::Node(self.node()), "serfHealth", status, output)
     }
 
     fn checked(&mut self, subject: CheckSubject, id: &str, status: CheckStatus, output: &str) -> &mut Self {
@@ -110,7 +123,7 @@ impl Fleet {
             output: Arc::from(output),
             method: Arc::from("http"),
         };
-        self.state("health", format!("node-1/{id}"), Fact::Check(fact))
+        self.state("health", format!("{}/{id}", self.node()), Fact::Check(fact))
     }
 
     pub(crate) fn key(&mut self, path: &str) -> &mut Self {
@@ -123,6 +136,19 @@ impl Fleet {
             created_version: 1,
         };
         self.state("kv", path.to_owned(), Fact::Config(fact))
+    }
+
+    /// Calls that are configured, and counted by nobody.
+    pub(crate) fn declared(&mut self, from: &str, to: &str) -> &mut Self {
+        let fact = CallsFact {
+            caller: named(from),
+            callee: named(to),
+            protocol: Protocol::Http,
+            pattern: Pattern::RequestResponse,
+            payload: Payload::Json,
+            basis: CallsBasis::Declared(Arc::from("upstream")),
+        };
+        self.state("declared", format!("{from}/{to}"), Fact::Calls(fact))
     }
 
     pub(crate) fn calls(&mut self, from: &str, to: &Party, rps: f64, error_ratio: f64) -> &mut Self {
@@ -154,6 +180,26 @@ impl Fleet {
         self.state("breakers", format!("{from}/{to}"), Fact::Breaker(fact))
     }
 
+    /// A breaker of which nobody says whom it guards against.
+    pub(crate) fn lone_breaker(&mut self, from: &str, state: BreakerState) -> &mut Self {
+        let fact = BreakerFact {
+            caller: named(from),
+            callee: None,
+            name: Arc::from("pool"),
+            kind: BreakerKind::Failure,
+            state,
+            rejected_per_s: None,
+            raw: BTreeMap::new(),
+        };
+        self.state("breakers", format!("{from}/pool"), Fact::Breaker(fact))
+    }
+
+    /// Lets everything from now on happen in one second.
+    pub(crate) fn stand_still(&mut self) -> &mut Self {
+        self.still = true;
+        self
+    }
+
     /// Lets time pass.
     pub(crate) fn later(&mut self, seconds: i64) -> &mut Self {
         self.second += seconds;
@@ -171,7 +217,6 @@ impl Fleet {
             happened: self.happened.clone(),
             said: None,
             found: Found::default(),
-            profile: "test".to_owned(),
             read_only: None,
             demo: false,
             kinds: Vec::new(),

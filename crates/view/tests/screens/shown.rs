@@ -1,16 +1,21 @@
 //! Single screens.
 
+use binnacle_model::SourceId;
 use binnacle_model::fact::{BreakerState, CheckStatus, Party};
 use binnacle_model::snapshot::SourceState;
+use binnacle_view::contract::first_run::ProfileRow;
 use binnacle_view::contract::health::{Cause, HealthRow};
 use binnacle_view::contract::inspector::{EvidenceArgs, InspectorRow};
 use binnacle_view::contract::palette::PaletteArgs;
 use binnacle_view::contract::shell::LiveState;
 use binnacle_view::contract::state::{Health, Subject, SubjectKind};
 use binnacle_view::contract::timeline::{Lane, TimelineParams};
-use binnacle_view::screen::{breakers, evidence, health, inspector, palette, services, shell, sources, timeline};
+use binnacle_view::screen::{
+    ConnectionFacts, TokenFacts, breakers, evidence, first_run, health, inspector, palette, services, shell, sources,
+    timeline,
+};
 
-use super::fleet::{Fleet, named, shop};
+use super::fleet::{Fleet, shop};
 
 fn service(id: &str) -> Subject {
     Subject { kind: SubjectKind::Service, id: format!("consul:dc1/{id}") }
@@ -41,7 +46,7 @@ fn a_name_from_outside_cannot_act_on_the_screen() {
 }
 
 fn causes(fleet: &Fleet) -> Vec<(Cause, String, String)> {
-    let table = health::table(&fleet.snapshot());
+    let table = health::table(&fleet.scene());
     let problems = table.rows.into_iter().filter_map(|row| match row {
         HealthRow::Problem(problem) => Some((problem.cause, problem.title, problem.reach)),
         HealthRow::Check(_) => None,
@@ -56,24 +61,7 @@ fn a_node_that_fails_is_one_cause_however_many_services_are_on_it() {
     let causes = causes(&fleet);
     assert_eq!(causes.len(), 1, "{causes:?}");
     assert_eq!(causes[0].0, Cause::Node);
-    assert_eq!(causes[0].2, "3 services, 3 instances");
-}
-
-#[test]
-fn callers_with_errors_are_the_reach_of_the_service_that_fails() {
-    let mut fleet = shop();
-    fleet.check("payments", 3, CheckStatus::Critical, "no").calls("cart", &named("payments"), 5.0, 0.31).breaker(
-        "cart",
-        "payments",
-        BreakerState::Open,
-    );
-    let causes = causes(&fleet);
-    assert_eq!(causes.len(), 1, "{causes:?}");
-    assert_eq!(causes[0].1, "payments is critical");
-    assert!(
-        causes[0].2.contains("31.0 % errors at cart") && causes[0].2.contains("breaker at cart open"),
-        "{causes:?}"
-    );
+    assert_eq!(causes[0].2, "3 instances · 3 services behind it: cart, payments, web");
 }
 
 #[test]
@@ -149,6 +137,80 @@ fn an_action_that_cannot_work_says_why() {
     assert!(offers(&scene).iter().all(|action| action.offer.possible));
     scene.read_only = Some("read-only".to_owned());
     assert!(offers(&scene).iter().all(|action| !action.offer.possible && action.offer.reason == "read-only"));
+}
+
+/// An open connection that brings these sources.
+fn connection(spec: &str, profile: &str, read_only: bool, sources: &[&str]) -> ConnectionFacts {
+    ConnectionFacts {
+        spec: spec.to_owned(),
+        profile: profile.to_owned(),
+        read_only: read_only.then(|| format!("The profile {profile} is read-only")),
+        token: None,
+        sources: sources.iter().map(|id| SourceId::from(*id)).collect(),
+        requests: 0,
+        failures: 0,
+        bytes: 0,
+        last_answer: None,
+    }
+}
+
+#[test]
+fn what_a_read_only_connection_brings_is_not_offered_for_edits_and_the_head_says_so() {
+    let mut fleet = shop();
+    fleet.key("config/payments/timeout_ms");
+    let mut scene = fleet.scene();
+    let other = connection("consul=b:8500", "this computer", false, &["consul:elsewhere"]);
+    scene.connections = vec![connection("consul=a:8500", "prod", true, &["consul:dc1"]), other];
+    let source = SourceId::from("consul:dc1");
+    assert_eq!((scene.profile_of(&source), scene.read_only_for(&"consul:elsewhere".into())), ("prod", None));
+    let actions = inspector::table(&scene, &service("payments")).head.actions;
+    assert!(actions.iter().all(|action| action.offer.reason == "The profile prod is read-only"), "{actions:?}");
+    let head = shell::table(&scene).head;
+    assert_eq!((head.profile.as_str(), head.access.as_str()), ("prod + this computer", "partly read-only"));
+    assert_eq!(head.read_only.as_deref(), Some("The profile prod is read-only"));
+
+    // One that is read-only is enough, whichever comes first.
+    scene.connections.insert(0, connection("consul=c:8500", "this computer", false, &["consul:dc1"]));
+    assert!(scene.read_only_for(&source).is_some());
+    scene.connections.retain(|connection| connection.read_only.is_some());
+    assert_eq!(shell::table(&scene).head.access, "read-only");
+    scene.connections.clear();
+    assert_eq!(shell::table(&scene).head.access, "read-write");
+}
+
+#[test]
+fn a_profile_is_open_when_all_its_connections_are_open_by_it() {
+    let mut scene = shop().scene();
+    let profile = |name: &str, sources: &[&str]| ProfileRow {
+        name: name.to_owned(),
+        sources: sources.iter().map(|spec| (*spec).to_owned()).collect(),
+        read_only: false,
+        fault: None,
+        open: false,
+    };
+    scene.found.profiles = vec![profile("one", &["consul=a:1"]), profile("both", &["consul=a:1", "consul=b:1"])];
+    scene.connections = vec![connection("consul=a:1", "one", false, &[])];
+    let open = |scene: &_| first_run::table(scene).head.profiles.iter().map(|row| row.open).collect::<Vec<_>>();
+    assert_eq!(open(&scene), [true, false]);
+    scene.connections = ["consul=a:1", "consul=b:1"].map(|spec| connection(spec, "both", false, &[])).to_vec();
+    assert_eq!(open(&scene), [false, true], "the same address, opened by another");
+}
+
+#[test]
+fn a_token_is_wanted_where_none_is_sent_or_the_one_that_is_may_not() {
+    let mut scene = shop().scene();
+    let wants = |scene: &_| sources::table(scene).head.connections[0].wants_token;
+    scene.connections = vec![connection("consul=a:1", "this computer", false, &["consul:dc1"])];
+    assert!(!wants(&scene), "nothing that takes one");
+    let token = |anonymous| Some(TokenFacts { origin: "here".to_owned(), anonymous, remembered: false });
+    scene.connections[0].token = token(true);
+    assert!(wants(&scene));
+    scene.connections[0].token = token(false);
+    assert!(!wants(&scene));
+    let mut fleet = shop();
+    fleet.status(SourceState::Failing, Some("consul.acl_denied"));
+    scene.snapshot = fleet.snapshot();
+    assert!(wants(&scene));
 }
 
 #[test]

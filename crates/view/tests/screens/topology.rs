@@ -110,6 +110,19 @@ fn a_topic_is_a_pipe_with_what_goes_in_and_out() {
     assert!((drawn.places[&pipe.key][3] - 44.0).abs() < 0.01);
 }
 
+#[test]
+fn a_group_counts_its_channels_beside_its_services() {
+    let mut fleet = shop();
+    fleet.calls("cart", &Party::Channel("orders".into()), 61.0, 0.0);
+    fleet.calls("cart", &Party::Channel("mails".into()), 1.0, 0.0);
+    let head = draw(&mut Desk::default(), &fleet).head;
+    let counted = |title: &str| {
+        let group = head.groups.iter().find(|group| group.title == title).unwrap();
+        (group.services, group.instances, group.channels)
+    };
+    assert_eq!((counted("messaging"), counted("shop")), ((0, 0, 2), (1, 1, 0)));
+}
+
 /// Forty teams of five, and one of them in trouble.
 fn many() -> Fleet {
     let mut fleet = Fleet::new();

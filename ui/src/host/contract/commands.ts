@@ -17,12 +17,18 @@ export interface Commands {
   relayout: { args: T.RelayoutArgs; result: null };
   /** Looks again for systems on this computer; the first screen shows them. */
   found: { args: T.Nothing; result: null };
-  /** Opens a connection. */
+  /** Opens a connection, or opens it anew with a token. */
   connect: { args: T.ConnectArgs; result: null };
+  /** Opens the connections of a profile. */
+  open_profile: { args: T.OpenProfileArgs; result: null };
+  /** Whether this computer's keyring could remember a token, tried out. */
+  remember_offer: { args: T.RememberOfferArgs; result: T.Offer };
+  /** Takes a connection's token out of the keyring, and connects anew without it. */
+  forget_token: { args: T.DisconnectArgs; result: null };
   /** Starts the demo fleet in this process and connects to it. */
   connect_demo: { args: T.Nothing; result: null };
   /** Closes a connection and forgets what it stated. */
-  disconnect: { args: T.ConnectArgs; result: null };
+  disconnect: { args: T.DisconnectArgs; result: null };
   /** Makes a failing source try at once. */
   try_now: { args: T.TryNowArgs; result: null };
   /** The observations behind one fact. */
@@ -63,6 +69,9 @@ export const COMMANDS = [
   'relayout',
   'found',
   'connect',
+  'open_profile',
+  'remember_offer',
+  'forget_token',
   'connect_demo',
   'disconnect',
   'try_now',

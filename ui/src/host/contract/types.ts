@@ -150,6 +150,17 @@ pips: Array<Pip>, };
 /** The sorts of causes. */
 export type Cause = "source" | "node" | "breaker" | "service" | "calls" | "maintenance";
 
+/** A key that changed. */
+export type ChangedKey = { 
+/** Its id. */
+id: string, 
+/** Its path. */
+path: string, 
+/** When the change was seen, in milliseconds since 1970. */
+at: number, 
+/** The change in short, when it was made from here; else empty. */
+summary: string, };
+
 /** What goes through a queue or topic. */
 export type ChannelSignals = { 
 /** True for publish/subscribe, false for a work queue. */
@@ -467,15 +478,29 @@ seen: number,
 /** Whether it may be edited. */
 edit: Offer, };
 
-/** What `connect` and `disconnect` are asked with. */
+/** What `connect` is asked with. */
 export type ConnectArgs = { 
 /** `KIND=WHERE`, such as `consul=http://127.0.0.1:8500`. */
-spec: string, };
+spec: string, 
+/** An ACL token that a person entered; `null` to go by the profile and the environment. */
+token: Secret | null, 
+/** Keep the token in the keyring of this computer. */
+remember: boolean, };
 
 /** A connection: one address, possibly several sources. */
 export type ConnectionRow = { 
 /** What `disconnect` takes. */
 spec: string, 
+/** The profile that it was opened by; `this computer` without one. */
+profile: string, 
+/** Why nothing can be written by it; `null` when it can. */
+read_only: string | null, 
+/** Where its token comes from, in words; `null` where none would be sent. */
+token: string | null, 
+/** True when entering a token would help: none is sent, or the one that is sent is refused something. */
+wants_token: boolean, 
+/** True when the token comes from the keyring of this computer. */
+remembered: boolean, 
 /** The sources that it brings. */
 sources: Array<string>, 
 /** Requests sent since the start. */
@@ -514,6 +539,11 @@ export type DiffPiece = {
 text: string, 
 /** True for changed words. */
 changed: boolean, };
+
+/** What `disconnect` and `forget_token` are asked with. */
+export type DisconnectArgs = { 
+/** The connection's `KIND=WHERE`. */
+spec: string, };
 
 /** What to do with a key. */
 export type DraftIntent = { "kind": "text", 
@@ -662,7 +692,11 @@ looking: boolean,
 /** When it was last looked; milliseconds since 1970. */
 looked_at: number | null, 
 /** True while the demo fleet runs. */
-demo: boolean, };
+demo: boolean, 
+/** The profiles of this user. */
+profiles: Array<ProfileRow>, 
+/** Why the profiles cannot be listed. */
+profiles_fault: Failure | null, };
 
 /** What `fold` is asked with. */
 export type FoldArgs = { 
@@ -707,11 +741,11 @@ title: string,
 slot: number, 
 /** True while it is drawn as one stack. */
 folded: boolean, 
-/** Members. */
+/** Members that are services or external parties; queues and topics are not among them. */
 services: number, 
-/** Instances of all members. */
+/** Instances of all members; queues and topics have none. */
 instances: number, 
-/** Queues and topics among the members. */
+/** Members that are queues or topics. */
 channels: number, 
 /** Members by health. */
 counts: HealthCounts, 
@@ -950,6 +984,11 @@ possible: boolean,
 /** Why not; empty when possible. */
 reason: string, };
 
+/** What `open_profile` is asked with. */
+export type OpenProfileArgs = { 
+/** The profile's name. */
+name: string, };
+
 /** What `palette` is asked with. */
 export type PaletteArgs = { 
 /** What was typed; empty lists what is worth a look. */
@@ -1025,18 +1064,35 @@ key: string,
 cause: Cause, 
 /** One sentence: `Node n2 is critical`. */
 title: string, 
-/** How bad. */
+/** How bad: the worst of the cause and of what is behind it. */
 health: Health, 
 /** Since when. */
 since: Since, 
-/** The reach in words: `3 services, 7 instances`. */
+/** The reach in words: `1 of 3 instances · 2 services behind it: checkout, storefront`. */
 reach: string, 
 /** A line of evidence: a check's output, an error's text; may be empty. */
 detail: string, 
 /** An error code, where the cause has one. */
 code: string | null, 
 /** What to open; the first is the main one. */
-subjects: Array<Subject>, };
+subjects: Array<Subject>, 
+/** What it explains: the nearest first, then the worst. */
+behind: Array<Symptom>, 
+/** A key of the cause that changed shortly before, the latest one. */
+changed: ChangedKey | null, };
+
+/** A named set of connections. */
+export type ProfileRow = { 
+/** What `open_profile` takes. */
+name: string, 
+/** What it reads, as `KIND=WHERE`. */
+sources: Array<string>, 
+/** True when every write by its connections is refused. */
+read_only: boolean, 
+/** Why it cannot be opened. */
+fault: Failure | null, 
+/** True when all its connections are open. */
+open: boolean, };
 
 /** What travels on an edge. */
 export type Protocol = "http" | "grpc" | "tcp" | "messaging" | "unknown";
@@ -1088,7 +1144,9 @@ requests: Array<RequestPreview>,
 /** What a person should know before. */
 notes: Array<string>, 
 /** Short facts about it. */
-facts: Array<Chip>, };
+facts: Array<Chip>, 
+/** Whether it can be carried out now. */
+apply: Offer, };
 
 /** What came of it. */
 export type RegistryApplied = { 
@@ -1108,6 +1166,11 @@ why: string, };
 export type RelayoutArgs = { 
 /** The grouping to place anew. */
 group_by: GroupBy, };
+
+/** What `remember_offer` is asked with. */
+export type RememberOfferArgs = { 
+/** The open connection that the token is for; `null` for one that is about to be added. */
+spec: string | null, };
 
 /** A request as it will be sent, without a token. */
 export type RequestPreview = { 
@@ -1135,6 +1198,9 @@ pips: Array<Pip>, };
 
 /** The screens of this version, in the order of the rail. */
 export type Screen = "topology" | "services" | "health" | "breakers" | "config" | "sources";
+
+/** A text that only ever goes from the window to the app, and is printed nowhere. */
+export type Secret = string;
 
 /** The sections, in their fixed order. */
 export type Section = "facts" | "signals" | "calls" | "instances" | "checks" | "breakers" | "rules" | "config";
@@ -1198,9 +1264,11 @@ empty: string | null, };
 export type ShellHead = { 
 /** Binnacle's version. */
 version: string, 
-/** The profile's name. */
+/** The profiles of what is open, by name; `this computer` for what was opened without one. */
 profile: string, 
-/** Why nothing can be edited; `null` when edits are possible. */
+/** `read-write`, `read-only`, or `partly read-only` when some connections may be written by. */
+access: string, 
+/** Why it is read-only, as far as it is. */
 read_only: string | null, 
 /** True while the demo fleet runs in this process. */
 demo: boolean, 
@@ -1330,6 +1398,19 @@ export type SubjectKind = "service" | "edge" | "breaker" | "config" | "source";
 export type SubscribeArgs = { 
 /** The views to be told about. A later call replaces the earlier one. */
 views: Array<View>, };
+
+/** What a cause explains. It stands under one cause only. */
+export type Symptom = { 
+/** Which service. */
+service: Named, 
+/** How bad it is by itself. */
+health: Health, 
+/** Since when; `null` where nobody keeps it, as for calls that fail. */
+since: Since | null, 
+/** What is wrong with it: `calls to payments: 31.0 % errors · breaker to payments open, 1 of 2`. */
+words: string, 
+/** Names of further causes, less bad than the one that it stands under. */
+also: Array<string>, };
 
 /** Colours. */
 export type Theme = "system" | "dark" | "light";

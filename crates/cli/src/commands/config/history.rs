@@ -1,8 +1,10 @@
 //! `config history`: who changed what, when, and what became of it.
 
+use binnacle_engine::edits::Sensitive;
 use binnacle_history::{EditRecord, EditState, Filter, History, Kept, KeyRecord};
 use binnacle_model::derive::config_id;
 use binnacle_model::fact::StoreKind;
+use binnacle_view::summary::{self, Side};
 use serde_json::{Value, json};
 
 use super::reach;
@@ -18,6 +20,8 @@ Examples:
   binnaclectl config history
   binnaclectl config history consul:dc1/kv/shop/timeout --last 5
   binnaclectl config history -o json | jq '.[] | select(.state != \"applied\")'
+
+CHANGE says what became of the value: `0 → 0.6`, or the first line that differs; of secrets and large values the sizes alone.
 
 States: applied; refused (a guard did not hold, nothing was written); failed (nothing was written); unknown (the answer was \
 lost); pending (on its way, or the program ended before it knew the answer). No source is asked: this is the record that the \
@@ -69,6 +73,7 @@ fn json(record: &EditRecord) -> Value {
             "before_version": version(&key.before), "version": version(&key.after),
             "before_size": size(&key.before), "size": size(&key.after),
             "sensitive": key.sensitive,
+            "change": change(key),
         })
     };
     json!({
@@ -81,12 +86,23 @@ fn json(record: &EditRecord) -> Value {
     })
 }
 
+/// What the edit did, in a few words; secrets and large values by their size.
+fn change(key: &KeyRecord) -> String {
+    let sensitive = Sensitive::default();
+    let before = key.before.as_ref().map(|kept| side(key, kept));
+    summary::of_change(before, key.after.as_ref().map(|kept| side(key, kept)), |line| sensitive.path(line))
+}
+
+fn side<'a>(key: &KeyRecord, kept: &'a Kept) -> Side<'a> {
+    Side { size_bytes: kept.size_bytes, bytes: kept.bytes.as_deref().filter(|_| !key.sensitive) }
+}
+
 fn operation(key: &KeyRecord) -> &'static str {
     if key.after.is_some() { "put" } else { "delete" }
 }
 
 fn table(session: &Session, records: &[EditRecord]) -> String {
-    let mut table = Table::new(["EDIT", "AT", "WHO", "STATE", "KEY", "OP", "FROM", "TO", "WHY"]);
+    let mut table = Table::new(["EDIT", "AT", "WHO", "STATE", "KEY", "OP", "CHANGE", "FROM", "TO", "WHY"]);
     for record in records {
         let why = match (&record.undo_of, &record.undone_by, &record.why) {
             (Some(undone), _, None) => format!("undo of {undone}"),
@@ -103,6 +119,7 @@ fn table(session: &Session, records: &[EditRecord]) -> String {
                 Cell::text(record.state.word()).in_tone(tone(record.state)),
                 Cell::text(config_id(&record.source, StoreKind::ConsulKv, &key.path).as_str()),
                 Cell::text(operation(key)),
+                Cell::text(change(key)),
                 version(&key.before),
                 version(&key.after),
                 Cell::text(why.trim()),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use binnacle_demo::Demo;
-use binnacle_engine::edits::{EditError, Edits, Stores, place_of};
+use binnacle_engine::edits::{EditError, Edits, Rules, Stores, place_of};
 use binnacle_model::id::{ConfigId, SourceId, SourceKind};
 use binnacle_sources::edit::ConfigStore;
 use binnacle_sources::{Connection, ConnectionSpec, Environment};
@@ -15,6 +15,7 @@ use crate::session::Session;
 /// The connections of this command. Each is asked whether it brings a source, when one is looked for.
 pub(crate) struct Reach {
     connections: Vec<Arc<dyn Connection>>,
+    rules: Rules,
     /// Runs as long as it may be asked.
     _demo: Option<Demo>,
 }
@@ -23,8 +24,8 @@ impl Reach {
     /// Opens the connections; nothing is sent yet.
     pub(crate) async fn open(session: &Session) -> Result<Self, Failure> {
         let mut connections = Vec::new();
-        for spec in session.connections().await? {
-            connections.push(binnacle_sources::open(&spec, &session.environment)?);
+        for opening in session.connections().await? {
+            connections.push(opening.open()?);
         }
         let demo = session.demo().await?;
         if let Some(demo) = &demo {
@@ -32,13 +33,14 @@ impl Reach {
             // Tokens and certificates of the surroundings are meant for another Consul.
             connections.push(binnacle_sources::open(&registry, &Environment::default())?);
         }
-        Ok(Self { connections, _demo: demo })
+        Ok(Self { connections, rules: session.rules()?, _demo: demo })
     }
 
     /// The edits of this command.
     pub(crate) async fn edits(session: &Session) -> Result<Edits, Failure> {
         let reach = Arc::new(Self::open(session).await?);
-        Ok(Edits::new(reach, session.history()?, session.clock.clone(), session.actor(), session.global.read_only))
+        let read_only = reach.rules.read_only;
+        Ok(Edits::new(reach, session.history()?, session.clock.clone(), session.actor(), read_only))
     }
 }
 
@@ -65,5 +67,9 @@ impl Stores for Reach {
         }
         // An answer that never came may have been the yes.
         Err(first_error.map_or_else(|| EditError::unknown_source(source), EditError::from))
+    }
+
+    fn rules_of(&self, _source: &SourceId) -> Rules {
+        self.rules.clone()
     }
 }
