@@ -224,8 +224,10 @@ fn prepare(
         Some(credential) => (credential.token, credential.identity),
         None => (target.user.token.clone(), None),
     };
-    let tls = tls_of(target, identity)?;
+    let Trust { tls, ca_pem, identity_pem } = trust_of(target, identity)?;
     let way = Way {
+        ca_pem: ca_pem.as_ref(),
+        identity_pem: identity_pem.as_ref(),
         proxy: target.cluster.proxy_url.as_ref().filter(|proxy| !proxy.expose().is_empty()),
         uncompressed: target.cluster.disable_compression,
         socket: None,
@@ -291,7 +293,14 @@ fn address_of(cluster: &Cluster) -> Result<Url, SourceError> {
     }
 }
 
-fn tls_of(target: &Target, identity: Option<(Secret, Secret)>) -> Result<Tls, SourceError> {
+/// Whom we trust and as whom we come, in files or inline.
+struct Trust {
+    tls: Tls,
+    ca_pem: Option<Secret>,
+    identity_pem: Option<Secret>,
+}
+
+fn trust_of(target: &Target, identity: Option<(Secret, Secret)>) -> Result<Trust, SourceError> {
     let (cluster, user) = (&target.cluster, &target.user);
     let ca_pem = cluster.certificate_authority_data.as_ref().filter(|data| !data.expose().is_empty());
     let ca_pem = ca_pem.map(|data| decoded("certificate-authority-data", data)).transpose()?;
@@ -307,16 +316,15 @@ fn tls_of(target: &Target, identity: Option<(Secret, Secret)>) -> Result<Tls, So
     };
     let identity_pem =
         inline.map(|(certificate, key)| Secret::new(&format!("{}\n{}", certificate.expose(), key.expose())));
-    Ok(Tls {
+    let tls = Tls {
         ca_file: cluster.certificate_authority.clone().filter(|_| ca_pem.is_none()),
         ca_folder: None,
         client_cert: user.client_certificate.clone().filter(|_| identity_pem.is_none()),
         client_key: user.client_key.clone().filter(|_| identity_pem.is_none()),
         server_name: cluster.tls_server_name.clone().filter(|name| !name.is_empty()),
         accept_any: cluster.insecure_skip_tls_verify,
-        ca_pem,
-        identity_pem,
-    })
+    };
+    Ok(Trust { tls, ca_pem, identity_pem })
 }
 
 /// A certificate or key that stands inline or in a file.
