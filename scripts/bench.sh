@@ -5,4 +5,5 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 scripts/install-deps.sh test
 scripts/ui.sh build
 cargo build --release --locked --package binnacle --package binnacle-cli
-cargo bench --locked --package binnacle-tests --bench bench -- "$@"
+# As on a desktop: without a session bus GTK waits for one before it draws.
+dbus-run-session -- cargo bench --locked --package binnacle-tests --bench bench -- "$@"

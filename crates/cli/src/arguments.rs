@@ -24,6 +24,7 @@ Where it looks:
   --profile shop                         otherwise the sources of this profile
   CONSUL_HTTP_ADDR                       otherwise the Consul of the consul command
   http://127.0.0.1:8500                  otherwise the usual address, if it answers
+  the kubeconfig's current context       otherwise, if its cluster answers and no plugin has to sign in
   --demo                                 or a fleet that runs inside this process
 The other CONSUL_* variables (token, TLS) count in every case but --demo; what a profile says of a source stands over them.
 

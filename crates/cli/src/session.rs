@@ -73,7 +73,7 @@ impl Session {
     }
 
     /// The connections that this command is about: those named or of the profile, or what the environment says, or the
-    /// usual address if a Consul answers there.
+    /// usual address if a Consul answers there, or the cluster of the current context if that does.
     pub(crate) async fn connections(&self) -> Result<Vec<Opening>, Failure> {
         let named = self.named().await?;
         if self.global.demo || !named.is_empty() {
@@ -84,6 +84,13 @@ impl Session {
             return self.with_tokens(vec![Opening::new(spec, &self.environment)]).await;
         }
         let found = discover::found(&self.environment).await;
+        let answer_of = |wanted: &ConnectionSpec| found.iter().find(|found| found.spec.as_ref() == Some(wanted));
+        let answers =
+            |wanted: &ConnectionSpec| matches!(answer_of(wanted).map(|found| &found.answer), Some(Answer::Answers(_)));
+        let cluster = discover::usual_cluster(&self.environment);
+        if let Some(cluster) = cluster.filter(|cluster| answers(cluster) && !answers(&spec)) {
+            return Ok(vec![Opening::new(cluster, &self.environment)]);
+        }
         let asked = found.into_iter().find(|found| found.spec.as_ref() == Some(&spec));
         match asked.map(|found| found.answer) {
             Some(Answer::Answers(_)) => self.with_tokens(vec![Opening::new(spec, &self.environment)]).await,
@@ -279,7 +286,7 @@ fn no_source(spec: &ConnectionSpec, from: &str, why: &str) -> Failure {
             "no source was named and none was found; looked for CONSUL_HTTP_ADDR (not set) and {from} {} ({why})",
             spec.shown_place()
         ),
-        "Name one with --source consul=http://HOST:8500 or a --profile, set CONSUL_HTTP_ADDR, or take a first look with \
-         --demo.",
+        "Name one with --source consul=http://HOST:8500, --source kube=CONTEXT or a --profile, set CONSUL_HTTP_ADDR, or \
+         take a first look with --demo.",
     )
 }

@@ -323,9 +323,11 @@ impl Service {
         if let Some(check) = self.worst_check() {
             return check.output.clone();
         }
-        if self.health == Health::Passing {
-            return Arc::default();
-        }
+        if self.health == Health::Passing { Arc::default() } else { self.workload_words() }
+    }
+
+    /// What the first of its workloads says that is not well; empty when all are.
+    pub fn workload_words(&self) -> Arc<str> {
         let unwell = self.workloads.iter().find(|workload| !workload.fact.state.is_well());
         unwell.map(|workload| workload.fact.words()).unwrap_or_default()
     }

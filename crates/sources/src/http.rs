@@ -42,10 +42,6 @@ pub struct Tls {
     pub server_name: Option<String>,
     /// True when the user said that any certificate will do.
     pub accept_any: bool,
-    /// The authorities to trust as PEM itself, where they are in no file.
-    pub(crate) ca_pem: Option<Secret>,
-    /// Our own certificate and its key as PEM, where they are in no file.
-    pub(crate) identity_pem: Option<Secret>,
 }
 
 impl Tls {
@@ -64,6 +60,10 @@ pub(crate) struct Way<'a> {
     pub(crate) proxy: Option<&'a Secret>,
     /// True when answers are not to be compressed.
     pub(crate) uncompressed: bool,
+    /// The authorities to trust as PEM itself, where they are in no file.
+    pub(crate) ca_pem: Option<&'a Secret>,
+    /// Our own certificate and its key as PEM, where they are in no file.
+    pub(crate) identity_pem: Option<&'a Secret>,
 }
 
 /// A client and the base address to use with it.
@@ -129,7 +129,7 @@ pub(crate) fn wire_by(
     }
     let mut base = address.clone();
     if address.scheme() == "https" {
-        builder = with_tls(system, builder, tls)?;
+        builder = with_tls(system, builder, tls, way)?;
         if let Some(name) = &tls.server_name {
             builder = with_server_name(system, builder, &mut base, name)?;
         }
@@ -196,13 +196,18 @@ fn with_proxies(
     Ok(builder)
 }
 
-fn with_tls(system: &'static str, mut builder: ClientBuilder, tls: &Tls) -> Result<ClientBuilder, SourceError> {
+fn with_tls(
+    system: &'static str,
+    mut builder: ClientBuilder,
+    tls: &Tls,
+    way: Way<'_>,
+) -> Result<ClientBuilder, SourceError> {
     if tls.accept_any {
         builder = builder.tls_danger_accept_invalid_certs(true);
-    } else if tls.ca_file.is_some() || tls.ca_folder.is_some() || tls.ca_pem.is_some() {
-        builder = builder.tls_certs_only(authorities(system, tls)?);
+    } else if tls.ca_file.is_some() || tls.ca_folder.is_some() || way.ca_pem.is_some() {
+        builder = builder.tls_certs_only(authorities(system, tls, way)?);
     }
-    if let Some(pem) = &tls.identity_pem {
+    if let Some(pem) = way.identity_pem {
         let identity = Identity::from_pem(pem.expose().as_bytes()).map_err(|error| {
             misconfigured(
                 system,
@@ -238,7 +243,7 @@ fn with_tls(system: &'static str, mut builder: ClientBuilder, tls: &Tls) -> Resu
     }
 }
 
-fn authorities(system: &'static str, tls: &Tls) -> Result<Vec<Certificate>, SourceError> {
+fn authorities(system: &'static str, tls: &Tls, way: Way<'_>) -> Result<Vec<Certificate>, SourceError> {
     let mut files: Vec<PathBuf> = tls.ca_file.iter().cloned().collect();
     if let Some(folder) = &tls.ca_folder {
         let listed = std::fs::read_dir(folder).map_err(|error| unreadable(system, folder, &error))?;
@@ -252,7 +257,7 @@ fn authorities(system: &'static str, tls: &Tls) -> Result<Vec<Certificate>, Sour
         let found = Certificate::from_pem_bundle(&read_file(system, &file)?).unwrap_or_default();
         certificates.extend(found);
     }
-    if let Some(pem) = &tls.ca_pem {
+    if let Some(pem) = way.ca_pem {
         certificates.extend(Certificate::from_pem_bundle(pem.expose().as_bytes()).unwrap_or_default());
     }
     if certificates.is_empty() {

@@ -23,8 +23,8 @@ Examples:
   binnaclectl doctor
   binnaclectl doctor --source consul=https://consul.example.com:8501
 
-Asks each system who it is and what this identity may do, and reads nothing else. Exit 0 when what was named (or what was \
-found) answers, 3 when not. Variables are listed by name only: some hold secrets.";
+Asks each system who it is and what this identity may do, and reads nothing else. Exit 0 when all that was named answers, or \
+any of what was looked for, 3 when not. Variables are listed by name only: some hold secrets.";
 
 /// What answers here, with which identity and permissions; where edits are recorded
 #[derive(clap::Args, Debug)]
@@ -56,7 +56,7 @@ const VARIABLES: [&str; 16] = [
 
 pub(crate) async fn run(session: &Session, arguments: &Arguments) -> Result<Exit, Failure> {
     let demo = session.demo().await?;
-    let found = look(session, demo.as_ref()).await?;
+    let (found, sought) = look(session, demo.as_ref()).await?;
     let history = history_state(session);
     let set: Vec<&str> = VARIABLES.into_iter().filter(|name| session.environment.get(name).is_some()).collect();
     let text = match arguments.output.form {
@@ -78,7 +78,9 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> Result<Exit
     };
     print(text).await?;
     let asked: Vec<&Found> = found.iter().filter(|found| !matches!(found.answer, Answer::NotAsked(_))).collect();
-    match asked.iter().find_map(|found| failed(found)) {
+    // Of what was only looked for, one that answers is enough.
+    let enough = sought == Sought::Usual && asked.iter().any(|found| matches!(found.answer, Answer::Answers(_)));
+    match asked.iter().find_map(|found| failed(found)).filter(|_| !enough) {
         Some((place, error)) => Err(Failure { exit: Exit::Unreachable, ..Failure::from(error.clone()).of(place) }),
         None if history.works() => Ok(Exit::Fine),
         None => Ok(Exit::Refused),
@@ -92,11 +94,20 @@ fn failed(found: &Found) -> Option<(&str, &SourceError)> {
     }
 }
 
+/// Why something was asked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sought {
+    /// It was named: all of it must answer.
+    Named,
+    /// It is usually here.
+    Usual,
+}
+
 /// What was named, or what is usually here.
-async fn look(session: &Session, demo: Option<&Demo>) -> Result<Vec<Found>, Failure> {
+async fn look(session: &Session, demo: Option<&Demo>) -> Result<(Vec<Found>, Sought), Failure> {
     let named = session.named().await?;
     if named.is_empty() && demo.is_none() {
-        return look_around(session).await;
+        return Ok((look_around(session).await?, Sought::Usual));
     }
     let mut found = Vec::new();
     if let Some(demo) = demo {
@@ -120,7 +131,7 @@ async fn look(session: &Session, demo: Option<&Demo>) -> Result<Vec<Found>, Fail
             spec: Some(opening.spec),
         });
     }
-    Ok(found)
+    Ok((found, Sought::Named))
 }
 
 /// What is usually here; with `--ask-token` the usual Consul is asked with that.

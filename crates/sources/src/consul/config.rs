@@ -123,7 +123,6 @@ impl ConsulConfig {
                 client_key: path("CONSUL_CLIENT_KEY"),
                 server_name: text("CONSUL_TLS_SERVER_NAME"),
                 accept_any: flag(environment, "CONSUL_HTTP_SSL_VERIFY")? == Some(false),
-                ..Tls::default()
             },
             namespace: text("CONSUL_NAMESPACE"),
             partition: text("CONSUL_PARTITION"),

@@ -17,7 +17,7 @@ use super::wire::Status;
 use crate::connection::Meter;
 use crate::error::{ErrorKind, SourceError};
 use crate::http::{shorten, whole_body};
-use crate::transport::{peer, transport_error};
+use crate::transport::{no_answer, transport_error};
 
 /// How long the server may take to begin an answer.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -62,10 +62,9 @@ impl From<SourceError> for Failed {
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) tried: String,
-    /// Who answered, as `host:port`.
-    peer: String,
     /// The target that answered, see [`Session::epoch`].
     pub(super) epoch: u64,
+    peer: Arc<str>,
     response: Response,
     meter: Arc<Meter>,
 }
@@ -100,23 +99,21 @@ impl KubeApi {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => {
                 self.meter.failed();
-                return Err(unreachable_hint(transport_error(SYSTEM, tried, &peer(&session.wire.base), &error)).into());
+                return Err(unreachable_hint(transport_error(SYSTEM, tried, &session.peer, &error)).into());
             }
             Err(_) => {
                 self.meter.failed();
-                return Err(SourceError {
-                    system: SYSTEM,
-                    kind: ErrorKind::TimedOut,
-                    tried,
-                    came_back: format!("no answer within {} s", PATIENCE.as_secs()),
-                    hint: "See that the cluster is up and that nothing between drops the packets.".to_owned(),
-                }
-                .into());
+                return Err(no_answer(SYSTEM, tried, &session.peer, PATIENCE).into());
             }
         };
         if response.status().is_success() {
-            let peer = peer(&session.wire.base);
-            return Ok(Answer { tried, peer, epoch: session.epoch, response, meter: self.meter.clone() });
+            return Ok(Answer {
+                tried,
+                epoch: session.epoch,
+                peer: session.peer.clone(),
+                response,
+                meter: self.meter.clone(),
+            });
         }
         self.meter.failed();
         Err(refusal(session, tried, response).await)

@@ -168,7 +168,7 @@ impl<'a> Cluster<'a> {
         }
         tokio::select! {
             () = tokio::time::sleep(after) => {}
-            () = self.nudge.notified() => {}
+            () = self.nudge.notified() => self.api.door.try_again(),
         }
     }
 
@@ -405,6 +405,10 @@ impl<'a> Cluster<'a> {
         let mut epochs = self.api.door.epochs();
         let mut owners = self.owners.changes();
         let mut answer = self.api.ask(&target, accept).await?;
+        if answer.epoch != mark.epoch {
+            // Another target than the one that was listed.
+            return Ok(());
+        }
         self.well(reading, mark.namespace.clone()).await;
         let mut lines = Lines::default();
         let overdue = Instant::now() + spread + self.pace.slack;

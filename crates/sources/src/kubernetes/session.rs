@@ -10,18 +10,22 @@ use base64::engine::general_purpose::STANDARD;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
+use tokio::time::Instant;
 use url::Url;
 
-use super::kubeconfig::{self, Cluster, Kubeconfig, Stamp, Target, User};
+use super::kubeconfig::{self, Cluster, Exec, Kubeconfig, Stamp, Target, User};
 use super::plugin::{self, Credential};
 use super::{SYSTEM, misconfigured};
 use crate::environment::Environment;
 use crate::error::SourceError;
 use crate::http::{Tls, Way, Wire, shown_address, wire_by};
 use crate::secret::Secret;
+use crate::transport::peer;
 
 /// How often the files are looked at. The API server's port changes when minikube starts again.
 const LOOK: Duration = Duration::from_secs(2);
+/// How long a plugin that failed is left alone: every watch would run it again.
+const AFTER_FAILURE: Duration = Duration::from_secs(15);
 /// A credential is renewed this long before it expires.
 const MARGIN: SignedDuration = SignedDuration::from_secs(30);
 
@@ -31,6 +35,8 @@ pub(super) struct Session {
     pub(super) wire: Wire,
     /// Where it leads, for people.
     pub(super) shown: Arc<str>,
+    /// Who is asked, as failures name it.
+    pub(super) peer: Arc<str>,
     /// The namespace of the context.
     pub(super) namespace: Arc<str>,
     /// Another number is another target: what was listed before must be listed anew.
@@ -60,6 +66,8 @@ struct Held {
     session: Option<Arc<Session>>,
     /// What is wrong with the files now, while an older target is still used.
     fault: Option<SourceError>,
+    /// When the plugin failed last, and of what.
+    failure: Option<(Instant, SourceError)>,
 }
 
 impl Door {
@@ -107,6 +115,7 @@ impl Door {
                 held.stamp = kubeconfig::stamp(files.iter().chain(&target.files()));
                 held.session = None;
                 held.fault = None;
+                held.failure = None;
                 held.target = Some(target.clone());
                 Ok(target)
             }
@@ -146,13 +155,29 @@ impl Door {
         }
         let target = self.target()?;
         let credential = match target.user.exec.as_ref().filter(|_| needs_plugin(&target.user)) {
-            Some(exec) => Some(plugin::run(exec, &target.cluster, &self.environment).await?),
+            Some(exec) => Some(self.run_plugin(exec, &target).await?),
             None => None,
         };
         let epoch = *self.epochs.borrow();
         let session = Arc::new(prepare(&target, credential, &self.environment, epoch)?);
         self.lock().session = Some(session.clone());
         Ok(session)
+    }
+
+    async fn run_plugin(&self, exec: &Exec, target: &Target) -> Result<Credential, SourceError> {
+        if let Some((at, error)) = &self.lock().failure
+            && at.elapsed() < AFTER_FAILURE
+        {
+            return Err(error.clone());
+        }
+        let answer = plugin::run(exec, &target.cluster, &self.environment).await;
+        self.lock().failure = answer.as_ref().err().map(|error| (Instant::now(), error.clone()));
+        answer
+    }
+
+    /// Forgets that the plugin failed: a person wants it tried now.
+    pub(super) fn try_again(&self) {
+        self.lock().failure = None;
     }
 
     fn current(&self) -> Result<Option<Arc<Session>>, SourceError> {
@@ -199,8 +224,10 @@ fn prepare(
         Some(credential) => (credential.token, credential.identity),
         None => (target.user.token.clone(), None),
     };
-    let tls = tls_of(target, identity)?;
+    let Trust { tls, ca_pem, identity_pem } = trust_of(target, identity)?;
     let way = Way {
+        ca_pem: ca_pem.as_ref(),
+        identity_pem: identity_pem.as_ref(),
         proxy: target.cluster.proxy_url.as_ref().filter(|proxy| !proxy.expose().is_empty()),
         uncompressed: target.cluster.disable_compression,
         socket: None,
@@ -216,6 +243,7 @@ fn prepare(
     Ok(Session {
         wire,
         shown: Arc::from(shown_address(&address)),
+        peer: Arc::from(peer(&address)),
         namespace: Arc::from(target.namespace.as_str()),
         epoch,
         headers,
@@ -265,7 +293,14 @@ fn address_of(cluster: &Cluster) -> Result<Url, SourceError> {
     }
 }
 
-fn tls_of(target: &Target, identity: Option<(Secret, Secret)>) -> Result<Tls, SourceError> {
+/// Whom we trust and as whom we come, in files or inline.
+struct Trust {
+    tls: Tls,
+    ca_pem: Option<Secret>,
+    identity_pem: Option<Secret>,
+}
+
+fn trust_of(target: &Target, identity: Option<(Secret, Secret)>) -> Result<Trust, SourceError> {
     let (cluster, user) = (&target.cluster, &target.user);
     let ca_pem = cluster.certificate_authority_data.as_ref().filter(|data| !data.expose().is_empty());
     let ca_pem = ca_pem.map(|data| decoded("certificate-authority-data", data)).transpose()?;
@@ -281,16 +316,15 @@ fn tls_of(target: &Target, identity: Option<(Secret, Secret)>) -> Result<Tls, So
     };
     let identity_pem =
         inline.map(|(certificate, key)| Secret::new(&format!("{}\n{}", certificate.expose(), key.expose())));
-    Ok(Tls {
+    let tls = Tls {
         ca_file: cluster.certificate_authority.clone().filter(|_| ca_pem.is_none()),
         ca_folder: None,
         client_cert: user.client_certificate.clone().filter(|_| identity_pem.is_none()),
         client_key: user.client_key.clone().filter(|_| identity_pem.is_none()),
         server_name: cluster.tls_server_name.clone().filter(|name| !name.is_empty()),
         accept_any: cluster.insecure_skip_tls_verify,
-        ca_pem,
-        identity_pem,
-    })
+    };
+    Ok(Trust { tls, ca_pem, identity_pem })
 }
 
 /// A certificate or key that stands inline or in a file.

@@ -110,6 +110,11 @@ impl Standing {
     /// The status to publish, when it is another than the one published last.
     pub(super) fn news(&mut self, now: Timestamp) -> Option<SourceStatus> {
         let (state, fault, next_try) = self.sum();
+        let mut partial = self.partial();
+        // What the whole fails of need not be said of its parts.
+        let same =
+            |part: &Fault| fault.as_ref().is_some_and(|fault| fault.code == part.code && fault.hint == part.hint);
+        partial.retain(|part| !same(part));
         let since = match &self.published {
             Some(last) if last.state == state => last.since,
             _ => now,
@@ -120,7 +125,7 @@ impl Standing {
             address: self.address.clone(),
             product: self.product.clone(),
             fault,
-            partial: self.partial(),
+            partial,
             next_try,
             // Nothing can be edited or registered here yet.
             abilities: Vec::new(),
@@ -265,6 +270,17 @@ mod tests {
         standing.well(Part::Pods, None);
         assert_eq!(standing.news(at(3)).unwrap().state, SourceState::Live);
         assert_eq!(standing.news(at(4)), None, "nothing new is not published");
+    }
+
+    #[test]
+    fn what_all_of_it_fails_of_is_said_once() {
+        let mut standing = Standing::new("x");
+        for part in Part::ALL {
+            standing.unwell(part, &error(ErrorKind::PluginFailed), None);
+        }
+        let status = standing.news(at(1)).unwrap();
+        assert_eq!((status.state, status.partial), (SourceState::Failing, vec![]));
+        assert_eq!(&*status.fault.unwrap().code, "kube.plugin_failed");
     }
 
     #[test]

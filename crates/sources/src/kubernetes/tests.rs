@@ -299,6 +299,20 @@ async fn what_a_failing_plugin_prints_to_stderr_is_told_and_what_it_prints_to_st
 }
 
 #[tokio::test]
+async fn a_plugin_that_failed_is_left_alone_until_a_person_wants_it() {
+    let home = Home::new();
+    let count = home.path("count");
+    home.program("sign-in", &format!("echo run >> {}; exit 1", count.display()));
+    let door = Door::new("here", &home.kubeconfig(&[&home.write("config", &exec("./sign-in", ""))]));
+    let runs = || std::fs::read_to_string(&count).unwrap().lines().count();
+    let first = door.session().await.unwrap_err();
+    assert_eq!((door.session().await.unwrap_err(), runs()), (first, 1));
+    door.try_again();
+    door.session().await.unwrap_err();
+    assert_eq!(runs(), 2);
+}
+
+#[tokio::test]
 async fn a_plugin_that_answers_nonsense_or_wants_a_terminal_is_refused() {
     let home = Home::new();
     for (script, more, code) in [

@@ -330,7 +330,7 @@ fn meaning(status: StatusCode, error_type: &str, words: &str, anonymous: bool) -
             (ErrorKind::NotFound, "See that the path before /api/v1 is right; some servers do not offer this part.")
         }
         429 => (ErrorKind::RateLimited, "It is asked again more seldom, by itself."),
-        _ if error_type == "timeout" => {
+        _ if error_type == "timeout" || words.contains("deadline exceeded") => {
             (ErrorKind::TimedOut, "The server gave up the question. It is asked again, more seldom.")
         }
         // Prometheus refuses what it cannot compute with 422, others with 400.
@@ -382,6 +382,7 @@ mod tests {
             (404, "", "404 page not found", ErrorKind::NotFound),
             (429, "", "", ErrorKind::RateLimited),
             (503, "timeout", "query timed out in expression evaluation", ErrorKind::TimedOut),
+            (422, "execution", "expanding series: context deadline exceeded", ErrorKind::TimedOut),
             (503, "", "Service Unavailable", ErrorKind::ServerError),
             (
                 422,

@@ -11,6 +11,7 @@
 
 mod api;
 mod config;
+mod held;
 mod map;
 mod promql;
 mod round;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use binnacle_model::fact::{Fact, ObjectKey, Observation, TargetHealth};
+use binnacle_model::fact::{Fact, ObjectKey, Observation};
 use binnacle_model::store::Batch;
 use futures_util::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use super::Prometheus;
 use super::api::Answer;
+use super::held::{Difference, Held, Patience};
 use super::map::{self, ALERTS, Board, Known, TARGETS};
 use super::promql::{self, Kind, Query};
 use super::standing::Standing;
@@ -22,7 +23,6 @@ use crate::connection::{EngineGone, Outbox};
 use crate::error::{ErrorKind, SourceError};
 use crate::scrape::dialect::{Dialect, built_in};
 use crate::scrape::map::{BREAKERS, CALLS};
-use crate::scrape::unknown;
 use crate::scrape::{jittered, pause_after};
 
 /// The most requests of one beat, whatever is shown on however many screens.
@@ -47,12 +47,6 @@ const NAMES_SINCE: SignedDuration = SignedDuration::from_hours(1);
 /// After a failure it is tried again this soon at first.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
-/// What was published of one object, and since when the server does not name it.
-struct Held {
-    observation: Observation,
-    missing_since: Option<Instant>,
-}
-
 pub(super) struct Round<'a> {
     prometheus: &'a Prometheus,
     out: &'a Outbox,
@@ -65,8 +59,7 @@ pub(super) struct Round<'a> {
     /// The metrics of the dialects that the server has.
     has: BTreeSet<String>,
     board: Board,
-    /// By process.
-    held: BTreeMap<Arc<str>, BTreeMap<ObjectKey, Held>>,
+    held: Held,
     targets: Option<TargetList>,
     /// The scrape interval, measured where the targets do not tell it.
     interval: Duration,
@@ -81,20 +74,9 @@ pub(super) struct Round<'a> {
 struct TargetList {
     published: Vec<Observation>,
     intervals: BTreeMap<Arc<str>, Duration>,
+    /// Processes that do not answer the server.
+    down: BTreeSet<Arc<str>>,
     large: bool,
-}
-
-impl TargetList {
-    fn is_down(&self, process: &str) -> bool {
-        self.published.iter().any(|one| match &one.fact {
-            Fact::Target(target) => target.health != TargetHealth::Up && process_name(&target.labels) == process,
-            _ => false,
-        })
-    }
-}
-
-fn process_name(labels: &crate::scrape::exposition::Labels) -> String {
-    map::Process::of(labels).map(|process| process.name.to_string()).unwrap_or_default()
 }
 
 impl<'a> Round<'a> {
@@ -109,7 +91,7 @@ impl<'a> Round<'a> {
             failures: 0,
             has: BTreeSet::new(),
             board: Board::new(),
-            held: BTreeMap::new(),
+            held: Held::default(),
             targets: None,
             interval: USUAL_INTERVAL,
             interval_told: false,
@@ -226,8 +208,13 @@ impl<'a> Round<'a> {
                 self.standing.part("targets", Ok(unread("targets", &data.active).into_iter().collect()));
                 let listed = data.active.good;
                 let mut intervals: BTreeMap<Arc<str>, Duration> = BTreeMap::new();
+                let mut down = BTreeSet::new();
                 for target in &listed {
-                    if let (Some(process), Some(interval)) = (map::Process::of(&target.labels), target.interval()) {
+                    let Some(process) = map::Process::of(&target.labels) else { continue };
+                    if target.health != "up" {
+                        down.insert(process.name.clone());
+                    }
+                    if let Some(interval) = target.interval() {
                         let longest = intervals.entry(process.name).or_default();
                         *longest = interval.max(*longest);
                     }
@@ -239,7 +226,7 @@ impl<'a> Round<'a> {
                 if news {
                     self.out.facts(Batch::reset(self.id(), TARGETS, fresh.clone())).await?;
                 }
-                self.targets = Some(TargetList { published: fresh, intervals, large: bytes > LARGE_LISTING });
+                self.targets = Some(TargetList { published: fresh, intervals, down, large: bytes > LARGE_LISTING });
             }
             // Thanos and Mimir scrape nothing themselves.
             Err(error) if error.kind == ErrorKind::NotFound => self.standing.part("targets", Ok(Vec::new())),
@@ -296,7 +283,7 @@ impl<'a> Round<'a> {
     /// scraped lately.
     async fn measure_interval(&mut self) {
         let told = self.targets.as_ref().and_then(|targets| {
-            let shown = targets.intervals.iter().filter(|(process, _)| self.held.contains_key(*process));
+            let shown = targets.intervals.iter().filter(|(process, _)| self.held.has(process));
             shown.map(|(_, interval)| *interval).max().or_else(|| targets.intervals.values().copied().max())
         });
         if let Some(told) = told {
@@ -354,53 +341,17 @@ impl<'a> Round<'a> {
         (self.beat_length() * 3 * u32::try_from(beats).unwrap_or(u32::MAX)).max(self.window())
     }
 
-    /// Compares what the board says with what was published, and publishes the difference. What the server does not name any
-    /// more is unknown at first, and removed when it stays away.
+    /// Compares what the board says with what was published, and publishes the difference.
     async fn publish(&mut self) -> Result<(), EngineGone> {
         let plan = promql::plan(self.dialects, |name| self.has.contains(name), self.window());
         let told = |query: &Query| {
             let known = self.board.get(&(query.metric.clone(), query.kind));
             matches!(query.kind, Kind::Percentile(_)) || known.is_some_and(|known| known.whole)
         };
-        let whole = plan.iter().all(told);
-        let now = Instant::now();
-        let (mut put, mut removed) = (Vec::new(), Vec::new());
-        let mut fresh = map::processes(&self.board, self.dialects);
-        for name in fresh.keys() {
-            self.held.entry(name.clone()).or_default();
-        }
-        let window = self.window();
-        for (name, held) in &mut self.held {
-            let mut named: BTreeMap<ObjectKey, Observation> = fresh
-                .remove(name)
-                .into_iter()
-                .flatten()
-                .map(|observation| (observation.object.clone(), observation))
-                .collect();
-            let stays = |since: Instant| {
-                let down = || self.targets.as_ref().is_some_and(|targets| targets.is_down(name));
-                !whole || now.duration_since(since) < window || down()
-            };
-            held.retain(|object, held| {
-                if let Some(observation) = named.remove(object) {
-                    held.missing_since = None;
-                    held.replace(observation, &mut put);
-                    return true;
-                }
-                let stays = stays(*held.missing_since.get_or_insert(now));
-                if stays {
-                    held.fade(&mut put);
-                } else {
-                    removed.push(object.clone());
-                }
-                stays
-            });
-            for (object, observation) in named {
-                put.push(observation.clone());
-                held.insert(object, Held { observation, missing_since: None });
-            }
-        }
-        self.held.retain(|_, held| !held.is_empty());
+        let down = self.targets.as_ref().map(|targets| targets.down.clone()).unwrap_or_default();
+        let patience = Patience { whole: plan.iter().all(told), absence: self.window(), down: &down };
+        let fresh = map::processes(&self.board, self.dialects);
+        let Difference { put, removed } = self.held.take(fresh, patience, Instant::now(), Timestamp::now());
         if put.is_empty() && removed.is_empty() {
             return Ok(());
         }
@@ -411,21 +362,6 @@ impl<'a> Round<'a> {
 /// How far back rates look.
 pub(super) fn window(interval: Duration) -> Duration {
     (interval * INTERVALS_IN_WINDOW).clamp(SHORTEST_WINDOW, LONGEST_WINDOW)
-}
-
-impl Held {
-    fn replace(&mut self, observation: Observation, put: &mut Vec<Observation>) {
-        if self.observation.fact != observation.fact {
-            put.push(observation.clone());
-            self.observation = observation;
-        }
-    }
-
-    fn fade(&mut self, put: &mut Vec<Observation>) {
-        let fact = unknown(&self.observation.fact);
-        let observation = Observation { fact, seen: Timestamp::now(), ..self.observation.clone() };
-        self.replace(observation, put);
-    }
 }
 
 /// What the Sources screen calls a question: two of them never have the same name.

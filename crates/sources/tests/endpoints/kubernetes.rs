@@ -13,11 +13,14 @@ use binnacle_sources::kubernetes::{Kubernetes, Pace};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::reader::{Reader, partial};
 
 const SOURCE: &str = "kube:test";
+/// A deadline for a broken source on a busy machine, not a measurement.
+const DEADLINE: Duration = Duration::from_secs(30);
 
 /// What is done with the next watch of Pods, after its lines were sent.
 #[derive(Clone, Copy, PartialEq)]
@@ -42,6 +45,7 @@ struct Play {
 struct ApiServer {
     port: u16,
     play: Arc<Mutex<Play>>,
+    count: watch::Receiver<usize>,
     folder: tempfile::TempDir,
     _tasks: JoinSet<()>,
 }
@@ -55,13 +59,14 @@ impl ApiServer {
         let play = Arc::new(Mutex::new(play));
         let mut tasks = JoinSet::new();
         let shared = play.clone();
+        let (counter, count) = watch::channel(0);
         tasks.spawn(async move {
             let mut answers = JoinSet::new();
             while let Ok((connection, _)) = listener.accept().await {
-                answers.spawn(answer(connection, shared.clone()));
+                answers.spawn(answer(connection, shared.clone(), counter.clone()));
             }
         });
-        Self { port, play, folder: tempfile::tempdir().unwrap(), _tasks: tasks }
+        Self { port, play, count, folder: tempfile::tempdir().unwrap(), _tasks: tasks }
     }
 
     fn read(&self) -> Reader {
@@ -77,12 +82,15 @@ impl ApiServer {
         Reader::start(SOURCE, source.with_pace(pace))
     }
 
-    fn asked(&self) -> Vec<String> {
+    /// The requests for Pods, once there are so many.
+    async fn asked(&mut self, times: usize) -> Vec<String> {
+        let enough = self.count.wait_for(|count| *count >= times);
+        tokio::time::timeout(DEADLINE, enough).await.expect("so many requests").unwrap();
         self.play.lock().unwrap().asked.clone()
     }
 }
 
-async fn answer(mut connection: TcpStream, play: Arc<Mutex<Play>>) {
+async fn answer(mut connection: TcpStream, play: Arc<Mutex<Play>>, count: watch::Sender<usize>) {
     let mut request = Vec::new();
     let mut part = [0; 1024];
     while !request.ends_with(b"\r\n\r\n") {
@@ -94,6 +102,8 @@ async fn answer(mut connection: TcpStream, play: Arc<Mutex<Play>>) {
     let request = String::from_utf8(request).unwrap();
     let target = request.split_whitespace().nth(1).unwrap().to_owned();
     let (body, after) = reply(&target, &play);
+    let asked = play.lock().unwrap().asked.len();
+    count.send_modify(|count| *count = asked.max(*count));
     let mut bytes = body.as_bytes();
     // In pieces that end in the middle of lines.
     while !bytes.is_empty() {
@@ -173,7 +183,7 @@ fn names(facts: &SourceFacts) -> Vec<String> {
 
 #[tokio::test]
 async fn a_history_that_is_forgotten_inside_the_stream_is_listed_anew_and_what_went_is_removed() {
-    let server = ApiServer::start(
+    let mut server = ApiServer::start(
         vec![(200, list("5", &[pod("a", 1), pod("b", 2)])), (200, list("9", &[pod("b", 2), pod("c", 9)]))],
         vec![(lines(&[("ADDED", pod("d", 6)), ("ERROR", gone())]), After::Stay)],
     )
@@ -181,7 +191,7 @@ async fn a_history_that_is_forgotten_inside_the_stream_is_listed_anew_and_what_w
     let mut reader = server.read();
     reader.until("the new listing", |facts| names(facts) == ["b", "c"]).await;
     assert_eq!(reader.until_state(SourceState::Live).await.partial, []);
-    let asked = server.asked();
+    let asked = server.asked(4).await;
     assert!(asked[1].contains("watch=1") && asked[1].contains("resourceVersion=5"), "{asked:?}");
     assert!(!asked[2].contains("watch=1") && asked[3].contains("resourceVersion=9"), "{asked:?}");
     reader.stop().await;
@@ -189,7 +199,7 @@ async fn a_history_that_is_forgotten_inside_the_stream_is_listed_anew_and_what_w
 
 #[tokio::test]
 async fn a_watch_that_ends_goes_on_from_its_last_bookmark_without_a_new_listing() {
-    let server = ApiServer::start(
+    let mut server = ApiServer::start(
         vec![(200, list("5", &[pod("a", 1)]))],
         vec![
             (lines(&[("MODIFIED", pod("a", 6)), bookmark(40)]), After::End),
@@ -199,7 +209,7 @@ async fn a_watch_that_ends_goes_on_from_its_last_bookmark_without_a_new_listing(
     .await;
     let mut reader = server.read();
     reader.until("what the second watch said", |facts| names(facts) == ["e"]).await;
-    let asked = server.asked();
+    let asked = server.asked(3).await;
     assert_eq!(asked.len(), 3, "{asked:?}");
     assert!(asked[2].contains("resourceVersion=40"), "{asked:?}");
     reader.stop().await;
@@ -209,14 +219,14 @@ async fn a_watch_that_ends_goes_on_from_its_last_bookmark_without_a_new_listing(
 async fn pages_are_put_together_and_a_token_that_expired_begins_the_listing_anew() {
     let mut first = list("5", &[pod("a", 1)]);
     first["metadata"]["continue"] = json!("to/ken");
-    let server = ApiServer::start(
+    let mut server = ApiServer::start(
         vec![(200, first.clone()), (410, gone()), (200, first), (200, list("5", &[pod("b", 2)]))],
         vec![],
     )
     .await;
     let mut reader = server.read();
     reader.until("both pages", |facts| names(facts) == ["a", "b"]).await;
-    let asked = server.asked();
+    let asked = server.asked(4).await;
     assert!(asked[1].contains("continue=to%2Fken") && !asked[2].contains("continue"), "{asked:?}");
     reader.stop().await;
 }
