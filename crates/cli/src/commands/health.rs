@@ -6,15 +6,14 @@ use std::sync::Arc;
 
 use binnacle_model::snapshot::{Check, Health, Instance, Service, ServiceRole, Snapshot};
 use binnacle_view::contract::health::{Problem, Symptom};
-use binnacle_view::contract::state::Health as HealthWord;
 use binnacle_view::screen::health::problems;
 use serde_json::{Value, json};
 
-use super::listing::{Names, health_cell, pretty, word};
+use super::listing::{Names, health_cell, pretty};
 use crate::arguments::{Form, Output};
 use crate::failure::{Exit, Failure};
 use crate::session::Session;
-use crate::table::{Cell, Table, Tone};
+use crate::table::{Cell, Table};
 use crate::terminal::print;
 
 const AFTER_HELP: &str = "\
@@ -212,28 +211,21 @@ fn cause_json(problem: &Problem) -> Value {
 fn causes_table(causes: &[Problem]) -> Table {
     let mut table = Table::new(["HEALTH", "CAUSE", "REACH"]);
     for problem in causes {
-        table.row([word_cell(problem.health), Cell::text(&problem.title), Cell::text(&problem.reach)]);
+        table.row([health_cell(problem.health, false), Cell::text(&problem.title), Cell::text(&problem.reach)]);
         for symptom in &problem.behind {
             let also = match symptom.also.as_slice() {
                 [] => String::new(),
                 also => format!(" · also behind {}", also.join(", ")),
             };
             let name = format!("  └ {}", symptom.service.name);
-            table.row([word_cell(symptom.health), Cell::text(name), Cell::text(format!("{}{also}", symptom.words))]);
+            table.row([
+                health_cell(symptom.health, false),
+                Cell::text(name),
+                Cell::text(format!("{}{also}", symptom.words)),
+            ]);
         }
     }
     table
-}
-
-fn word_cell(health: HealthWord) -> Cell {
-    let tone = match health {
-        HealthWord::Passing => Tone::Good,
-        HealthWord::Unknown => Tone::Dim,
-        HealthWord::Maintenance => Tone::Person,
-        HealthWord::Warning => Tone::Warning,
-        HealthWord::Critical => Tone::Bad,
-    };
-    Cell::text(word(health)).in_tone(tone)
 }
 
 /// Every check of the service that does not pass, worst first; the service alone when no check says why.

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use binnacle_model::fact::Signals;
 use binnacle_model::id::ServiceId;
-use binnacle_model::snapshot::{Health, Snapshot};
+use binnacle_model::snapshot::Snapshot;
+use binnacle_view::contract::state::Health;
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -61,7 +62,8 @@ impl<'a> Names<'a> {
 }
 
 /// The word for a health, in its tone.
-pub(crate) fn health_cell(health: Health, stale: bool) -> Cell {
+pub(crate) fn health_cell(health: impl Into<Health>, stale: bool) -> Cell {
+    let health = health.into();
     let tone = match health {
         Health::Passing => Tone::Good,
         Health::Unknown => Tone::Dim,
@@ -70,7 +72,7 @@ pub(crate) fn health_cell(health: Health, stale: bool) -> Cell {
         Health::Critical => Tone::Bad,
     };
     let age = if stale { " (stale)" } else { "" };
-    Cell::text(format!("{}{age}", health.word())).in_tone(tone)
+    Cell::text(format!("{}{age}", word(health))).in_tone(tone)
 }
 
 /// Calls per second, share of errors and the 95th percentile, each a dash when nobody measured it.
