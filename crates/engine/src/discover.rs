@@ -61,6 +61,13 @@ pub fn usual_consul(environment: &Environment) -> (ConnectionSpec, &'static str)
     (ConnectionSpec { kind: SourceKind::Consul, place: place.to_owned() }, from)
 }
 
+/// The cluster that `kubectl` would use here; `None` where a plugin has to sign in, which nobody has agreed to yet.
+pub fn usual_cluster(environment: &Environment) -> Option<ConnectionSpec> {
+    let (contexts, _) = kubernetes::contexts(environment);
+    let current = contexts.into_iter().find(|context| context.current && context.plugin.is_none())?;
+    Some(ConnectionSpec { kind: SourceKind::Kube, place: current.name })
+}
+
 async fn consul(environment: &Environment) -> Found {
     let (spec, from) = usual_consul(environment);
     let answer = ask(&spec, environment).await;

@@ -153,7 +153,6 @@ impl PrometheusConfig {
             client_key: key_file,
             server_name,
             accept_any: insecure_skip_verify,
-            ..Tls::default()
         };
         Ok(Self { address, tls, headers: headers(file.http_headers)?, credentials })
     }
