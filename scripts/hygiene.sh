@@ -51,6 +51,8 @@ rule "only the engine spawns" "$(
   search '(tokio::(task::)?spawn|spawn_blocking|spawn_local|thread::(spawn|Builder)|async_runtime::spawn)' "${product[@]}"
 )"
 
+rule "no snapshot waits for a look" "$(printf '%s\n' "${files[@]}" | grep -E '\.(snap\.new|orig|rej)$')"
+
 rule "no test is switched off" "$(search '#\[ignore|\b(it|test|describe)\.(skip|only|todo)\b' \
   $(printf '%s\n' "${files[@]}" | grep -E '\.(rs|ts|js)$'))"
 

@@ -164,8 +164,8 @@ async fn unlocked<'a>(service: &'a SecretService<'static>) -> Result<Collection<
 
 /// The address as it stands in the keyring, which keeps it in the clear.
 fn address(spec: &ConnectionSpec) -> Result<String, KeyringError> {
-    let address = spec.to_string();
-    if holds_secret(&address) { Err(KeyringError::Address) } else { Ok(address) }
+    let whole = format!("{}={}", spec.kind.word(), spec.place);
+    if holds_secret(&whole) { Err(KeyringError::Address) } else { Ok(spec.to_string()) }
 }
 
 fn attributes(address: &str) -> HashMap<&str, &str> {

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use crate::ran::Home;
 
 /// Every command, in the order of the help.
-const COMMANDS: [&[&str]; 22] = [
+const COMMANDS: [&[&str]; 23] = [
     &["sources"],
     &["services"],
     &["health"],
+    &["disagreements"],
     &["edges"],
     &["breakers"],
     &["graph"],
