@@ -12,6 +12,7 @@ which=${1:-all}
 logs=out/test
 rm -rf "$logs"
 mkdir -p "$logs"
+export BINNACLE_LAB_ATTENDANCE=$PWD/$logs/attendance
 
 passed=0
 failed=0
@@ -113,7 +114,15 @@ await_servers() {
   if wait "$servers_pid"; then count servers 1 0; else cat "$logs/servers.log"; count servers 0 1; fi
 }
 
+# How many scenarios met which real servers.
+tell_attendance() {
+  [ -s "$BINNACLE_LAB_ATTENDANCE" ] || return 0
+  echo "scenarios, by the real servers that they ran against:"
+  sort -u "$BINNACLE_LAB_ATTENDANCE" | cut -f 1 | uniq -c | awk '{ n = $1; sub(/^ *[0-9]+ /, ""); printf "  %4d  %s\n", n, $0 }'
+}
+
 finish() {
+  tell_attendance
   if [ ${#failures[@]} -gt 0 ]; then
     echo "failed: ${failures[*]} (output in $logs/)"
   fi

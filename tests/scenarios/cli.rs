@@ -261,7 +261,7 @@ async fn a_real_prometheus_is_read_beside_a_registry_that_names_its_processes() 
     let demo = crate::prometheus_picture::fleet().await;
     let endpoints = crate::prometheus_picture::endpoints(&demo);
     let server = Prometheus::builder().basic_auth().scraping(job("fleet", endpoints)).start().await.unwrap();
-    let rates = "count(rate(demo_client_requests_total[5s]) > 0) > 10";
+    let rates = r#"rate(demo_client_request_duration_seconds_count{service="checkout",peer="payments"}[5s]) > 0"#;
     lab::until("rates in the server", DEADLINE, async || match server.query(rates).await {
         Ok(found) if found.is_empty() => Err("none yet".to_owned()),
         Ok(_) => Ok(()),
@@ -285,7 +285,7 @@ async fn a_real_prometheus_is_read_beside_a_registry_that_names_its_processes() 
     let edge =
         edges.as_array().unwrap().iter().find(|edge| named(edge, "consul:demo/checkout", "consul:demo/payments"));
     let edge = edge.unwrap_or_else(|| panic!("{edges}"));
-    assert!(edge["rps"].as_f64().is_some() && edge["p95_ms"].as_f64().is_some(), "{edge}");
+    assert!(edge["rps"].as_f64().is_some() && edge["p95_ms"].as_f64().is_some(), "{edges}");
     let breakers = run(&["breakers", "-o", "json"]).await.json();
     assert!(!breakers.as_array().unwrap().is_empty(), "{breakers}");
     let listed = run(&["sources", "-o", "json"]).await.json();

@@ -3,7 +3,8 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use lab::cluster::{Cluster, Credential, Pod, Registry, Shop};
+use lab::cluster::{Cluster, Credential, Monitoring, Pod, Registry, Shop};
+use lab::executable::Server;
 use lab::relay::Address;
 use lab::{LabError, until};
 use reqwest::Method;
@@ -44,6 +45,9 @@ async fn a_cluster_comes_up_with_its_nodes_and_pods_run_on_them() {
     assert_eq!(version["gitVersion"], "v1.37.2");
     let nodes = cluster.kubectl(&["get", "nodes", "--no-headers"]).await.unwrap();
     assert_eq!(nodes.lines().filter(|line| line.contains(" Ready ")).count(), 5, "{nodes}");
+
+    let usage = client.request(Method::GET, "/apis/metrics.k8s.io/v1beta1", &Value::Null).await.unwrap();
+    assert_eq!(usage.status(), 404, "nobody measures what pods use");
 
     let pods = running_web(cluster, "comes-up", 3).await;
 
@@ -157,7 +161,7 @@ async fn the_api_server_comes_back_at_its_address_or_at_another() {
 async fn a_cluster_with_all_that_is_in_it_is_gone_when_its_process_is_killed() {
     let _alone = ONE_OF_ITS_OWN.lock().await;
     let mut owner = Owner::of("kubernetes").await;
-    assert_eq!((owner.pids.len(), owner.folders.len()), (7, 7), "six of the cluster, and its registry");
+    assert_eq!((owner.pids.len(), owner.folders.len()), (8, 8), "six of the cluster, its registry and its Prometheus");
     owner.assert_runs();
     let namespace = std::fs::read_link(format!("/proc/{}/ns/net", owner.pids[0])).unwrap();
     assert!(namespace_is_in_use(&namespace));
@@ -183,6 +187,22 @@ async fn a_shop_and_its_registry_are_in_the_cluster_and_what_breaks_is_seen_in_t
     let metrics = "/api/v1/namespaces/shop/services/web:http/proxy/metrics";
     let metrics = until("the service", DEADLINE, async || kubernetes.text(metrics).await).await.unwrap();
     assert!(metrics.contains(r#"http_client_requests_seconds_count{client_name="checkout",method="GET",uri="/",outcome="SUCCESS",status="200"} 3"#), "{metrics}");
+
+    let prometheus = Server::Prometheus.executable().await.unwrap();
+    let monitoring = Monitoring::start(cluster, Some(&registry), &prometheus).await.unwrap();
+    let asked = "/api/v1/namespaces/monitoring/services/prometheus-server:80/proxy/api/v1/query?query=count%20by%20(job)(up%20%3D%3D%201)";
+    until("every pod and every instance to be scraped", DEADLINE, async || {
+        let answer = kubernetes.get(asked).await.map_err(|error| error.to_string())?;
+        let of = |job: &str| {
+            let rows = answer["data"]["result"].as_array().into_iter().flatten();
+            rows.filter(|row| row["metric"]["job"] == job).find_map(|row| row["value"][1].as_str()).map(str::to_owned)
+        };
+        let both = (of("kubernetes-pods"), of("consul-services"));
+        if both == (Some("9".to_owned()), Some("9".to_owned())) { Ok(()) } else { Err(answer.to_string()) }
+    })
+    .await
+    .unwrap();
+    drop(monitoring);
 
     shop.break_down("payments", true);
     assert_eq!(shop.visit(1).await.unwrap(), 0);

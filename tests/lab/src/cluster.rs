@@ -29,7 +29,7 @@ use tokio::sync::Mutex;
 
 use crate::address::Port;
 use crate::watchdog::{Ending, Watchdog};
-use crate::{LabError, until};
+use crate::{LabError, attendance, until};
 
 pub use client::KubernetesClient;
 pub use monitoring::Monitoring;
@@ -46,6 +46,9 @@ use programs::Programs;
 /// A cluster is ready after some ten seconds, a pod or a server in it after one or two; the rest is for a machine which
 /// is busy with something else.
 const READY_WITHIN: Duration = Duration::from_secs(240);
+
+/// What a cluster consists of; a scenario holds the first against what the API server says.
+pub(crate) const VERSION: &str = "Kubernetes 1.37.2 (with etcd 3.7.0 and kwok 0.8.0)";
 
 /// The nodes of [`Cluster::start`].
 const NODES: usize = 5;
@@ -106,6 +109,7 @@ impl Cluster {
         cluster.start_controllers().await?;
         cluster.add_nodes(nodes).await?;
         cluster.ready().await?;
+        attendance::note(VERSION);
         Ok(cluster)
     }
 

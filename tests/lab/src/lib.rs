@@ -20,6 +20,7 @@
 //! service names of its own.
 
 pub mod address;
+mod attendance;
 mod background;
 pub mod certificates;
 pub mod client;

@@ -10,7 +10,7 @@ use crate::address::Port;
 use crate::executable::Server;
 use crate::metrics_server::{self, Access, MetricsServer};
 use crate::watchdog::{Ending, Watchdog};
-use crate::{Certificates, ClientCertificate, LabError};
+use crate::{Certificates, ClientCertificate, LabError, attendance};
 
 /// [`metrics_server::BASIC_AUTH`]'s password as bcrypt writes it; of the lab only.
 const PASSWORD_HASH: &str = "$2b$04$XBhwsFFUOmNhy3y9eINnmOujmoTeGgxZJRQXsmgCoP/qPxuWshukS";
@@ -140,6 +140,7 @@ impl PrometheusBuilder {
             process: Mutex::new(watchdog),
         };
         server.start().await?;
+        attendance::note(Server::Prometheus);
         Ok(Prometheus { server, settings, _certificates: self.certificates })
     }
 

@@ -7,6 +7,7 @@ use tokio::sync::Mutex;
 
 use crate::LabError;
 use crate::address::Port;
+use crate::attendance;
 use crate::executable::Server;
 use crate::metrics_server::{self, Access, MetricsServer};
 use crate::watchdog::{Ending, Watchdog};
@@ -53,6 +54,7 @@ impl VictoriaMetrics {
             process: Mutex::new(watchdog),
         };
         server.start().await?;
+        attendance::note(Server::VictoriaMetrics);
         Ok(Self { server })
     }
 

@@ -5,7 +5,8 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use lab::cluster::{Cluster, Registry, Shop};
+use lab::cluster::{Cluster, Monitoring, Registry, Shop};
+use lab::executable::Server;
 use lab::{Consul, Datacenters, LabError, shop};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -115,6 +116,7 @@ impl Consuls {
 struct Kubernetes {
     // In this order, so that what is inside ends before the cluster.
     _shop: Shop,
+    monitoring: Monitoring,
     registry: Registry,
     cluster: Cluster,
 }
@@ -122,21 +124,27 @@ struct Kubernetes {
 impl Kubernetes {
     async fn start() -> Result<Self, LabError> {
         eprintln!("lab: starting Kubernetes (the first time of all, it is built: about twelve minutes) ...");
+        let prometheus = Server::Prometheus.executable().await?;
         let cluster = Cluster::start().await?;
         let registry = Registry::start(&cluster).await?;
         let mut shop = Shop::open(&cluster, Some(&registry)).await?;
+        let monitoring = Monitoring::start(&cluster, Some(&registry), &prometheus).await?;
         shop.visit_for_ever()?;
-        Ok(Self { _shop: shop, registry, cluster })
+        Ok(Self { _shop: shop, monitoring, registry, cluster })
     }
 
     async fn print(&self) -> std::io::Result<()> {
         let mut processes = self.cluster.processes().await;
         processes.extend(self.registry.process().await);
+        processes.extend(self.monitoring.process().await);
         let processes: Vec<String> =
             processes.iter().map(|(_, pid, log)| format!("# process {pid}, log {}", log.display())).collect();
         let mut out = std::io::stdout().lock();
         writeln!(out, "{}", processes.join("\n"))?;
-        writeln!(out, "\n# Kubernetes, five nodes, with the shop and a Consul in it; the context is minikube")?;
+        writeln!(
+            out,
+            "\n# Kubernetes, five nodes, with the shop, a Consul and a Prometheus in it; the context is minikube"
+        )?;
         writeln!(out, "export KUBECONFIG={}", self.cluster.kubeconfig().display())?;
         writeln!(out, "# the same as an administrator's kubeconfig of kubeadm:")?;
         writeln!(out, "# export KUBECONFIG={}", self.cluster.admin_kubeconfig().display())?;

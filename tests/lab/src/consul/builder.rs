@@ -11,7 +11,7 @@ use super::{Consul, Ports};
 use crate::address::Port;
 use crate::certificates::{Certificates, ServerCertificate};
 use crate::watchdog::Watchdog;
-use crate::{LabError, Release};
+use crate::{LabError, Release, attendance};
 
 /// Servers listen here too: their certificates are not made out to it.
 pub(super) const OTHER_ADDRESS: &str = "127.0.0.2";
@@ -172,6 +172,7 @@ impl ConsulBuilder {
             process: Mutex::new(watchdog),
         };
         consul.launch().await?;
+        attendance::note(self.release);
         Ok(consul)
     }
 
