@@ -6,4 +6,5 @@ mod build;
 mod cases;
 mod disagreements;
 mod identity;
+mod labelled;
 mod merge;
