@@ -12,6 +12,7 @@ mod edges;
 mod fronts;
 mod identity;
 mod parties;
+mod patched;
 mod services;
 
 use std::collections::BTreeMap;
@@ -25,7 +26,7 @@ use crate::snapshot::{
     Breaker, ClusterService, ConfigItem, Disagreement, Edge, Evidence, MeshRule, Route, Service, Since, Snapshot,
     Source,
 };
-use crate::store::{SourceFacts, Store};
+use crate::store::{SourceFacts, Store, Touched};
 
 /// The derived part of a snapshot: all but config keys, which are kept up to date one by one.
 pub struct Picture {
@@ -75,6 +76,12 @@ pub fn picture(store: &Store, before: &Snapshot, now: Timestamp) -> Picture {
         aliases,
         routes: share(routes, &before.routes),
     }
+}
+
+/// All services after a change that surely changes nothing else than single services; `None` when that is not sure, and the
+/// whole is to be derived.
+pub fn patched(touched: &Touched, before: &Snapshot, now: Timestamp) -> Option<BTreeMap<ServiceId, Arc<Service>>> {
+    patched::services(touched, before, now)
 }
 
 /// The sources with their states and the number of facts that they state.

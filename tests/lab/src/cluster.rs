@@ -8,6 +8,7 @@
 mod authority;
 mod client;
 mod control_plane;
+pub mod crowd;
 mod files;
 mod kubeconfig;
 pub mod monitoring;
@@ -34,6 +35,7 @@ use crate::watchdog::{Ending, Watchdog};
 use crate::{LabError, until};
 
 pub use client::KubernetesClient;
+pub use crowd::Crowd;
 pub use monitoring::Monitoring;
 pub use pod::{Pod, Served};
 pub use registry::Registry;
@@ -82,6 +84,11 @@ impl Cluster {
 
     /// Starts a cluster of this many nodes, each with room for 110 pods.
     pub async fn with_nodes(nodes: usize) -> Result<Self, LabError> {
+        Self::with_data(None, nodes).await
+    }
+
+    /// Starts a cluster over a copy of what another one's etcd knew, or over nothing, and adds this many nodes.
+    async fn with_data(data: Option<&Path>, nodes: usize) -> Result<Self, LabError> {
         let programs = Programs::find().await?;
         let folder = tempfile::Builder::new()
             .prefix("binnacle-lab-kubernetes-")
@@ -94,6 +101,10 @@ impl Cluster {
         let mut etcd = control_plane::program(&namespace, "etcd", control_plane::etcd(programs))?;
         let process =
             control_plane::program(&namespace, "kube-apiserver", control_plane::api_server(programs, &files))?;
+        if let Some(data) = data {
+            let copied = crowd::copy(data, &etcd.folder().join("data"));
+            copied.map_err(LabError::io(format!("copying {}", data.display())))?;
+        }
         etcd.start()?;
         let mut cluster = Self {
             port: AtomicU16::new(number),
@@ -163,6 +174,11 @@ impl Cluster {
     /// Runs kubectl with another kubeconfig.
     pub async fn kubectl_as(&self, kubeconfig: &Path, arguments: &[&str]) -> Result<String, LabError> {
         self.run_kubectl(kubeconfig, arguments, "").await
+    }
+
+    /// The client that [`Cluster::kubectl`] runs, for whoever wants to keep it running.
+    pub fn kubectl_program(&self) -> &Path {
+        &self.programs.kubectl
     }
 
     /// Applies manifests, YAML or JSON, as `kubectl apply` does on the server's side.

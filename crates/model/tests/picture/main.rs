@@ -8,3 +8,4 @@ mod disagreements;
 mod identity;
 mod labelled;
 mod merge;
+mod patched;
