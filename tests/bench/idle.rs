@@ -17,9 +17,9 @@ use tokio::process::Command;
 use crate::{Outcome, executable};
 
 /// How long the idle time is watched.
-const WATCHED: Duration = Duration::from_secs(60);
+pub(crate) const WATCHED: Duration = Duration::from_secs(60);
 /// Clock ticks a second of `/proc/PID/stat`, the same on every Linux that this runs on.
-const TICKS: f64 = 100.0;
+pub(crate) const TICKS: f64 = 100.0;
 
 pub(crate) async fn measure(consul: &Consul) -> Outcome<()> {
     let mut child = Command::new(executable("binnaclectl")?)
@@ -52,11 +52,18 @@ fn proc_file(pid: u32, name: &str) -> Outcome<String> {
 }
 
 /// Processor time used, in ticks: fields 14 and 15 of `stat`, counted behind the name in brackets.
-fn ticks(pid: u32) -> Outcome<f64> {
+pub(crate) fn ticks(pid: u32) -> Outcome<f64> {
     let stat = proc_file(pid, "stat")?;
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
     let field = |place: usize| fields.get(place).and_then(|text| text.parse::<f64>().ok()).unwrap_or(f64::NAN);
     Ok(field(11) + field(12))
+}
+
+/// The memory that would be free without this process: its own, and its share of what it has in common with others.
+pub(crate) fn pss_mb(pid: u32) -> Outcome<f64> {
+    let rollup = proc_file(pid, "smaps_rollup")?;
+    let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:")).ok_or("no Pss")?;
+    Ok(line.trim().trim_end_matches(" kB").trim().parse::<f64>()? / 1024.0)
 }
 
 fn resident_mb(pid: u32) -> Outcome<f64> {

@@ -1,6 +1,7 @@
 //! `make bench`: how fast Binnacle is beside a peer that does the same in the same run. Ratios count, absolute times move with
 //! the machine. Nothing here passes or fails; `docs/performance.md` says what was measured and what misses its goal.
 
+mod cluster;
 mod idle;
 mod key_to_line;
 mod picture;
@@ -24,7 +25,7 @@ struct Arguments {
     /// Given by cargo to every benchmark.
     #[arg(long, hide = true)]
     bench: bool,
-    /// Which parts to run: keys, picture, idle, window. All when none is named.
+    /// Which parts to run: keys, picture, idle, cluster, window. All when none is named.
     parts: Vec<String>,
 }
 
@@ -47,6 +48,9 @@ async fn main() -> Outcome<()> {
         if wanted("idle") {
             idle::measure(&consul).await?;
         }
+    }
+    if wanted("cluster") {
+        cluster::measure(arguments.changes).await?;
     }
     if wanted("window") {
         window::measure(arguments.changes).await?;

@@ -91,6 +91,28 @@ impl Picture {
         }
     }
 
+    /// The same, where so much changes that single changes are not looked at: takes in all that waits at once, as the
+    /// engine does, and has this long for it.
+    pub(crate) async fn by_the_lot<T>(
+        &mut self,
+        patience: Duration,
+        what: &str,
+        look: impl Fn(&World) -> Option<T>,
+    ) -> T {
+        let deadline = tokio::time::Instant::now() + patience;
+        loop {
+            if let Some(found) = look(&self.world) {
+                return found;
+            }
+            let mut lot = Vec::new();
+            match tokio::time::timeout_at(deadline, self.updates.recv_many(&mut lot, 64)).await {
+                Ok(0) => panic!("the source ended before: {what}"),
+                Ok(_) => drop(self.world.apply(lot, Timestamp::now())),
+                Err(late) => panic!("{late} ({patience:?}): {what}; statuses: {:#?}", self.statuses()),
+            }
+        }
+    }
+
     fn take(&mut self, update: Update) {
         if let Update::Facts(batch) = &update {
             self.resets += usize::from(batch.reset.is_some());

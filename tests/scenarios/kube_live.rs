@@ -10,15 +10,21 @@ use lab::cluster::Cluster;
 use serde_json::{Value, json};
 
 use crate::consul_picture::{Picture, environment, fact};
+use crate::laboratory_cluster::ONE_OF_ITS_OWN;
 
 pub(crate) const MINIKUBE: &str = "kube:minikube";
 
 /// A source on the context of a kubeconfig.
 pub(crate) fn read(kubeconfig: &Path, context: &str) -> Picture {
+    Picture::of(connect(kubeconfig, context))
+}
+
+/// A connection to the context of a kubeconfig.
+pub(crate) fn connect(kubeconfig: &Path, context: &str) -> Kubernetes {
     lab::install_tls_provider();
     let environment = environment(&[("KUBECONFIG", kubeconfig.to_str().unwrap())]);
     let spec = format!("kube={context}").parse().unwrap();
-    Picture::of(Kubernetes::new(spec, &environment).unwrap())
+    Kubernetes::new(spec, &environment).unwrap()
 }
 
 /// A Deployment that a Service stands in front of, in a namespace of its own.
@@ -180,6 +186,7 @@ async fn keys_of_config_maps_and_secrets_are_named_and_measured_and_their_values
 
 #[tokio::test]
 async fn an_api_server_that_goes_and_comes_back_on_another_port_is_found_there() {
+    let _alone = ONE_OF_ITS_OWN.lock().await;
     let cluster = Cluster::with_nodes(1).await.unwrap();
     cluster.apply(&web("kube-port", 1)).await.unwrap();
     cluster.running_pods("kube-port", "app=web", 1).await.unwrap();

@@ -16,7 +16,7 @@ use crate::laboratory::Owner;
 const DEADLINE: Duration = Duration::from_secs(120);
 
 /// Held by a test with a cluster of its own: with the shared one beside it, two are enough for a small machine.
-static ONE_OF_ITS_OWN: Mutex<()> = Mutex::const_new(());
+pub(crate) static ONE_OF_ITS_OWN: Mutex<()> = Mutex::const_new(());
 
 /// A Deployment `web` of the pause image, and a Service in front of it, in a namespace of its own.
 fn web(namespace: &str, replicas: usize) -> String {

@@ -21,6 +21,8 @@ mod edits;
 mod increments;
 mod keyring;
 mod kube_access;
+mod kube_bad_days;
+mod kube_identity;
 mod kube_live;
 mod laboratory;
 mod laboratory_cluster;

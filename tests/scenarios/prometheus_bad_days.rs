@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use binnacle_model::fact::{Signals, TargetHealth};
+use binnacle_model::id::{SourceId, SourceKind};
 use binnacle_model::snapshot::{Fault as Told, SourceState};
 use binnacle_model::world::World;
 use binnacle_sources::prometheus::REQUESTS_A_BEAT;
-use binnacle_sources::{Connection, Environment};
+use binnacle_sources::scrape::{Scrape, Target};
+use binnacle_sources::{Connection, ConnectionSpec, Environment};
 use lab::{Fault, FaultyWire, Prometheus, job};
 
 use crate::consul_picture::{PATIENCE, Picture, status};
-use crate::prometheus_picture::{connect, count, edges, endpoints, fleet, id, reading, targets};
+use crate::prometheus_picture::{BEAT, connect, count, edges, endpoints, fleet, id, reading, targets};
 
 fn told(world: &World, source: &str, code: &str) -> Option<Told> {
     status(world, source)?.partial.into_iter().find(|fault| &*fault.code == code)
@@ -58,11 +60,12 @@ fn calling(others: usize) -> Fault {
 async fn more_edges_than_are_read_are_cut_by_the_server_and_told() {
     let demo = fleet().await;
     let wire = FaultyWire::to_port(demo.services().first().unwrap().address.port()).await.unwrap();
-    wire.fault("/metrics", calling(25_000));
+    // Two hundred thousand series behind one question: what a large installation has, and what a small machine can scrape.
+    wire.fault("/metrics", calling(200_000));
     let mut many = job("many", [wire.address().replace("http://", "")]);
     // The wire calls everything JSON.
     many["fallback_scrape_protocol"] = "PrometheusText0.0.4".into();
-    let server = Prometheus::builder().every("2s").scraping(many).start().await.unwrap();
+    let server = Prometheus::builder().every("5s").scraping(many).start().await.unwrap();
     let source = id(&server.address());
     let mut picture = reading(&server.address());
 
@@ -198,6 +201,34 @@ async fn targets_that_show_garbage_or_never_end_are_told_in_the_servers_words() 
     let down: Vec<_> = down.iter().filter(|target| target.health == TargetHealth::Down).collect();
     assert!(down.iter().all(|target| !target.last_error.is_empty()), "{down:?}");
     picture.until("edges of the others", |world| (edges(world, &source).len() > 10).then_some(())).await;
+    picture.stop().await;
+    demo.stop().await;
+}
+
+#[tokio::test]
+async fn metrics_of_two_hundred_megabytes_are_not_read_to_their_end_and_told_while_others_are_read() {
+    let demo = fleet().await;
+    let named = |address: &str| Target {
+        url: format!("http://{address}/metrics").parse().unwrap(),
+        instance: address.split_once(':').map(|(host, port)| (host.into(), port.parse().unwrap())).unwrap(),
+    };
+    let wire = FaultyWire::to_port(demo.services().first().unwrap().address.port()).await.unwrap();
+    let line = format!("demo_client_requests_total{{peer=\"{}\"}} 1\n", "x".repeat(65_000));
+    wire.fault("/metrics", Fault::Body(line.repeat(200 * 1024 * 1024 / line.len())));
+    let large = wire.address().replace("http://", "");
+    let all: Vec<Target> = endpoints(&demo).iter().chain([&large]).map(|address| named(address)).collect();
+    let (_, targets) = tokio::sync::watch::channel(all.into());
+    let spec = ConnectionSpec { kind: SourceKind::Scrape, place: "fleet".to_owned() };
+    let direct = Scrape::following(SourceId::from("scrape:fleet"), spec, targets, BEAT);
+    let mut picture = Picture::of(direct);
+
+    let told = picture.until("it is told", |world| told(world, "scrape:fleet", "scrape.too_large")).await;
+
+    assert!(told.detail.contains("larger than 10 MiB") && !told.hint.is_empty(), "{told:?}");
+    picture.until("edges of the others", |world| (edges(world, "scrape:fleet").len() > 10).then_some(())).await;
+    wire.mend();
+    let nothing = |world: &World| status(world, "scrape:fleet").filter(|status| status.partial.is_empty()).map(drop);
+    picture.until("all is well again", nothing).await;
     picture.stop().await;
     demo.stop().await;
 }

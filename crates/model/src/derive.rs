@@ -1,16 +1,18 @@
 //! Facts → picture. Everything here is a function of the store, plus the picture before (for "since when") and the time.
 //!
-//! The order of the steps: [`services`] builds registries' services with their instances and checks, [`identity`] joins what
-//! several sources say of the same one, [`parties`] finds
-//! out whom a call or a breaker speaks of and makes places for externals and channels, [`edges`] and [`breakers`] join
-//! what is said about the same pair, and the signals of the edges are summed up at the callee.
+//! The order of the steps: [`services`] builds registries' services with their instances and checks, [`fronts`] finds out which
+//! of them stands behind an address that is not an instance's, [`identity`] joins what several sources say of the same one,
+//! [`parties`] finds out whom a call or a breaker speaks of and makes places for externals and channels, [`edges`] and
+//! [`breakers`] join what is said about the same pair, and the signals of the edges are summed up at the callee.
 
 mod breakers;
 mod cluster_services;
 mod disagreements;
 mod edges;
+mod fronts;
 mod identity;
 mod parties;
+mod patched;
 mod services;
 
 use std::collections::BTreeMap;
@@ -24,7 +26,7 @@ use crate::snapshot::{
     Breaker, ClusterService, ConfigItem, Disagreement, Edge, Evidence, MeshRule, Route, Service, Since, Snapshot,
     Source,
 };
-use crate::store::{SourceFacts, Store};
+use crate::store::{SourceFacts, Store, Touched};
 
 /// The derived part of a snapshot: all but config keys, which are kept up to date one by one.
 pub struct Picture {
@@ -53,8 +55,9 @@ pub struct Picture {
 /// Derives the whole picture.
 pub fn picture(store: &Store, before: &Snapshot, now: Timestamp) -> Picture {
     let registered = services::of_registries(store, before, now);
-    let identity::Joined { mut services, aliases } = identity::join(registered, store, before, now);
-    let mut parties = parties::Directory::of(&services, aliases.clone());
+    let fronts = fronts::Fronts::of(store);
+    let identity::Joined { mut services, aliases } = identity::join(registered, store, &fronts, before, now);
+    let mut parties = parties::Directory::of(&services, aliases.clone(), fronts);
     let edges = edges::of(store, &mut services, &mut parties, before, now);
     let breakers = breakers::of(store, &mut services, &mut parties, before, now);
     services::add_signals(&mut services, &edges);
@@ -73,6 +76,12 @@ pub fn picture(store: &Store, before: &Snapshot, now: Timestamp) -> Picture {
         aliases,
         routes: share(routes, &before.routes),
     }
+}
+
+/// All services after a change that surely changes nothing else than single services; `None` when that is not sure, and the
+/// whole is to be derived.
+pub fn patched(touched: &Touched, before: &Snapshot, now: Timestamp) -> Option<BTreeMap<ServiceId, Arc<Service>>> {
+    patched::services(touched, before, now)
 }
 
 /// The sources with their states and the number of facts that they state.

@@ -62,13 +62,65 @@ impl SourceFacts {
     }
 }
 
+/// A fact that is new, another one, or gone.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Replaced {
+    /// Who states it.
+    pub source: SourceId,
+    /// What was held of the object.
+    pub old: Option<Arc<Observation>>,
+    /// What is held now.
+    pub new: Option<Arc<Observation>>,
+}
+
 /// What a batch changed, as far as the derivation needs to know.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Touched {
     /// Objects of config stores that are new, changed or gone.
     pub config: Vec<(SourceId, ObjectKey)>,
     /// True when any other fact changed.
     pub picture: bool,
+    /// Those facts in their order, as long as they are few.
+    pub few: Few,
+}
+
+/// How many changed facts are looked at one by one.
+const FEW: usize = 64;
+
+/// Facts that changed, or too many of them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Few(Option<Vec<Replaced>>);
+
+impl Default for Few {
+    fn default() -> Self {
+        Self(Some(Vec::new()))
+    }
+}
+
+impl Few {
+    /// The facts; `None` when they are too many.
+    pub fn facts(&self) -> Option<&[Replaced]> {
+        self.0.as_deref()
+    }
+
+    /// Anything may have changed.
+    pub fn give_up(&mut self) {
+        self.0 = None;
+    }
+
+    fn push(&mut self, one: Replaced) {
+        match &mut self.0 {
+            Some(few) if few.len() < FEW => few.push(one),
+            _ => self.0 = None,
+        }
+    }
+
+    fn absorb(&mut self, other: Self) {
+        match other.0 {
+            Some(few) => few.into_iter().for_each(|one| self.push(one)),
+            None => self.0 = None,
+        }
+    }
 }
 
 impl Touched {
@@ -81,13 +133,16 @@ impl Touched {
     pub fn absorb(&mut self, other: Self) {
         self.config.extend(other.config);
         self.picture |= other.picture;
+        self.few.absorb(other.few);
     }
 
-    fn mark(&mut self, source: &SourceId, observation: &Observation) {
-        if matches!(observation.fact, Fact::Config(_)) {
-            self.config.push((source.clone(), observation.object.clone()));
+    fn mark(&mut self, source: &SourceId, old: Option<Arc<Observation>>, new: Option<Arc<Observation>>) {
+        let Some(either) = new.as_ref().or(old.as_ref()) else { return };
+        if matches!(either.fact, Fact::Config(_)) {
+            self.config.push((source.clone(), either.object.clone()));
         } else {
             self.picture = true;
+            self.few.push(Replaced { source: source.clone(), old, new });
         }
     }
 }
@@ -123,9 +178,7 @@ impl Store {
         }
         for object in batch.removed {
             let gone = facts.collections.get_mut(&object.collection).and_then(|known| known.remove(&object.key));
-            if let Some(observation) = gone {
-                touched.mark(&batch.source, &observation);
-            }
+            touched.mark(&batch.source, gone, None);
         }
         touched
     }
@@ -143,8 +196,9 @@ impl Store {
         let mut touched = Touched::default();
         if let Some(facts) = self.sources.remove(source) {
             touched.picture = true;
+            touched.few.give_up();
             for observation in facts.observations() {
-                touched.mark(source, observation);
+                touched.mark(source, Some(observation.clone()), None);
             }
         }
         touched
@@ -155,13 +209,15 @@ fn put(facts: &mut SourceFacts, source: &SourceId, observation: Observation, tou
     let collection = facts.collections.entry(observation.object.collection.clone()).or_default();
     match collection.entry(observation.object.key.clone()) {
         Entry::Vacant(place) => {
-            touched.mark(source, &observation);
-            place.insert(Arc::new(observation));
+            let new = Arc::new(observation);
+            place.insert(new.clone());
+            touched.mark(source, None, Some(new));
         }
         Entry::Occupied(mut place) => {
             if supersedes(&observation, place.get()) {
-                touched.mark(source, &observation);
-                place.insert(Arc::new(observation));
+                let new = Arc::new(observation);
+                let old = place.insert(new.clone());
+                touched.mark(source, Some(old), Some(new));
             }
         }
     }
@@ -194,14 +250,15 @@ fn reset(
             Some(kept) if kept.fact == observation.fact && kept.version == observation.version => {
                 fresh.insert(observation.object.key.clone(), kept);
             }
-            _ => {
-                touched.mark(source, &observation);
-                fresh.insert(observation.object.key.clone(), Arc::new(observation));
+            kept => {
+                let new = Arc::new(observation);
+                fresh.insert(new.object.key.clone(), new.clone());
+                touched.mark(source, kept, Some(new));
             }
         }
     }
-    for gone in held.values() {
-        touched.mark(source, gone);
+    for gone in held.into_values() {
+        touched.mark(source, Some(gone), None);
     }
     facts.collections.insert(collection.clone(), fresh);
 }

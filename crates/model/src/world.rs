@@ -51,7 +51,10 @@ impl World {
                 Update::Status(source, status) => {
                     let was_current = self.is_current(&source);
                     status_news |= self.store.set_status(&source, status);
-                    // Facts become stale, or current again, with their source.
+                    // Facts become stale, or current again, with their source; a disagreement is there once all is told.
+                    if status_news {
+                        touched.few.give_up();
+                    }
                     touched.picture |= was_current != self.is_current(&source);
                 }
                 Update::Forget(source) => {
@@ -76,7 +79,12 @@ impl World {
         let mut changes = Vec::new();
         let mut transitions = Vec::new();
         let mut next = Snapshot::clone(&before);
-        if touched.picture {
+        if !touched.picture {
+            // Config keys and statuses alone.
+        } else if let Some(services) = derive::patched(&touched, &before, now) {
+            next.services = Arc::new(services);
+            compare_picture(&before, &next, now, &mut changes, &mut transitions);
+        } else {
             let picture = derive::picture(&self.store, &before, now);
             next.services = Arc::new(picture.services);
             next.edges = Arc::new(picture.edges);
@@ -135,14 +143,17 @@ impl World {
 }
 
 fn compare<K: Ord + Clone, V: PartialEq>(
-    before: &BTreeMap<K, V>,
-    after: &BTreeMap<K, V>,
+    before: &Arc<BTreeMap<K, V>>,
+    after: &Arc<BTreeMap<K, V>>,
     same: impl Fn(&V, &V) -> bool,
     subject: impl Fn(K) -> Subject,
     changes: &mut Vec<Change>,
     mut on_change: impl FnMut(&V, &V),
 ) {
-    for (key, new) in after {
+    if Arc::ptr_eq(before, after) {
+        return;
+    }
+    for (key, new) in &**after {
         match before.get(key) {
             Some(old) if same(old, new) => {}
             Some(old) => {

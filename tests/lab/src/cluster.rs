@@ -8,6 +8,7 @@
 mod authority;
 mod client;
 mod control_plane;
+pub mod crowd;
 mod files;
 mod kubeconfig;
 pub mod monitoring;
@@ -23,6 +24,8 @@ use std::process::Stdio;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 use tokio::sync::Mutex;
@@ -32,13 +35,14 @@ use crate::watchdog::{Ending, Watchdog};
 use crate::{LabError, attendance, until};
 
 pub use client::KubernetesClient;
+pub use crowd::Crowd;
 pub use monitoring::Monitoring;
 pub use pod::{Pod, Served};
 pub use registry::Registry;
 pub use shop::Shop;
 pub use user::{Credential, User};
 
-use control_plane::{API_SERVER_INSIDE, CONTROLLER_MANAGER_INSIDE, SCHEDULER_INSIDE};
+use control_plane::{API_SERVER_INSIDE, CONTROLLER_MANAGER_INSIDE, ETCD_CLIENTS_INSIDE, SCHEDULER_INSIDE};
 use files::Files;
 use namespace::{Namespace, Reach};
 use programs::Programs;
@@ -83,6 +87,11 @@ impl Cluster {
 
     /// Starts a cluster of this many nodes, each with room for 110 pods.
     pub async fn with_nodes(nodes: usize) -> Result<Self, LabError> {
+        Self::with_data(None, nodes).await
+    }
+
+    /// Starts a cluster over a copy of what another one's etcd knew, or over nothing, and adds this many nodes.
+    async fn with_data(data: Option<&Path>, nodes: usize) -> Result<Self, LabError> {
         let programs = Programs::find().await?;
         let folder = tempfile::Builder::new()
             .prefix("binnacle-lab-kubernetes-")
@@ -95,6 +104,10 @@ impl Cluster {
         let mut etcd = control_plane::program(&namespace, "etcd", control_plane::etcd(programs))?;
         let process =
             control_plane::program(&namespace, "kube-apiserver", control_plane::api_server(programs, &files))?;
+        if let Some(data) = data {
+            let copied = crowd::copy(data, &etcd.folder().join("data"));
+            copied.map_err(LabError::io(format!("copying {}", data.display())))?;
+        }
         etcd.start()?;
         let mut cluster = Self {
             port: AtomicU16::new(number),
@@ -167,6 +180,11 @@ impl Cluster {
         self.run_kubectl(kubeconfig, arguments, "").await
     }
 
+    /// The client that [`Cluster::kubectl`] runs, for whoever wants to keep it running.
+    pub fn kubectl_program(&self) -> &Path {
+        &self.programs.kubectl
+    }
+
     /// Applies manifests, YAML or JSON, as `kubectl apply` does on the server's side.
     pub async fn apply(&self, manifests: &str) -> Result<(), LabError> {
         let arguments = ["apply", "--server-side", "--force-conflicts", "--field-manager=lab", "-f", "-"];
@@ -182,6 +200,36 @@ impl Cluster {
             std::fs::write(&path, text).map_err(LabError::io(format!("writing {}", path.display())))?;
         }
         Ok(program)
+    }
+
+    /// Has etcd forget everything that it remembers beside the latest state, as a compaction does: whoever goes on from
+    /// an older version is told to list anew.
+    pub async fn compact(&self) -> Result<(), LabError> {
+        let answer = self.ask_etcd("/v3/kv/range", &json!({ "key": "AA==", "keys_only": true })).await?;
+        let revision = answer.pointer("/header/revision").cloned().unwrap_or_default();
+        self.ask_etcd("/v3/kv/compaction", &json!({ "revision": revision, "physical": true })).await.map(drop)
+    }
+
+    /// Takes an object out of etcd while the API server is away: nobody will ever send an event for it. `key` is where
+    /// the API server keeps it, such as `/registry/pods/NAMESPACE/NAME`.
+    pub async fn lose(&self, key: &str) -> Result<(), LabError> {
+        let answer = self.ask_etcd("/v3/kv/deleterange", &json!({ "key": STANDARD.encode(key) })).await?;
+        match answer.get("deleted").and_then(Value::as_str) {
+            Some("1") => Ok(()),
+            _ => Err(unexpected(key, answer)),
+        }
+    }
+
+    /// Asks etcd through its JSON gateway.
+    async fn ask_etcd(&self, path: &str, question: &Value) -> Result<Value, LabError> {
+        let reach = self.reach(ETCD_CLIENTS_INSIDE.parse().map_err(|error| unexpected(path, error))?).await?;
+        let what = format!("POST {path}");
+        let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build();
+        let asked = async {
+            let url = format!("http://127.0.0.1:{}{path}", reach.port());
+            http?.post(url).json(question).send().await?.error_for_status()?.json().await
+        };
+        asked.await.map_err(|source| LabError::Request { what: what.clone(), source })
     }
 
     /// Opens a port of the host's loopback that leads to an address inside the namespace.
@@ -232,6 +280,14 @@ impl Cluster {
             kubeconfig::move_server(&kubeconfig, &before, &self.address())?;
         }
         Ok(())
+    }
+
+    /// Halts the API server without an end: connections stay open and nothing is answered, until the guard is dropped.
+    pub async fn hang_api_server(&self) -> Result<Hung, LabError> {
+        let pid = self.api_server.lock().await.process.pid();
+        let pid = pid.ok_or_else(|| unexpected("the API server", "it does not run"))?;
+        signal("STOP", pid)?;
+        Ok(Hung { pid })
     }
 
     async fn end_api_server(&self, ending: Ending) -> Result<(), LabError> {
@@ -338,6 +394,29 @@ impl Cluster {
             return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
         }
         Err(LabError::Unexpected { what, why: String::from_utf8_lossy(&output.stderr).into_owned() })
+    }
+}
+
+/// A process that is halted, and goes on when this is dropped.
+#[derive(Debug)]
+pub struct Hung {
+    pid: u32,
+}
+
+impl Drop for Hung {
+    fn drop(&mut self) {
+        if let Err(error) = signal("CONT", self.pid) {
+            eprintln!("lab: {error}");
+        }
+    }
+}
+
+fn signal(name: &str, pid: u32) -> Result<(), LabError> {
+    let what = format!("kill -s {name} {pid}");
+    let status = std::process::Command::new("kill").args(["-s", name, &pid.to_string()]).status();
+    match status.map_err(LabError::io(what.clone()))? {
+        status if status.success() => Ok(()),
+        status => Err(unexpected(&what, status)),
     }
 }
 

@@ -1,9 +1,10 @@
 //! One service, several witnesses: which services of different sources are the same thing, and why.
 //!
 //! Two services are candidates when instances of theirs are the same process: named by the other side (a Pod's uid in a
-//! registration), or at the same address of the same network at the same time. An equal name joins last, and only where
-//! nothing speaks against it. The best candidates are joined first, and a joined service never holds two services of one
-//! kind of source: a registry that has two names means two services. Of two equally good candidates neither is taken.
+//! registration), at the same address of the same network at the same time, or the one at an address in front of the other.
+//! An equal name joins last, and only where nothing speaks against it. The best candidates are joined first, and a joined
+//! service never holds two services of one kind of source: a registry that has two names means two services. Of two equally
+//! good candidates neither is taken.
 //!
 //! All of it is a function of the facts: whoever comes first does not matter. The joined service goes by the id of its
 //! highest witness ([`rank`]); every other witness's id stays good as another name for it.
@@ -13,8 +14,10 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::fronts::Fronts;
+use super::services::service_id;
 use super::since;
-use crate::fact::{Fact, NetworkScope};
+use crate::fact::{Fact, NetworkScope, ServiceName};
 use crate::id::{InstanceId, ServiceId, SourceId, SourceKind};
 use crate::snapshot::{Facet, Health, Instance, JoinReason, Service, ServiceRole, Snapshot};
 use crate::store::Store;
@@ -26,13 +29,19 @@ pub(super) struct Joined {
 }
 
 /// Joins what several sources say of the same service.
-pub(super) fn join(found: BTreeMap<ServiceId, Service>, store: &Store, before: &Snapshot, now: Timestamp) -> Joined {
+pub(super) fn join(
+    found: BTreeMap<ServiceId, Service>,
+    store: &Store,
+    fronts: &Fronts,
+    before: &Snapshot,
+    now: Timestamp,
+) -> Joined {
     let kinds: BTreeSet<Option<SourceKind>> = found.values().map(kind).collect();
     if kinds.len() < 2 {
         return Joined { services: found, aliases: BTreeMap::new() };
     }
     let groups = {
-        let evidence = Evidence::of(&found, store);
+        let evidence = Evidence::of(&found, store, fronts);
         let mut groups = Groups::default();
         for candidate in evidence.candidates(&found) {
             groups.unite(&found, &candidate);
@@ -84,6 +93,8 @@ struct Tally {
     shared: u32,
     /// Of these, those that agree on the port that stands first.
     first_port: u32,
+    /// Instances of the lower one that are registered at an address in front of the higher one.
+    in_front: u32,
 }
 
 /// Two services that may be one. The greatest is the best.
@@ -113,8 +124,9 @@ struct Evidence {
 }
 
 impl Evidence {
-    fn of(found: &BTreeMap<ServiceId, Service>, store: &Store) -> Self {
+    fn of(found: &BTreeMap<ServiceId, Service>, store: &Store, fronts: &Fronts) -> Self {
         let mut evidence = Self { tallies: BTreeMap::new(), pairs: BTreeMap::new() };
+        let mut undeclared: BTreeMap<Pair, Vec<(Placed<'_>, Placed<'_>)>> = BTreeMap::new();
         let networks = Networks::of(store);
         let confirmed = Confirmed::of(store);
         let all = || {
@@ -145,21 +157,49 @@ impl Evidence {
         for bucket in by_address.values() {
             for (at, a) in bucket.iter().enumerate() {
                 for b in bucket.iter().skip(at + 1) {
-                    if kind(a.service) != kind(b.service)
-                        && networks.may_meet(*a, *b)
-                        && same_port(a.instance, b.instance, same_name(a.service, b.service))
-                        && confirmed.lived_together(*a, *b)
+                    if kind(a.service) == kind(b.service)
+                        || !networks.may_meet(*a, *b)
+                        || !confirmed.lived_together(*a, *b)
                     {
+                        continue;
+                    }
+                    if same_port(a.instance, b.instance, same_name(a.service, b.service)) {
                         evidence.note(*a, *b, false);
+                    } else if !shares_address(a.instance, b.instance) {
+                        let (a, b) = in_order(*a, *b);
+                        undeclared.entry((a.service.id.clone(), b.service.id.clone())).or_default().push((a, b));
                     }
                 }
+            }
+        }
+        evidence.take_undeclared(undeclared);
+        for placed in all().filter(|placed| kind(placed.service) != Some(SourceKind::Kube)) {
+            let behind = fronts.owner(&placed.instance.address, placed.instance.port);
+            if let Some(higher) = behind.and_then(|id| found.get(id)) {
+                let pair = (higher.id.clone(), placed.service.id.clone());
+                evidence.tallies.entry(pair).or_default().in_front += 1;
             }
         }
         evidence
     }
 
+    /// Instances at one address whose ports do not agree are the same all the same when two services share several addresses and
+    /// have no other: the port is one that the Pod does not declare, and that so many addresses were used again is no chance.
+    fn take_undeclared(&mut self, undeclared: BTreeMap<Pair, Vec<(Placed<'_>, Placed<'_>)>>) {
+        for (pair, shared) in undeclared {
+            let Some((a, b)) = shared.first() else { continue };
+            let agreeing = self.tallies.get(&pair).map_or(0, |tally| tally.shared);
+            let all = u32::try_from(shared.len()).unwrap_or(u32::MAX).saturating_add(agreeing);
+            if all >= 2 && placed_instances(a.service) == all && placed_instances(b.service) == all {
+                for (a, b) in &shared {
+                    self.note(*a, *b, false);
+                }
+            }
+        }
+    }
+
     fn note(&mut self, a: Placed<'_>, b: Placed<'_>, named: bool) {
-        let (a, b) = if rank(a.service) < rank(b.service) { (a, b) } else { (b, a) };
+        let (a, b) = in_order(a, b);
         let pair = (a.service.id.clone(), b.service.id.clone());
         let instances = (a.instance.id.clone(), b.instance.id.clone());
         let pairs = self.pairs.entry(pair.clone()).or_default();
@@ -180,18 +220,32 @@ impl Evidence {
             let of = placed_instances(a).max(placed_instances(b)).max(1);
             let thousandths = |count: u32| count.saturating_mul(1000) / of;
             let same_name = same_name(a, b);
-            let enough = tally.named > 0 || same_name || thousandths(tally.shared) >= 500;
+            let in_front = tally.in_front.saturating_mul(1000) / placed_instances(b).max(1);
+            let shared = thousandths(tally.shared).max(in_front);
+            let enough = tally.named > 0 || same_name || (shared >= 500 && !is_crossed(found, a, b));
             let reason = if tally.named > 0 { JoinReason::Explicit } else { JoinReason::Instances };
             enough.then(|| Candidate {
                 reason: std::cmp::Reverse(reason),
                 same_name,
-                shared: thousandths(tally.shared),
+                shared,
                 first_port: thousandths(tally.first_port),
                 pair: std::cmp::Reverse((a.id.clone(), b.id.clone())),
             })
         });
         best_first(found, scored.collect())
     }
+}
+
+/// The higher witness first.
+fn in_order<'a>(a: Placed<'a>, b: Placed<'a>) -> (Placed<'a>, Placed<'a>) {
+    if rank(a.service) < rank(b.service) { (a, b) } else { (b, a) }
+}
+
+/// Whether the lower one has the name of something that runs right beside the higher one: then what they share is an address that
+/// went from the one to the other, and the registration is left over.
+fn is_crossed(found: &BTreeMap<ServiceId, Service>, higher: &Service, lower: &Service) -> bool {
+    let beside = ServiceName { namespace: higher.namespace.clone(), name: lower.name.clone() };
+    source(higher).is_some_and(|source| found.contains_key(&service_id(source, &beside)))
 }
 
 fn placed_instances(service: &Service) -> u32 {
@@ -264,13 +318,17 @@ fn names_of_pod(instance: &Instance) -> Vec<Arc<str>> {
     names
 }
 
+/// Whether others may have the same address.
+fn shares_address(a: &Instance, b: &Instance) -> bool {
+    [a, b].iter().any(|one| one.network == Some(NetworkScope::Node))
+}
+
 /// Whether two instances at one address listen at the same port. A Pod's address is its own and its declared ports are no
 /// more than a note, so that an undeclared one speaks against it only when the names differ as well.
 fn same_port(a: &Instance, b: &Instance, same_name: bool) -> bool {
     let listens =
         |one: &Instance, port: u16| one.port == port || one.ports.iter().any(|declared| declared.port == port);
-    let shares_address = [a, b].iter().any(|one| one.network == Some(NetworkScope::Node));
-    if shares_address {
+    if shares_address(a, b) {
         return a.port != 0 && b.port != 0 && (listens(a, b.port) || listens(b, a.port));
     }
     same_name || a.port == 0 || b.port == 0 || listens(a, b.port) || listens(b, a.port)

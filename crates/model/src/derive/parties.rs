@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::fronts::Fronts;
 use super::services::service_id;
 use crate::fact::{NetworkScope, Party, ServiceName, Signals};
 use crate::id::{ServiceId, SourceId};
@@ -21,6 +22,7 @@ pub(super) struct Directory {
     /// By namespace and pod, where an instance is one.
     pods: BTreeMap<(Arc<str>, Arc<str>), Option<ServiceId>>,
     aliases: BTreeMap<ServiceId, ServiceId>,
+    fronts: Fronts,
 }
 
 /// A party that was found, and why it is believed to be this service.
@@ -32,8 +34,12 @@ pub(super) struct Found {
 impl Directory {
     /// Indexes the services, and takes the ids that lead to joined ones. An address that two services claim identifies
     /// neither.
-    pub(super) fn of(services: &BTreeMap<ServiceId, Service>, aliases: BTreeMap<ServiceId, ServiceId>) -> Self {
-        let mut directory = Self { aliases, ..Self::default() };
+    pub(super) fn of(
+        services: &BTreeMap<ServiceId, Service>,
+        aliases: BTreeMap<ServiceId, ServiceId>,
+        fronts: Fronts,
+    ) -> Self {
+        let mut directory = Self { aliases, fronts, ..Self::default() };
         for service in services.values() {
             let names: BTreeSet<&Arc<str>> = service.facets.iter().map(|facet| &facet.name.name).collect();
             for name in names {
@@ -75,8 +81,11 @@ impl Directory {
                 Some(Found { id: self.resolve(service_id(source, service)), reason: None })
             }
             Party::Address { host, port } => {
-                let exact = self.by_address.get(&(host.clone(), *port));
-                match exact.or_else(|| self.by_host.get(host)).cloned().flatten() {
+                let exact = || self.by_address.get(&(host.clone(), *port)).cloned().flatten();
+                let front = || self.fronts.owner(host, *port).map(|id| self.resolve(id.clone()));
+                // Whoever has the whole address has it now: what else is registered there is left over.
+                let alone = || self.by_host.get(host).cloned().flatten();
+                match exact().or_else(front).or_else(alone) {
                     Some(id) => Some(Found { id, reason: Some(JoinReason::Instances) }),
                     None => Some(Found { id: external_id(&format!("{host}:{port}")), reason: None }),
                 }
@@ -116,7 +125,7 @@ impl Directory {
 }
 
 /// Notes who has a key; one that two services claim identifies neither.
-fn claim<K: Ord>(owners: &mut BTreeMap<K, Option<ServiceId>>, key: K, service: &ServiceId) {
+pub(super) fn claim<K: Ord>(owners: &mut BTreeMap<K, Option<ServiceId>>, key: K, service: &ServiceId) {
     let owner = owners.entry(key).or_insert_with(|| Some(service.clone()));
     if owner.as_ref() != Some(service) {
         *owner = None;

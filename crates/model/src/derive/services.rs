@@ -1,5 +1,6 @@
 //! Services of registries, with their instances and checks, and the roll-up of health.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -215,9 +216,8 @@ impl<'a> Registry<'a> {
             .flatten()
             .map(|(check, seen)| self.check(check, seen))
             .collect();
-        found.sort_by(|a, b| b.health.cmp(&a.health).then_with(|| a.id.cmp(&b.id)));
-        // Consul defines an instance without any check as passing.
-        let health = found.iter().map(|check| check.health).max().unwrap_or(Health::Passing);
+        found.sort_by(in_order);
+        let health = worst_of(&found);
         Instance {
             native_id: fact.id.clone(),
             address: fact.address.clone(),
@@ -252,23 +252,45 @@ impl<'a> Registry<'a> {
     }
 
     fn check(&self, fact: &CheckFact, observation: &Arc<Observation>) -> Check {
-        let (node, of_node) = match &fact.subject {
-            CheckSubject::Node(node) => (node, true),
-            CheckSubject::Instance { node, .. } => (node, false),
-        };
-        let id = CheckId::from(format!("{}/{node}/{}", self.source, fact.id));
-        let health = Health::from(fact.status);
-        Check {
-            name: fact.name.clone(),
-            health,
-            output: fact.output.clone(),
-            method: fact.method.clone(),
-            of_node,
-            since: since(self.past.check(&id), &health, self.now),
-            evidence: evidence(self.source, observation),
-            id,
-        }
+        let mut check = check_of(self.source, fact, observation, None, self.now);
+        check.since = since(self.past.check(&check.id), &check.health, self.now);
+        check
     }
+}
+
+/// A check with the state that it had before, if it was there.
+pub(super) fn check_of(
+    source: &SourceId,
+    fact: &CheckFact,
+    observation: &Arc<Observation>,
+    past: Option<(Health, Since)>,
+    now: Timestamp,
+) -> Check {
+    let (node, of_node) = match &fact.subject {
+        CheckSubject::Node(node) => (node, true),
+        CheckSubject::Instance { node, .. } => (node, false),
+    };
+    let health = Health::from(fact.status);
+    Check {
+        id: CheckId::from(format!("{source}/{node}/{}", fact.id)),
+        name: fact.name.clone(),
+        health,
+        output: fact.output.clone(),
+        method: fact.method.clone(),
+        of_node,
+        since: since(past, &health, now),
+        evidence: evidence(source, observation),
+    }
+}
+
+/// The worst first.
+pub(super) fn in_order(a: &Check, b: &Check) -> Ordering {
+    b.health.cmp(&a.health).then_with(|| a.id.cmp(&b.id))
+}
+
+/// The health of an instance with these checks. Consul defines one without any as passing.
+pub(super) fn worst_of(checks: &[Check]) -> Health {
+    checks.iter().map(|check| check.health).max().unwrap_or(Health::Passing)
 }
 
 /// Gives each service the latest events of its own and of its instances. What is about nothing that is known is nobody's.
@@ -298,7 +320,7 @@ fn hand_out<'a>(events: Vec<(&'a EventFact, &'a Arc<Observation>)>, drafts: &mut
 }
 
 /// The worst of the instances that are to stay, and of what runs them. One on its way out counts only when nothing else does.
-fn rollup(instances: &[Arc<Instance>], workloads: &[Workload]) -> Health {
+pub(super) fn rollup(instances: &[Arc<Instance>], workloads: &[Workload]) -> Health {
     let worst = |leaving: bool| {
         let counted = instances.iter().filter(move |instance| instance.terminating.is_some() == leaving);
         counted.map(|instance| instance.health).max()

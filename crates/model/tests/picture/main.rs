@@ -6,4 +6,6 @@ mod build;
 mod cases;
 mod disagreements;
 mod identity;
+mod labelled;
 mod merge;
+mod patched;

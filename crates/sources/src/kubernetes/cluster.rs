@@ -253,7 +253,8 @@ impl<'a> Cluster<'a> {
                     failures = 0;
                     if began.elapsed() < SHORT { SHORT } else { Duration::ZERO }
                 }
-                Err(failed) if failed.gone => {
+                // What may no longer be watched everywhere may still be listed in one namespace.
+                Err(failed) if failed.gone || (failed.error.kind == ErrorKind::Forbidden && mark.is_some()) => {
                     mark = None;
                     failures = failures.saturating_add(1);
                     // The first time at once; a server that says so each time is not asked in a loop.
@@ -262,6 +263,11 @@ impl<'a> Cluster<'a> {
                 Err(failed) => {
                     // A stream that was good for a while and broke is a first failure.
                     failures = if began.elapsed() > self.pace.longest_pause { 1 } else { failures.saturating_add(1) };
+                    if withdraws(part, failed.error.kind) && reading.ledger.has_objects() {
+                        mark = None;
+                        reading.begin_whole();
+                        self.say(&mut reading).await;
+                    }
                     self.failed(part, &failed, failures).await
                 }
             };
@@ -476,6 +482,12 @@ impl<'a> Cluster<'a> {
                 LineFailed::Refused(failed) => failed,
             })
     }
+}
+
+/// Whether an answer takes back what was read before: the kind is gone from this cluster, or is not to be seen any longer. Of a
+/// primary part what is known stays, as old.
+fn withdraws(part: Part, kind: ErrorKind) -> bool {
+    !part.is_primary() && matches!(kind, ErrorKind::Forbidden | ErrorKind::NotFound)
 }
 
 /// Only the heads of objects.

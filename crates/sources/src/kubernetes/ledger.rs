@@ -43,6 +43,11 @@ impl Ledger {
         }
     }
 
+    /// True when anything is known.
+    pub(super) fn has_objects(&self) -> bool {
+        !self.objects.is_empty()
+    }
+
     /// A listing begins: what it does not name is gone.
     pub(super) fn begin_whole(&mut self) {
         self.objects.clear();

@@ -32,6 +32,8 @@ pub(super) struct Standing {
     address: Arc<str>,
     product: Option<Arc<str>>,
     parts: BTreeMap<Part, State>,
+    /// What has been read at some time: what is known of it is old when it is refused.
+    read: BTreeSet<Part>,
     /// What stands in the way of all parts: no credential, no kubeconfig; or what is about to be done.
     note: Option<Fault>,
     files: Option<Fault>,
@@ -44,6 +46,7 @@ impl Standing {
             address: Arc::from(address),
             product: None,
             parts: Part::ALL.into_iter().map(|part| (part, State::Waiting)).collect(),
+            read: BTreeSet::new(),
             note: None,
             files: None,
             published: None,
@@ -70,6 +73,7 @@ impl Standing {
     /// A part is read, in all namespaces or in one only.
     pub(super) fn well(&mut self, part: Part, only: Option<Arc<str>>) {
         self.note = None;
+        self.read.insert(part);
         let complaint = match self.parts.remove(&part) {
             Some(State::Well { complaint, .. }) => complaint,
             _ => None,
@@ -138,8 +142,9 @@ impl Standing {
     }
 
     fn sum(&self) -> (SourceState, Option<Fault>, Option<Timestamp>) {
-        let failing = self.primary().filter_map(|state| match state {
+        let failing = self.parts.iter().filter(|(part, _)| part.is_primary()).filter_map(|(part, state)| match state {
             State::Failing { fault, next_try } => Some((fault.clone(), *next_try)),
+            State::Denied(fault) if self.read.contains(part) => Some((fault.clone(), None)),
             _ => None,
         });
         // The part that is tried first says it for all.
@@ -270,6 +275,17 @@ mod tests {
         standing.well(Part::Pods, None);
         assert_eq!(standing.news(at(3)).unwrap().state, SourceState::Live);
         assert_eq!(standing.news(at(4)), None, "nothing new is not published");
+    }
+
+    #[test]
+    fn pods_that_were_read_and_may_not_be_any_longer_are_old() {
+        let mut standing = live();
+        standing.unwell(Part::Pods, &error(ErrorKind::Forbidden), None);
+        let status = standing.news(at(1)).unwrap();
+        assert_eq!((status.state, status.partial.len()), (SourceState::Failing, 0));
+        assert!(status.fault.unwrap().hint.contains("resources: [\"pods\"]"));
+        standing.well(Part::Pods, None);
+        assert_eq!(standing.news(at(2)).unwrap().state, SourceState::Live);
     }
 
     #[test]

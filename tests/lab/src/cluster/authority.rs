@@ -1,5 +1,7 @@
 //! The cluster's certificate authorities.
 
+use std::time::{Duration, SystemTime};
+
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
     KeyPair, KeyUsagePurpose,
@@ -42,6 +44,13 @@ impl Authority {
     /// For a client: Kubernetes takes the common name for the user and the organisation for its group.
     pub(super) fn client(&self, user: &str, group: Option<&str>) -> Result<Signed, LabError> {
         self.sign(params(user, group, &[])?, ExtendedKeyUsagePurpose::ClientAuth)
+    }
+
+    /// The same, good for this long from now on; whole seconds.
+    pub(super) fn client_for(&self, user: &str, life: Duration) -> Result<Signed, LabError> {
+        let mut about = params(user, None, &[])?;
+        about.not_after = (SystemTime::now() + life).into();
+        self.sign(about, ExtendedKeyUsagePurpose::ClientAuth)
     }
 
     fn sign(&self, mut about: CertificateParams, usage: ExtendedKeyUsagePurpose) -> Result<Signed, LabError> {

@@ -62,6 +62,15 @@ impl KubernetesClient {
         json(path, &self.call(Method::PUT, path, object).await?)
     }
 
+    /// Merges fields into an object (RFC 7396); gives it as the server has it.
+    pub async fn merge(&self, path: &str, fields: &Value) -> Result<Value, LabError> {
+        let what = format!("PATCH {path}");
+        let request = self.http.patch(format!("{}{path}", self.server)).body(fields.to_string());
+        let request = request.header(reqwest::header::CONTENT_TYPE, "application/merge-patch+json");
+        let sent = async { request.send().await?.error_for_status()?.text().await };
+        json(path, &sent.await.map_err(|source| LabError::Request { what, source })?)
+    }
+
     /// Deletes an object; it may take a while until it is gone.
     pub async fn delete(&self, path: &str) -> Result<(), LabError> {
         self.call(Method::DELETE, path, &Value::Null).await.map(drop)

@@ -12,6 +12,7 @@ use crate::watchdog::Watchdog;
 pub(super) const API_SERVER_INSIDE: &str = "127.0.0.1:6443";
 pub(super) const CONTROLLER_MANAGER_INSIDE: &str = "127.0.0.1:10257";
 pub(super) const SCHEDULER_INSIDE: &str = "127.0.0.1:10259";
+pub(super) const ETCD_CLIENTS_INSIDE: &str = "127.0.0.1:2379";
 const ETCD_INSIDE: &str = "http://127.0.0.1:2379";
 const ETCD_PEER_INSIDE: &str = "http://127.0.0.1:2380";
 

@@ -118,7 +118,7 @@ impl Cluster {
             "metadata": { "name": "every-pod" },
             "spec": { "logs": [{ "logsFile": file, "follow": true }] },
         });
-        self.client()?.create("/apis/kwok.x-k8s.io/v1alpha1/clusterlogs", &logs).await.map(drop)
+        self.apply(&logs.to_string()).await
     }
 }
 

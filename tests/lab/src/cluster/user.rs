@@ -1,6 +1,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -108,6 +109,20 @@ impl Cluster {
         }
         .write(&user.kubeconfig)?;
         Ok(user)
+    }
+
+    /// Gives a user that has a client certificate another one, good for this long.
+    pub fn certify(&self, user: &User, life: Duration) -> Result<(), LabError> {
+        let stem = user.kubeconfig.with_file_name("client");
+        self.files.authority().client_for(&user.name, life)?.write(&stem)
+    }
+
+    /// Lets a user do something else than before, by RBAC's `PolicyRule`s as in [`Cluster::user`]; the user may do it
+    /// everywhere.
+    pub async fn entitle(&self, name: &str, rules: &Value) -> Result<(), LabError> {
+        let role = json!({ "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
+                           "metadata": { "name": name }, "rules": rules });
+        self.apply(&role.to_string()).await
     }
 
     /// All kubeconfigs for clients on the host.

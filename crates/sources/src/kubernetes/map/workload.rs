@@ -23,6 +23,8 @@ struct Counts {
 fn said(meta: &Meta, kind: WorkloadKind, counts: Counts, state: RolloutState, message: &str) -> Vec<Said> {
     let Top { service, .. } = top_of(meta, kind.clone());
     let key = meta.key();
+    let leaving = leaving(meta);
+    let (state, message) = leaving.as_ref().map_or((state, message), |why| (RolloutState::ScaledToZero, why.as_str()));
     let mut facts = Vec::new();
     if meta.controller().is_none() {
         let fact = ServiceFact { service: service.clone(), tags: Vec::new() };
@@ -43,6 +45,15 @@ fn said(meta: &Meta, kind: WorkloadKind, counts: Counts, state: RolloutState, me
     };
     facts.push((format!("workload/{key}"), Fact::Workload(fact)));
     facts
+}
+
+/// What is being deleted wants nothing any more, and may be kept for long by whoever has put a finalizer on it
+/// (<https://kubernetes.io/docs/concepts/overview/working-with-objects/finalizers/>).
+fn leaving(meta: &Meta) -> Option<String> {
+    let since = meta.deletion_timestamp?;
+    let held =
+        if meta.finalizers.is_empty() { String::new() } else { format!(", held by {}", meta.finalizers.join(", ")) };
+    Some(format!("on its way out since {since}{held}"))
 }
 
 pub(in super::super) fn deployment(object: &Deployment, _: &Context<'_>) -> Saying {

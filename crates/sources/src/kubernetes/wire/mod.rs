@@ -102,6 +102,9 @@ pub(super) struct Meta {
     pub(super) generation: i64,
     pub(super) creation_timestamp: Option<Timestamp>,
     pub(super) deletion_timestamp: Option<Timestamp>,
+    /// Who must be done with it before it is gone.
+    #[serde(deserialize_with = "or_empty")]
+    pub(super) finalizers: Vec<String>,
     #[serde(deserialize_with = "or_empty")]
     pub(super) labels: BTreeMap<String, String>,
     #[serde(deserialize_with = "or_empty")]

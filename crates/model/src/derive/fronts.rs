@@ -1,0 +1,79 @@
+//! Addresses that lead to a service's instances and are not their own: those of cluster services, their ports on every node, and
+//! their names in the cluster's DNS.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::parties::claim;
+use super::services::service_id;
+use crate::fact::{BackendsFact, ClusterServiceFact, Fact, ServiceName};
+use crate::id::{ServiceId, SourceId};
+use crate::store::{SourceFacts, Store};
+
+/// Who is behind an address. One that leads to several services identifies none.
+#[derive(Default)]
+pub(super) struct Fronts {
+    by_address: BTreeMap<(Arc<str>, u16), Option<ServiceId>>,
+    by_name: BTreeMap<Arc<str>, Option<ServiceId>>,
+}
+
+impl Fronts {
+    /// Indexes the cluster services of all sources.
+    pub(super) fn of(store: &Store) -> Self {
+        let mut fronts = Self::default();
+        for (source, facts) in store.sources() {
+            fronts.add(source, facts);
+        }
+        fronts
+    }
+
+    fn add(&mut self, source: &SourceId, facts: &SourceFacts) {
+        let mut cluster_services: Vec<&ClusterServiceFact> = Vec::new();
+        let mut lists: BTreeMap<&ServiceName, Vec<&BackendsFact>> = BTreeMap::new();
+        let mut instances: BTreeMap<&str, &ServiceName> = BTreeMap::new();
+        let mut nodes: Vec<&Arc<str>> = Vec::new();
+        for observation in facts.observations() {
+            match &observation.fact {
+                Fact::ClusterService(fact) => cluster_services.push(fact),
+                Fact::Backends(fact) => lists.entry(&fact.service).or_default().push(fact),
+                Fact::Instance(fact) => drop(instances.insert(&fact.id, &fact.service)),
+                Fact::Node(fact) => nodes.push(&fact.address),
+                _ => {}
+            }
+        }
+        for fact in cluster_services {
+            let backends = lists.get(&fact.name).into_iter().flatten().flat_map(|list| &list.backends);
+            let behind: BTreeSet<&ServiceName> =
+                backends.filter_map(|backend| instances.get(backend.instance.as_deref()?).copied()).collect();
+            let mut behind = behind.into_iter();
+            if let (Some(only), None) = (behind.next(), behind.next()) {
+                self.lead(fact, &nodes, &service_id(source, only));
+            }
+        }
+    }
+
+    fn lead(&mut self, fact: &ClusterServiceFact, nodes: &[&Arc<str>], to: &ServiceId) {
+        for port in &fact.ports {
+            for address in &fact.addresses {
+                claim(&mut self.by_address, (address.clone(), port.port), to);
+            }
+            for (address, port) in nodes.iter().filter_map(|address| Some((address, port.node_port?))) {
+                claim(&mut self.by_address, (Arc::clone(address), port), to);
+            }
+        }
+        // https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/; the cluster's domain is its own affair.
+        let Some(namespace) = &fact.name.namespace else { return };
+        let name = format!("{}.{namespace}.svc", fact.name.name);
+        claim(&mut self.by_name, Arc::from(name), to);
+    }
+
+    /// The service, by the id that its own source gives it, that is reached at an address.
+    pub(super) fn owner(&self, host: &Arc<str>, port: u16) -> Option<&ServiceId> {
+        let by_name = || {
+            let (name, _domain) =
+                host.split_once(".svc").filter(|(_, rest)| rest.is_empty() || rest.starts_with('.'))?;
+            self.by_name.get(format!("{name}.svc").as_str())
+        };
+        self.by_address.get(&(host.clone(), port)).or_else(by_name)?.as_ref()
+    }
+}
