@@ -22,6 +22,7 @@ mod increments;
 mod keyring;
 mod kube_access;
 mod kube_live;
+mod kube_logs;
 mod laboratory;
 mod laboratory_cluster;
 mod profiles;
