@@ -6,14 +6,16 @@ use std::path::{Path, PathBuf};
 use crate::ran::Home;
 
 /// Every command, in the order of the help.
-const COMMANDS: [&[&str]; 22] = [
+const COMMANDS: [&[&str]; 24] = [
     &["sources"],
     &["services"],
     &["health"],
+    &["disagreements"],
     &["edges"],
     &["breakers"],
     &["graph"],
     &["snapshot"],
+    &["logs"],
     &["watch"],
     &["config"],
     &["config", "ls"],
