@@ -15,6 +15,7 @@ use binnacle_view::contract::config::{
     ConfigPlanned, ConfigReadArgs, ConfigValue, Merged,
 };
 use binnacle_view::contract::inspector::{EvidenceArgs, EvidenceReport};
+use binnacle_view::contract::logs::{LogsArgs, LogsBatch, LogsOpenArgs, LogsOpened};
 use binnacle_view::contract::palette::{PaletteArgs, PaletteItem};
 use binnacle_view::contract::registration::{
     DeregisterPlanArgs, RegisterPlanArgs, RegistrationPlan, RegistryApplied, RegistryApplyArgs,
@@ -28,7 +29,7 @@ use tauri::{AppHandle, State};
 
 use crate::state::App;
 use crate::stream::BY_CONNECTIONS;
-use crate::{actions, edits, failure, preferences, registration, scene, tokens};
+use crate::{actions, edits, failure, logs, preferences, registration, scene, tokens};
 
 type Answer<T> = Result<T, Failure>;
 type Shared<'a> = State<'a, Arc<App>>;
@@ -202,6 +203,22 @@ pub(crate) async fn deregister_plan(app: Shared<'_>, args: DeregisterPlanArgs) -
 #[tauri::command]
 pub(crate) async fn registry_apply(app: Shared<'_>, args: RegistryApplyArgs) -> Answer<RegistryApplied> {
     registration::apply(&app, args).await
+}
+
+#[tauri::command]
+pub(crate) async fn logs_open(app: Shared<'_>, args: LogsOpenArgs) -> Answer<LogsOpened> {
+    logs::open(&app, args).await
+}
+
+#[tauri::command]
+pub(crate) async fn logs_next(app: Shared<'_>, args: LogsArgs) -> Answer<LogsBatch> {
+    logs::next(&app, args.log).await
+}
+
+#[tauri::command]
+pub(crate) async fn logs_close(app: Shared<'_>, args: LogsArgs) -> Answer<()> {
+    logs::close(&app, args.log).await;
+    Ok(())
 }
 
 #[tauri::command]

@@ -13,6 +13,7 @@ use binnacle_view::desk::Desk;
 use binnacle_view::screen::Found;
 use jiff::Timestamp;
 
+use crate::logs;
 use crate::stream::Pulse;
 
 /// How many plans are kept that were shown and not applied; the oldest go first.
@@ -38,6 +39,7 @@ pub(crate) struct App {
     said: Mutex<Option<(Timestamp, String)>>,
     pub(crate) plans: Shelf<Plan>,
     pub(crate) registrations: Shelf<RegistryPlan>,
+    pub(crate) logs: logs::Desk,
 }
 
 impl App {
@@ -52,6 +54,7 @@ impl App {
             said: Mutex::default(),
             plans: Shelf::default(),
             registrations: Shelf::default(),
+            logs: logs::Desk::default(),
         }
     }
 

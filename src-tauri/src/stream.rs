@@ -143,6 +143,12 @@ fn affected(before: &Snapshot, after: &Snapshot) -> BTreeSet<View> {
     if calls || !same(&before.services, &after.services) {
         views.extend([View::Shell, View::Topology, View::Services, View::Health, View::Breakers, View::Timeline]);
     }
+    if !same(&before.alerts, &after.alerts) {
+        views.extend([View::Shell, View::Health]);
+    }
+    if !same(&before.disagreements, &after.disagreements) {
+        views.extend([View::Shell, View::Topology, View::Services, View::Disagreements]);
+    }
     // Keys, rules and sessions: whatever else made this revision.
     views.extend([View::ConfigTree, View::Inspector]);
     views

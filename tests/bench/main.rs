@@ -1,6 +1,7 @@
 //! `make bench`: how fast Binnacle is beside a peer that does the same in the same run. Ratios count, absolute times move with
 //! the machine. Nothing here passes or fails; `docs/performance.md` says what was measured and what misses its goal.
 
+#[allow(clippy::indexing_slicing, reason = "serde_json gives null for what is not there")]
 mod cluster;
 mod idle;
 mod key_to_line;

@@ -24,6 +24,7 @@ mod kube_access;
 mod kube_bad_days;
 mod kube_identity;
 mod kube_live;
+mod kube_logs;
 mod laboratory;
 mod laboratory_cluster;
 mod profiles;

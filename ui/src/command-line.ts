@@ -31,6 +31,7 @@ const WORDS: Readonly<Record<Screen, readonly string[]>> = {
   health: ['health'],
   breakers: ['breakers'],
   config: ['config', 'ls'],
+  disagreements: ['disagreements'],
   sources: ['sources'],
 };
 

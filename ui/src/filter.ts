@@ -45,6 +45,7 @@ export const FIELDS: Readonly<Record<string, string>> = {
   tag: 'one of its tags',
   breaker: 'state of a breaker at it',
   stale: 'yes or no',
+  disputed: 'yes where sources disagree about it',
   errors: 'error ratio, such as errors>1%',
   rate: 'calls a second, such as rate>=100',
   p95: 'latency in milliseconds, such as p95>200',

@@ -69,7 +69,7 @@ test('the plan of an edit shows the guard that the store will check', () =>
     await panel.getByRole('button', { name: `Apply to ${planned.plan.profile}` }).waitFor();
   }));
 
-for (const [key, name] of [['3', 'Health'], ['4', 'Breakers'], ['5', 'Config'], ['6', 'Sources']] as const) {
+for (const [key, name] of [['3', 'Health'], ['4', 'Breakers'], ['5', 'Config'], ['6', 'Disagreements'], ['7', 'Sources']] as const) {
   test(`${name} shows what was recorded without a complaint`, () =>
     visit(async (page) => {
       await page.keyboard.press(key);

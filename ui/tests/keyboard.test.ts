@@ -78,7 +78,7 @@ describe('finding', () => {
 
   test('every screen by its number, and the theme by its name', () =>
     visit(async (page) => {
-      for (const [key, name] of [['2', 'Services'], ['3', 'Health'], ['4', 'Breakers'], ['5', 'Config'], ['6', 'Sources'], ['1', 'Topology']] as const) {
+      for (const [key, name] of [['2', 'Services'], ['3', 'Health'], ['4', 'Breakers'], ['5', 'Config'], ['6', 'Disagreements'], ['7', 'Sources'], ['1', 'Topology']] as const) {
         await press(page, key);
         await page.getByRole('main', { name }).waitFor();
       }

@@ -44,7 +44,7 @@ const ASK = `
   };
   (async () => {
     const views = {};
-    for (const view of ['shell', 'first_run', 'services', 'health', 'breakers', 'sources']) views[view] = await still({ view });
+    for (const view of ['shell', 'first_run', 'services', 'health', 'breakers', 'disagreements', 'sources']) views[view] = await still({ view });
     views.topology = await still({ view: 'topology', group_by: 'namespace' });
     views.timeline = await still({ view: 'timeline', span_ms: 1800000 });
     let expanded = [];

@@ -69,7 +69,88 @@ describe('the first screen', () => {
   test('has no button of a screen that does not exist', () =>
     visit({ recording: 'first-look' }, async (page) => {
       const names = await page.getByRole('navigation', { name: 'Screens' }).getByRole('button').allInnerTexts();
-      expect(names.map((name) => name.trim())).toEqual(['Topology', 'Services', 'Health', 'Breakers', 'Config', 'Sources']);
+      expect(names.map((name) => name.trim())).toEqual(['Topology', 'Services', 'Health', 'Breakers', 'Config', 'Disagreements', 'Sources']);
+    }));
+});
+
+describe('alerts', () => {
+  test('firing is told apart from pending, and each opens the service that it speaks of', () =>
+    visit({ recording: 'shop' }, async (page) => {
+      await screen(page, 'Health, 1 thing to look at');
+      await button(page, 'Alerts 1 firing · 1 pending').click();
+      const rows = page.getByRole('grid', { name: 'Alerts' }).getByRole('row');
+      await rows.filter({ hasText: 'DiskFillsUp' }).getByText('pending').waitFor();
+      expect(await rows.filter({ hasText: 'DiskFillsUp' }).getByText('none that is known').isVisible()).toBe(true);
+      await rows.filter({ hasText: 'PaymentsErrors' }).dblclick();
+      await inspector(page, 'payments').waitFor();
+    }));
+});
+
+describe('the log of a pod', () => {
+  const open = async (page: Page) => {
+    await screen(page, 'Services');
+    await page.getByRole('grid', { name: 'Services' }).getByRole('row', { name: /^payments/ }).dblclick();
+    await inspector(page, 'payments').getByRole('button', { name: 'Log of payments-10.42.7.58:8080' }).click();
+    return page.getByRole('dialog', { name: 'Log of pay/payments-2' });
+  };
+
+  test('is shown from its end, is filtered, and says that it ended', () =>
+    visit({ recording: 'shop' }, async (page) => {
+      const dialog = await open(page);
+      await dialog.getByText('the last word').waitFor();
+      expect(await dialog.getByText('GET /pay 200 0', { exact: true }).count()).toBe(0);
+      expect(await dialog.getByRole('status').innerText()).toContain('301 lines');
+      await page.keyboard.press('/');
+      await page.keyboard.type('ACQUIRER');
+      await dialog.getByText('acquirer').waitFor();
+      expect(await dialog.getByRole('status').innerText()).toMatch(/1 of 301 lines.*ended/s);
+      expect(await calls(page, 'logs_open')).toEqual([{ instance: '10.42.7.58:8080', container: null, previous: false, tail: 500, follow: true }]);
+    }));
+
+  test('another container, its run before, and leaving are asked of the host', () =>
+    visit({ recording: 'shop' }, async (page) => {
+      const dialog = await open(page);
+      await dialog.getByText('the last word').waitFor();
+      await dialog.getByRole('combobox').selectOption('proxy');
+      await expect.poll(() => calls(page, 'logs_open')).toHaveLength(2);
+      expect((await calls(page, 'logs_open'))[1]).toMatchObject({ container: 'proxy', previous: false });
+      expect(await dialog.getByText('app was not started anew: there is no run before this one.').isVisible()).toBe(true);
+      await page.keyboard.press('Escape');
+      await dialog.waitFor({ state: 'detached' });
+    }));
+});
+
+describe('disagreements', () => {
+  test('shows both claims side by side with their ages, and what was compared', () =>
+    visit({ recording: 'shop' }, async (page) => {
+      await screen(page, 'Disagreements, 2 things to look at');
+      const cards = page.getByRole('list', { name: 'Disagreements' });
+      const zombie = cards.getByRole('listitem', { name: 'Zombie registration: catalog-7c4b' });
+      const claims = zombie.getByRole('list', { name: 'Claims' }).getByRole('listitem');
+      expect(await claims.count()).toBe(2);
+      expect(await claims.nth(0).getByText('catalog-7c4b at 10.42.3.77:8080, passing').isVisible()).toBe(true);
+      expect(await claims.nth(1).getByText('says so by its silence').isVisible()).toBe(true);
+      expect(await page.getByText('consul dc2 is failing: what is old contradicts nothing.').isVisible()).toBe(true);
+      await button(page, /^Zombie registration/).click();
+      expect(await cards.getByText('pay/payments-2').count()).toBe(0);
+    }));
+
+  test('the zombie is deregistered by the guarded plan', () =>
+    visit({ recording: 'shop' }, async (page) => {
+      await screen(page, 'Disagreements, 2 things to look at');
+      await button(page, 'Deregister…').click();
+      await expect.poll(() => calls(page, 'deregister_plan')).toEqual([{ source: 'consul:dc1', instance: 'consul:dc1/n1/catalog-7c4b' }]);
+    }));
+
+  test('arrows go from card to card, and Enter opens the service', () =>
+    visit({ recording: 'shop' }, async (page) => {
+      await screen(page, 'Disagreements, 2 things to look at');
+      const card = (name: string) => page.getByRole('listitem', { name });
+      await card('Zombie registration: catalog-7c4b').focus();
+      await page.keyboard.press('ArrowDown');
+      expect(await card('Ready but failing: pay/payments-2').evaluate((element) => element === document.activeElement)).toBe(true);
+      await page.keyboard.press('Enter');
+      await inspector(page, 'payments').waitFor();
     }));
 });
 
@@ -460,7 +541,7 @@ describe('every screen at every size and theme', () => {
       test(`${width} × ${height}, ${scheme}: nothing runs out of the window`, () =>
         visit({ width, height, scheme }, async (page) => {
           expect(await page.evaluate(() => document.documentElement.dataset['theme'])).toBe(scheme);
-          for (const name of ['Topology', 'Services', 'Health', 'Breakers', 'Config', 'Sources']) {
+          for (const name of ['Topology', 'Services', 'Health', 'Breakers', 'Config', 'Disagreements', 'Sources']) {
             await screen(page, name);
             await settled(page);
             const over = await page.evaluate(() => {
@@ -483,7 +564,7 @@ describe('every screen at every size and theme', () => {
 
   test('every control has a name', () =>
     visit({}, async (page) => {
-      for (const name of ['Topology', 'Services', 'Health', 'Breakers', 'Config', 'Sources']) {
+      for (const name of ['Topology', 'Services', 'Health', 'Breakers', 'Config', 'Disagreements', 'Sources']) {
         await screen(page, name);
         const nameless = await page.evaluate(() => {
           const nameOf = (element: Element) => element.getAttribute('aria-label') ?? element.getAttribute('aria-labelledby') ?? (element as HTMLInputElement).labels?.[0]?.textContent ?? element.textContent ?? '';

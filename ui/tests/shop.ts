@@ -3,8 +3,9 @@
  * Laid out by hand; what a real fleet answers is recorded beside it.
  */
 import type {
-  BreakerRow, BreakerState, ConfigBody, ConfigPlan, ConfigTreeRow, ConfigValue, FoundRow, GroupBox, Health, HealthCounts,
-  InspectorRow, Offer, Pip, ServiceRow, ShellHead, Signals, SourceRow, TopologyEdge, TopologyNode, Tone,
+  AlertRow, BreakerRow, BreakerState, ClaimCard, ConfigBody, ConfigPlan, ConfigTreeRow, ConfigValue, DisagreementRow,
+  DisagreementsHead, FoundRow, GroupBox, Health, HealthCounts, InspectorRow, Offer, Pip, ServiceRow, ShellHead,
+  Signals, SourceRow, Tone, TopologyEdge, TopologyNode,
 } from '../src/host/contract/types';
 import type { Answer, Recording, Still } from '../src/host/recorded';
 
@@ -115,14 +116,14 @@ const total = counts(nodes.map(({ health }) => health));
 const refused = { code: 'consul.unreachable', message: 'Consul dc2 does not answer: connection refused by 10.8.0.4:8500.', hint: 'See whether the agent runs there and the port is right.', source: 'consul:dc2' };
 export const shellHead: ShellHead = {
   version: '0.1.0', profile: 'shop-prod', access: 'read-write', read_only: null, demo: false, live: 'partly', live_words: 'Not live: consul dc2 failing', services: total,
-  badges: [{ screen: 'health', count: 1, tone: 'critical' }, { screen: 'breakers', count: 2, tone: 'critical' }, { screen: 'sources', count: 1, tone: 'warning' }],
+  badges: [{ screen: 'health', count: 1, tone: 'critical' }, { screen: 'breakers', count: 2, tone: 'critical' }, { screen: 'disagreements', count: 2, tone: 'warning' }, { screen: 'sources', count: 1, tone: 'warning' }],
   announcement: { at: NOW - 188 * SECOND, text: 'payments is critical' },
 };
 
 function service(row: TopologyNode): ServiceRow {
-  const { key: _, id, group: __, slot: ___, segments: ____, disagrees: _____, channel: ______, ...rest } = row;
+  const { key: _, id, group: __, slot: ___, segments: ____, disagrees, channel: ______, ...rest } = row;
   return {
-    ...rest, key: id, callers: edges.filter(({ to }) => to === row.key).length, callees: edges.filter(({ from }) => from === row.key).length,
+    ...rest, key: id, disagreements: Number(disagrees), callers: edges.filter(({ to }) => to === row.key).length, callees: edges.filter(({ from }) => from === row.key).length,
     breaker: edges.find((edge) => edge.to === row.key && edge.breaker !== null)?.breaker?.state ?? null,
     worst_output: row.health === 'critical' ? 'GET /health: 503, body says acquirer-nord: timeout after 200ms' : '',
   };
@@ -181,7 +182,7 @@ const fact = (key: string, label: string, text: string, more: Partial<Extract<In
 });
 const instance = (address: string, health: Health, passing: number): InspectorRow => ({
   kind: 'instance', key: `i:${address}`, section: 'instances', id: address, native_id: `payments-${address}`, address, node: 'ip-10-42-7-12', health, since: { at: NOW - 188 * SECOND, seen_changing: true },
-  passing, checks: 3, sidecar: false, tags: ['v4'], meta: [], stale: false, deregister: YES, pips: [C],
+  passing, checks: 3, sidecar: false, tags: ['v4'], meta: [], stale: false, deregister: YES, logs: YES, note: '', terminating: null, pips: [C],
 });
 const breakerRow = (from: string, to: string, state: BreakerState, since: number): InspectorRow => ({
   kind: 'breaker', key: `b:${from}${to}`, section: 'breakers', id: `${from}${to}`, caller: { id: from, name: from }, callee: { id: to, name: to }, name: `${to}-client`, breaker_kind: 'failure', state, since: { at: NOW - since, seen_changing: true }, open: 2, of: 3, rejected_per_s: 118, pips: [S],
@@ -214,6 +215,29 @@ const payments: Still = {
   ],
 };
 
+const claim = (letter: string, place: string, says: string, more: Partial<ClaimCard> = {}): ClaimCard => ({
+  letter, source: place, name: place.replace(':', ' '), says, query: `GET /${letter}`, how: 'pushed', seen: NOW - 4 * SECOND, doubt: false, ...more,
+});
+const alert = (name: string, state: AlertRow['state'], severity: string, service: string | null): AlertRow => ({
+  key: `a:${name}`, name, state, severity, health: state === 'firing' ? 'critical' : null, since: { at: NOW - 160 * SECOND, seen_changing: true }, summary: `${name} says so`,
+  service: service === null ? null : { id: service, name: service }, labels: [{ label: 'team', value: 'money' }], seen: NOW - 9 * SECOND, stale: false, source: 'prometheus:p',
+});
+const DISAGREEMENTS_HEAD: DisagreementsHead = {
+  total: 2, empty: null,
+  kinds: [{ kind: 'zombie', title: 'Zombie registration', count: 1 }, { kind: 'ready_but_failing', title: 'Ready but failing', count: 1 }, { kind: 'selects_nothing', title: 'Selects nothing', count: 0 }],
+  compared: ['The registrations and checks of consul dc1 with the pods of kube prod.'], not_compared: ['consul dc2 is failing: what is old contradicts nothing.'],
+};
+const DISAGREEMENTS: readonly DisagreementRow[] = [
+  { key: 'zombie catalog-7c4b', kind: 'zombie', title: 'Zombie registration', subject: 'catalog-7c4b', service: { id: 'catalog', name: 'catalog' }, since: { at: NOW - 41 * MINUTE, seen_changing: true },
+    claims: [claim('C', 'consul:dc1', 'catalog-7c4b at 10.42.3.77:8080, passing', { doubt: true }), claim('K', 'kube:prod', 'no pod has 10.42.3.77', { query: '', how: '', seen: null })],
+    meaning: 'Who finds the service by the registry is sent to where nothing of it runs.',
+    steps: [{ does: 'deregister', label: 'Deregister…', source: 'consul:dc1', instance: 'consul:dc1/n1/catalog-7c4b', name: 'catalog-7c4b', offer: YES }, { does: 'show', label: 'Show catalog', subject: { kind: 'service', id: 'payments' }, fact: null }] },
+  { key: 'ready payments-2', kind: 'ready_but_failing', title: 'Ready but failing', subject: 'pay/payments-2', service: { id: 'payments', name: 'payments' }, since: { at: NOW - 188 * SECOND, seen_changing: false },
+    claims: [claim('C', 'consul:dc1', 'HTTP :8080/health critical: 503', { doubt: true }), claim('K', 'kube:prod', 'ready passing')],
+    meaning: 'Kubernetes sends it calls; who finds it by the registry is kept away.',
+    steps: [{ does: 'show', label: 'Show the pod', subject: { kind: 'service', id: 'payments' }, fact: 'i:10.42.7.58:8080' }, { does: 'copy', label: 'Copy the command', text: 'kubectl --context=prod -n pay describe pod payments-2' }] },
+];
+
 const FOUND: readonly FoundRow[] = [];
 const event = (ago: number, lane: 'health' | 'breakers' | 'edits' | 'sources', id: string, from: string, to: string, tone: Tone = 'normal') => ({
   key: `${ago}${id}`, at: NOW - ago, lane, subject: { kind: lane === 'edits' ? ('config' as const) : ('service' as const), id: lane === 'edits' ? idOf(id) : id }, title: id, from, to, detail: '', tone, edit: lane === 'edits' ? '7' : null,
@@ -231,6 +255,11 @@ const answers: readonly Answer[] = [
     { edit: '7', at: NOW - 380 * SECOND, actor: 'on-call', why: 'try a shorter timeout', state: 'applied', code: null, source: 'consul:dc1', undo_of: null, undo: YES,
       keys: [{ id: idOf('fleet/payments/error_ratio'), path: 'fleet/payments/error_ratio', action: 'change', before_version: '44871', after_version: '48213', summary: '0.0 → 0.3' }] },
   ] },
+  { command: 'logs_open', result: { log: 1, pod: 'pay/payments-2', container: 'app', command: 'binnaclectl --source kube=prod logs pay/payments-2 -c app -f',
+    containers: [{ name: 'app', role: '', restarts: 0, has_previous: false }, { name: 'proxy', role: 'sidecar', restarts: 2, has_previous: true }] } },
+  { command: 'logs_close' },
+  { command: 'logs_next', once: true, result: { dropped: 0, ended: null, lines: [...Array(300).keys()].map((i) => ({ at: NOW - (300 - i) * SECOND, text: i === 7 ? 'GET /pay 503 acquirer-nord' : `GET /pay 200 ${i}`, left_out: 0 })) } },
+  { command: 'logs_next', result: { dropped: 0, ended: { failure: null }, lines: [{ at: NOW, text: 'the last word', left_out: 0 }] } },
   { command: 'palette', when: { query: '' }, result: [{ subject: { kind: 'service', id: 'payments' }, title: 'payments', detail: 'pay · dc1', health: 'critical' }] },
   { command: 'palette', when: { query: 'pay' }, result: [{ subject: { kind: 'service', id: 'payments' }, title: 'payments', detail: 'pay · dc1', health: 'critical' }, { subject: { kind: 'config', id: idOf('fleet/payments/error_ratio') }, title: 'fleet/payments/error_ratio', detail: 'key of consul dc1', health: null }] },
   { command: 'palette', when: { query: 'error' }, result: [{ subject: { kind: 'config', id: idOf('fleet/payments/error_ratio') }, title: 'fleet/payments/error_ratio', detail: 'key of consul dc1', health: null }] },
@@ -263,15 +292,18 @@ export function shop(): Recording {
       },
       services: { head: { total: nodes.length, counts: total, instances: 41, empty: null }, rows: nodes.map(service) },
       health: {
-        head: { services: total, checks: { ...NONE, passing: 90, critical: 2 }, problems: 3, empty: null },
+        head: { services: total, checks: { ...NONE, passing: 90, critical: 2 }, problems: 3, firing: 1, pending: 1, no_alerts: null, empty: null },
         rows: [
           { kind: 'problem', key: 'p:payments', cause: 'service', title: 'payments is critical', health: 'critical', since: { at: NOW - 188 * SECOND, seen_changing: true }, reach: '2 services behind it fail with it, 2 breakers open.', detail: 'GET /health: 503, body says acquirer-nord: timeout after 200ms', code: null, subjects: [{ kind: 'service', id: 'payments' }], behind: [], changed: null },
           { kind: 'problem', key: 'p:dc2', cause: 'source', title: 'consul dc2 does not answer', health: 'warning', since: { at: NOW - 232 * SECOND, seen_changing: true }, reach: '1 service is stale.', detail: '', code: 'consul.unreachable', subjects: [{ kind: 'source', id: 'consul:dc2' }], behind: [], changed: null },
           { kind: 'problem', key: 'p:shipping', cause: 'maintenance', title: 'shipping is in maintenance', health: 'maintenance', since: { at: NOW - 34 * MINUTE, seen_changing: false }, reach: '2 instances.', detail: 'Put there by on-call, until 15:00.', code: null, subjects: [{ kind: 'service', id: 'shipping' }], behind: [], changed: null },
+          { kind: 'alert', ...alert('PaymentsErrors', 'firing', 'critical', 'payments') },
+          { kind: 'alert', ...alert('DiskFillsUp', 'pending', 'warning', null) },
           ...['10.42.7.58:8080', '10.42.9.14:8080'].map((address) => ({ kind: 'check', key: `c:${address}`, service: { id: 'payments', name: 'payments' }, instance: address, address, name: 'HTTP :8080/health', method: 'http', health: 'critical', since: { at: NOW - 188 * SECOND, seen_changing: true }, output: 'GET /health: 503, body says acquirer-nord: timeout after 200ms', of_node: false, node: 'ip-10-42-7-12', stale: false, source: 'consul:dc1' })),
         ],
       },
       breakers: { head: { total: BREAKERS.length, open: 2, half_open: 1, empty: null }, rows: BREAKERS },
+      disagreements: { head: DISAGREEMENTS_HEAD, rows: DISAGREEMENTS },
       config_tree: { head: { keys: 9, matched: 9, left_off: 0, empty: null }, rows: TREE },
       sources: { head: { connections: [{ spec: 'consul=http://127.0.0.1:8500', profile: 'shop-prod', read_only: null, token: 'none: anonymous', wants_token: true, remembered: false, sources: ['consul:dc1', 'consul:dc2'], requests: 1893, failures: 19, bytes: 4_812_331, last_answer: NOW - 400 }], kinds: ['consul', 'scrape', 'hystrix'], demo: false }, rows: SOURCES },
       timeline: {

@@ -7,8 +7,8 @@ use binnacle_sources::ConnectionSpec;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    breakers, completions, config, demo, disagreements, doctor, edges, graph, health, profiles, registration, services,
-    snapshot, sources, watch,
+    breakers, completions, config, demo, disagreements, doctor, edges, graph, health, logs, profiles, registration,
+    services, snapshot, sources, watch,
 };
 use crate::duration;
 
@@ -143,6 +143,7 @@ pub(crate) enum Command {
     Breakers(breakers::Arguments),
     Graph(graph::Arguments),
     Snapshot(snapshot::Arguments),
+    Logs(logs::Arguments),
     Watch(watch::Arguments),
     Config(config::Arguments),
     Register(Box<registration::Register>),

@@ -10,6 +10,7 @@ pub(crate) mod edges;
 pub(crate) mod graph;
 pub(crate) mod health;
 pub(crate) mod listing;
+pub(crate) mod logs;
 pub(crate) mod profiles;
 pub(crate) mod registration;
 pub(crate) mod services;
@@ -32,6 +33,7 @@ pub(crate) async fn run(session: &Session, command: Command) -> Result<Exit, Fai
         Command::Breakers(arguments) => breakers::run(session, &arguments).await,
         Command::Graph(arguments) => graph::run(session, &arguments).await,
         Command::Snapshot(arguments) => snapshot::run(session, &arguments).await,
+        Command::Logs(arguments) => logs::run(session, &arguments).await,
         Command::Watch(arguments) => watch::run(session, &arguments).await,
         Command::Config(arguments) => config::run(session, arguments).await,
         Command::Register(arguments) => registration::register(session, &arguments).await,

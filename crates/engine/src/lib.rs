@@ -16,6 +16,7 @@ pub mod error;
 mod follow;
 mod ingest;
 pub mod keyring;
+pub mod logs;
 mod opening;
 pub mod profile;
 pub mod registry;

@@ -85,6 +85,7 @@ fn status(state: SourceState) -> SourceStatus {
         product: None,
         fault: None,
         partial: vec![],
+        unseen: Vec::new(),
         next_try: None,
         abilities: vec![],
     }

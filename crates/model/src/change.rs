@@ -38,6 +38,8 @@ pub enum Subject {
     ClusterService(Arc<str>),
     /// A disagreement.
     Disagreement(DisagreementId),
+    /// An alert, by `source/labels`.
+    Alert(Arc<str>),
     /// A gateway's rule, by `source/collection/key`.
     Route(Arc<str>),
 }

@@ -5,6 +5,7 @@
 //! [`parties`] finds out whom a call or a breaker speaks of and makes places for externals and channels, [`edges`] and
 //! [`breakers`] join what is said about the same pair, and the signals of the edges are summed up at the callee.
 
+mod alerts;
 mod breakers;
 mod cluster_services;
 mod disagreements;
@@ -23,8 +24,8 @@ use jiff::Timestamp;
 use crate::fact::{Fact, Observation, StoreKind};
 use crate::id::{BreakerId, ConfigId, DisagreementId, EdgeId, ServiceId, SourceId};
 use crate::snapshot::{
-    Breaker, ClusterService, ConfigItem, Disagreement, Edge, Evidence, MeshRule, Route, Service, Since, Snapshot,
-    Source,
+    Alert, Breaker, ClusterService, ConfigItem, Disagreement, Edge, Evidence, MeshRule, Route, Service, Since,
+    Snapshot, Source,
 };
 use crate::store::{SourceFacts, Store, Touched};
 
@@ -46,6 +47,8 @@ pub struct Picture {
     pub cluster_services: BTreeMap<Arc<str>, Arc<ClusterService>>,
     /// What sources disagree about.
     pub disagreements: BTreeMap<DisagreementId, Arc<Disagreement>>,
+    /// Alerts by `source/labels`.
+    pub alerts: BTreeMap<Arc<str>, Arc<Alert>>,
     /// Ids of single sources that lead to joined services.
     pub aliases: BTreeMap<ServiceId, ServiceId>,
     /// Gateways' rules by `source/collection/key`.
@@ -62,6 +65,7 @@ pub fn picture(store: &Store, before: &Snapshot, now: Timestamp) -> Picture {
     let breakers = breakers::of(store, &mut services, &mut parties, before, now);
     services::add_signals(&mut services, &edges);
     let cluster_services = cluster_services::of(store, &services);
+    let alerts = alerts::of(store, &services, &parties, before, now);
     let disagreements = disagreements::of(store, &services, &cluster_services, before, now);
     let routes = routes(store, &cluster_services);
     Picture {
@@ -73,6 +77,7 @@ pub fn picture(store: &Store, before: &Snapshot, now: Timestamp) -> Picture {
         sessions: sessions(store),
         cluster_services: share(cluster_services, &before.cluster_services),
         disagreements: share(disagreements, &before.disagreements),
+        alerts: share(alerts, &before.alerts),
         aliases,
         routes: share(routes, &before.routes),
     }

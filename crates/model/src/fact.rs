@@ -836,6 +836,16 @@ pub enum EventSubject {
     Other(Arc<str>),
 }
 
+impl EventSubject {
+    /// What it is called.
+    pub fn name(&self) -> Arc<str> {
+        match self {
+            Self::Instance(name) | Self::Node(name) | Self::Other(name) => name.clone(),
+            Self::Service(name) => Arc::from(name.to_string()),
+        }
+    }
+}
+
 /// See [`Fact::Event`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct EventFact {

@@ -8,11 +8,13 @@ use rpds::RedBlackTreeMapSync;
 use serde::{Deserialize, Serialize};
 
 use crate::fact::{
-    AutoscalerFact, Backend, BreakerKind, BreakerState, CheckStatus, ClusterServiceFact, EventFact, InstancePort,
-    NetworkScope, Observation, Origin, Pattern, Payload, Protocol, RouteFact, ServiceName, Signals, StoreKind,
-    WorkloadFact,
+    AlertFact, AlertState, AutoscalerFact, Backend, BreakerKind, BreakerState, CheckStatus, ClusterServiceFact,
+    EventFact, Fact, InstancePort, NetworkScope, Observation, Origin, Pattern, Payload, Protocol, RouteFact,
+    ServiceName, Signals, StoreKind, WorkloadFact,
 };
-use crate::id::{BreakerId, CheckId, ConfigId, DisagreementId, EdgeId, InstanceId, Revision, ServiceId, SourceId};
+use crate::id::{
+    BreakerId, CheckId, ConfigId, DisagreementId, EdgeId, InstanceId, Revision, ServiceId, SourceId, SourceKind,
+};
 
 /// One roll-up for everything that can be well or unwell. The order is the order of the roll-up: the greatest wins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -125,6 +127,10 @@ pub struct SourceStatus {
     pub fault: Option<Fault>,
     /// Parts that this token may not read or that do not answer, while the rest works.
     pub partial: Vec<Fault>,
+    /// Collections of which something is there and not seen: not permitted, in other namespaces, or not understood. That an
+    /// object of these is not stated means nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unseen: Vec<Arc<str>>,
     /// When the next attempt is due, while failing.
     pub next_try: Option<Timestamp>,
     /// What may be done here.
@@ -262,6 +268,21 @@ pub struct Instance {
     pub evidence: Evidence,
     /// Other sources that know the same instance.
     pub witnesses: Vec<Evidence>,
+}
+
+impl Instance {
+    /// Everyone who states that it exists, the one that gave the id first.
+    pub fn witnesses(&self) -> impl Iterator<Item = &Evidence> {
+        std::iter::once(&self.evidence).chain(&self.witnesses)
+    }
+
+    /// The Pod that it is, as `NAMESPACE/NAME`, with its cluster.
+    pub fn pod(&self) -> Option<(&SourceId, &Arc<str>)> {
+        self.witnesses().find_map(|evidence| {
+            let Fact::Instance(fact) = &evidence.observation.fact else { return None };
+            (evidence.source.kind() == Some(SourceKind::Kube)).then_some((&evidence.source, &fact.id))
+        })
+    }
 }
 
 /// A service of the joined picture.
@@ -452,6 +473,37 @@ pub struct Disagreement {
     pub since: Since,
 }
 
+/// An alert of a Prometheus server.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Alert {
+    /// What its source says. Whether it is silenced or inhibited only Alertmanager knows: that is not said here.
+    pub fact: AlertFact,
+    /// The service that it speaks of; `None` where it speaks of nothing that is known.
+    pub service: Option<ServiceId>,
+    /// Since when its condition holds, by the server; at least since it was seen first where the server does not say.
+    pub since: Since,
+    /// True when its source is no longer current.
+    pub stale: bool,
+    /// Who says so.
+    pub evidence: Evidence,
+}
+
+impl Alert {
+    /// How bad the thing is that it speaks of: by its severity once it fires. One that is pending, and one that only
+    /// informs, says nothing bad of anything.
+    pub fn health(&self) -> Option<Health> {
+        if self.fact.state != AlertState::Firing {
+            return None;
+        }
+        match &*self.fact.severity.to_ascii_lowercase() {
+            "critical" | "crit" | "page" | "error" | "emergency" | "fatal" | "p1" | "sev1" => Some(Health::Critical),
+            // The alert that always fires, to show that alerts arrive, is one of these.
+            "none" | "info" | "information" | "informational" | "notice" | "debug" => None,
+            _ => Some(Health::Warning),
+        }
+    }
+}
+
 /// How an edge is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -581,6 +633,8 @@ pub struct Snapshot {
     pub cluster_services: Arc<BTreeMap<Arc<str>, Arc<ClusterService>>>,
     /// What sources disagree about.
     pub disagreements: Arc<BTreeMap<DisagreementId, Arc<Disagreement>>>,
+    /// Alerts by `source/labels`.
+    pub alerts: Arc<BTreeMap<Arc<str>, Arc<Alert>>>,
     /// Ids under which single sources know services that are joined, and the ids of these.
     pub aliases: Arc<BTreeMap<ServiceId, ServiceId>>,
     /// Gateways' rules by `source/collection/key`.

@@ -9,7 +9,9 @@ use crate::change::{Change, ChangeSet, Op, Subject, Transition};
 use crate::derive;
 use crate::fact::{BreakerState, Fact, ObjectKey, WorkloadKind};
 use crate::id::{ConfigId, SourceId};
-use crate::snapshot::{Breaker, ConfigItem, Edge, Event, Service, Snapshot, Source, SourceStatus, Workload};
+use crate::snapshot::{
+    Breaker, ConfigItem, Edge, Event, Service, Snapshot, Source, SourceState, SourceStatus, Workload,
+};
 use crate::store::{Batch, Store, Touched};
 
 /// What a source may send.
@@ -49,13 +51,13 @@ impl World {
             match update {
                 Update::Facts(batch) => touched.absorb(self.store.apply(batch)),
                 Update::Status(source, status) => {
-                    let was_current = self.is_current(&source);
+                    let before = self.standing(&source);
                     status_news |= self.store.set_status(&source, status);
-                    // Facts become stale, or current again, with their source; a disagreement is there once all is told.
-                    if status_news {
+                    // Facts become stale, or current again, with their source; and its silence speaks, or no longer does.
+                    if before != self.standing(&source) {
+                        touched.picture = true;
                         touched.few.give_up();
                     }
-                    touched.picture |= was_current != self.is_current(&source);
                 }
                 Update::Forget(source) => {
                     touched.absorb(self.store.forget(&source));
@@ -69,9 +71,10 @@ impl World {
         self.publish(touched, now)
     }
 
-    fn is_current(&self, source: &SourceId) -> bool {
+    /// What of a source's status the picture is made of.
+    fn standing(&self, source: &SourceId) -> (SourceState, Vec<Arc<str>>) {
         let status = self.store.sources().get(source).and_then(|facts| facts.status.as_ref());
-        status.is_none_or(|status| status.state.is_current())
+        status.map_or((SourceState::Live, Vec::new()), |status| (status.state, status.unseen.clone()))
     }
 
     fn publish(&mut self, touched: Touched, now: Timestamp) -> Option<ChangeSet> {
@@ -93,6 +96,7 @@ impl World {
             next.sessions = Arc::new(picture.sessions);
             next.cluster_services = Arc::new(picture.cluster_services);
             next.disagreements = Arc::new(picture.disagreements);
+            next.alerts = Arc::new(picture.alerts);
             next.aliases = Arc::new(picture.aliases);
             next.routes = Arc::new(picture.routes);
             compare_picture(&before, &next, now, &mut changes, &mut transitions);
@@ -190,6 +194,7 @@ fn compare_picture(
     compare(old, new, Arc::ptr_eq, Subject::ClusterService, changes, |_, _| {});
     let (old, new) = (&before.disagreements, &next.disagreements);
     compare(old, new, Arc::ptr_eq, Subject::Disagreement, changes, |_, _| {});
+    compare(&before.alerts, &next.alerts, Arc::ptr_eq, Subject::Alert, changes, |_, _| {});
     compare(&before.routes, &next.routes, Arc::ptr_eq, Subject::Route, changes, |_, _| {});
 }
 

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::edit::ConfigStore;
 use crate::error::SourceError;
+use crate::logs::Logs;
 use crate::register::Registrar;
 
 /// A connection to one system. It may bring several sources (one Consul address brings every datacenter behind it).
@@ -41,6 +42,11 @@ pub trait Connection: Send + Sync {
 
     /// The config stores behind it, if it has any.
     fn config_store(&self) -> Option<&dyn ConfigStore> {
+        None
+    }
+
+    /// The logs of what it runs, if it has any.
+    fn logs(&self) -> Option<&dyn Logs> {
         None
     }
 

@@ -11,6 +11,7 @@ pub mod error;
 pub mod http;
 pub mod hystrix;
 pub mod kubernetes;
+pub mod logs;
 pub mod open;
 pub mod prometheus;
 pub mod register;

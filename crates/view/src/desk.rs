@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::contract::breakers::{BreakerRow, BreakersHead};
 use crate::contract::command::FoldArgs;
 use crate::contract::config::{ConfigTreeHead, ConfigTreeParams, ConfigTreeRow};
+use crate::contract::disagreements::{DisagreementRow, DisagreementsHead};
 use crate::contract::first_run::{FirstRunHead, FoundRow};
 use crate::contract::health::{Cause, HealthHead, HealthRow};
 use crate::contract::inspector::{InspectorHead, InspectorParams, InspectorRow};
@@ -19,7 +20,8 @@ use crate::contract::view::PullArgs;
 use crate::contract::{Patch, ViewPatch, ViewRequest};
 use crate::screen::topology::Board;
 use crate::screen::{
-    Scene, Table, breakers, config_tree, first_run, health, inspector, services, shell, sources, timeline,
+    Scene, Table, breakers, config_tree, disagreements, first_run, health, inspector, services, shell, sources,
+    timeline,
 };
 
 /// A row that can be told from the others.
@@ -38,7 +40,7 @@ macro_rules! keyed {
     };
 }
 
-keyed!(ShellSource, FoundRow, ServiceRow, BreakerRow, ConfigTreeRow, SourceRow, TimelineRow);
+keyed!(ShellSource, FoundRow, ServiceRow, BreakerRow, ConfigTreeRow, DisagreementRow, SourceRow, TimelineRow);
 
 impl Keyed for TopologyRow {
     fn key(&self) -> &str {
@@ -54,6 +56,7 @@ impl Keyed for HealthRow {
         match self {
             Self::Problem(problem) => &problem.key,
             Self::Check(check) => &check.key,
+            Self::Alert(alert) => &alert.key,
         }
     }
 }
@@ -62,10 +65,12 @@ impl Keyed for InspectorRow {
     fn key(&self) -> &str {
         match self {
             Self::Fact(row) => &row.key,
+            Self::Disagreement(row) => &row.key,
             Self::Signals(row) => &row.key,
             Self::Call(row) => &row.key,
             Self::Instance(row) => &row.key,
             Self::Check(row) => &row.key,
+            Self::Alert(row) => &row.key,
             Self::Breaker(row) => &row.key,
             Self::Rule(row) => &row.key,
             Self::Config(row) => &row.key,
@@ -142,6 +147,7 @@ pub struct Desk {
     health: Ledger<(), HealthHead, HealthRow>,
     breakers: Ledger<(), BreakersHead, BreakerRow>,
     config_tree: Ledger<ConfigTreeParams, ConfigTreeHead, ConfigTreeRow>,
+    disagreements: Ledger<(), DisagreementsHead, DisagreementRow>,
     sources: Ledger<(), SourcesHead, SourceRow>,
     timeline: Ledger<TimelineParams, TimelineHead, TimelineRow>,
     inspector: Ledger<InspectorParams, InspectorHead, InspectorRow>,
@@ -179,6 +185,10 @@ impl Desk {
             ViewRequest::ConfigTree(params) => {
                 let table = config_tree::table(scene, &params);
                 ViewPatch::ConfigTree(self.config_tree.answer(revision, since, params, table))
+            }
+            ViewRequest::Disagreements => {
+                let table = disagreements::table(scene);
+                ViewPatch::Disagreements(self.disagreements.answer(revision, since, (), table))
             }
             ViewRequest::Sources => ViewPatch::Sources(self.sources.answer(revision, since, (), sources::table(scene))),
             ViewRequest::Timeline(params) => {

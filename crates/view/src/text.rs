@@ -23,6 +23,17 @@ pub fn first_line(text: &str) -> String {
     name(text.trim().lines().next().unwrap_or_default())
 }
 
+/// Words as a POSIX shell reads them back.
+pub fn command(words: &[&str]) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_@%+=:,./-".contains(c);
+    let quoted = |word: &&str| {
+        let shown = visible(word, false);
+        let plain = !shown.is_empty() && shown.chars().all(is_plain);
+        if plain { shown } else { format!("'{}'", shown.replace('\'', "'\\''")) }
+    };
+    words.iter().map(quoted).collect::<Vec<_>>().join(" ")
+}
+
 /// Replaces characters that act instead of being seen: controls by their pictures (U+2400 and on), direction marks,
 /// invisible blanks and the like by their code in angle brackets. Line ends and tabs stay when `lines` is true.
 pub fn visible(text: &str, lines: bool) -> String {
@@ -77,6 +88,11 @@ mod tests {
     #[test]
     fn what_acts_on_the_screen_is_shown_instead() {
         assert_eq!(name("a\u{202e}b\u{1b}[31m\n"), "a⟨U+202E⟩b␛[31m␊");
+    }
+
+    #[test]
+    fn a_command_is_read_back_as_it_was_meant() {
+        assert_eq!(command(&["x", "a b", "it's", "", "k=v"]), "x 'a b' 'it'\\''s' '' k=v");
     }
 
     #[test]

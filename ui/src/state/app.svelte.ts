@@ -16,6 +16,7 @@ export type Overlay =
   | { readonly kind: 'keys' }
   | { readonly kind: 'register'; readonly like: string | null }
   | { readonly kind: 'deregister'; readonly source: string; readonly instance: string; readonly name: string }
+  | { readonly kind: 'logs'; readonly instance: string; readonly name: string }
   | { readonly kind: 'connect' }
   | { readonly kind: 'token'; readonly spec: string };
 
@@ -23,6 +24,10 @@ export class App {
   screen = $state<Screen>('topology');
   selection = $state.raw<Subject | null>(null);
   inspecting = $state(false);
+  /** The row of the inspector that was asked for. */
+  pointed = $state<string | null>(null);
+  /** The disagreement that the person is at. */
+  disputed = $state<string | null>(null);
   /** Shows what was found on this computer, also when something is connected already. */
   adding = $state(false);
   overlay = $state.raw<Overlay | null>(null);
@@ -69,8 +74,9 @@ export class App {
     if (subject === null) this.inspecting = false;
   }
 
-  inspect(subject: Subject): void {
+  inspect(subject: Subject, row: string | null = null): void {
     this.selection = subject;
+    this.pointed = row;
     this.inspecting = true;
   }
 
@@ -85,6 +91,22 @@ export class App {
     else if (this.screen === 'config' || this.screen === 'sources') this.go('topology');
     this.inspect(subject);
     if (this.screen === 'topology') this.topology.reveal(subject);
+  }
+
+  /** Goes where both claims stand side by side. */
+  showDisagreement(id: string): void {
+    this.go('disagreements');
+    this.disputed = id;
+    this.inspecting = false;
+  }
+
+  /** Opens the log of an instance of what is inspected: the one named, or else the first that is not well. False when there is none. */
+  readLog(instance: string | null = null): boolean {
+    const rows = this.views.inspector.rows.flatMap((row) => (row.kind === 'instance' && row.logs?.possible === true ? [row] : []));
+    const row = rows.find(({ id }) => id === instance) ?? (instance === null ? (rows.find(({ health }) => health !== 'passing') ?? rows[0]) : undefined);
+    if (row === undefined) return false;
+    this.overlay = { kind: 'logs', instance: row.id, name: row.native_id };
+    return true;
   }
 
   clearFilter(): void {

@@ -1,6 +1,6 @@
 /** Rows of the views as things that the filter may ask about. Pure. */
 import type { Filterable } from '../filter';
-import type { BreakerRow, FailingCheck, ServiceRow, TopologyNode } from '../host/contract/types';
+import type { AlertRow, BreakerRow, DisagreementRow, FailingCheck, ServiceRow, TopologyNode } from '../host/contract/types';
 
 export function filterableNode(node: TopologyNode): Filterable {
   return {
@@ -30,6 +30,7 @@ export function filterableService(row: ServiceRow): Filterable {
     tag: row.tags,
     breaker: row.breaker,
     stale: row.stale ? 'yes' : 'no',
+    disputed: row.disagreements > 0 ? 'yes' : 'no',
     errors: row.signals.error_ratio,
     rate: row.signals.rps,
     p95: row.signals.p95_ms,
@@ -44,6 +45,24 @@ export function filterableBreaker(row: BreakerRow): Filterable {
     source: row.sources.map(({ source }) => source),
     stale: row.stale ? 'yes' : 'no',
     rate: row.rejected_per_s,
+  };
+}
+
+export function filterableDisagreement(row: DisagreementRow): Filterable {
+  return {
+    name: `${row.service?.name ?? ''} ${row.subject} ${row.title}`,
+    kind: row.kind,
+    source: row.claims.map(({ source }) => source),
+  };
+}
+
+export function filterableAlert(row: AlertRow): Filterable {
+  return {
+    name: `${row.service?.name ?? ''} ${row.name}`,
+    health: row.health,
+    ns: row.labels.find(({ label }) => label === 'namespace')?.value,
+    source: row.source,
+    stale: row.stale ? 'yes' : 'no',
   };
 }
 

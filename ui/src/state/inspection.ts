@@ -3,10 +3,15 @@ import type { InspectorHead, InspectorRow, Section } from '../host/contract/type
 
 export const SECTIONS: readonly { readonly id: Section; readonly title: string }[] = [
   { id: 'facts', title: 'Facts' },
+  { id: 'disagreements', title: 'Disagreements' },
   { id: 'signals', title: 'Signals' },
   { id: 'calls', title: 'Calls' },
   { id: 'instances', title: 'Instances' },
+  { id: 'workloads', title: 'Run by' },
+  { id: 'reached', title: 'Reached by' },
   { id: 'checks', title: 'Checks' },
+  { id: 'alerts', title: 'Alerts' },
+  { id: 'events', title: 'Events worth a look' },
   { id: 'breakers', title: 'Breakers' },
   { id: 'rules', title: 'Rules of the mesh' },
   { id: 'config', title: 'Config used' },

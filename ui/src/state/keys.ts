@@ -20,6 +20,7 @@ export const SCREENS: readonly { readonly id: Screen; readonly title: string }[]
   { id: 'health', title: 'Health' },
   { id: 'breakers', title: 'Breakers' },
   { id: 'config', title: 'Config' },
+  { id: 'disagreements', title: 'Disagreements' },
   { id: 'sources', title: 'Sources' },
 ];
 
@@ -40,6 +41,13 @@ export const COMMANDS: readonly Command[] = [
     run: (app) => {
       if (app.selection !== null) app.overlay = { kind: 'evidence', subject: app.selection, fact: 'state' };
     },
+  },
+  {
+    id: 'logs',
+    title: 'Read the log of a pod of what is inspected',
+    keys: 'L',
+    when: (app) => app.inspecting && app.views.inspector.rows.some((row) => row.kind === 'instance' && row.logs?.possible === true),
+    run: (app) => void app.readLog(),
   },
   { id: 'next', title: 'Next problem', keys: 'J', run: (app) => problem(app, 1) },
   { id: 'previous', title: 'Previous problem', keys: 'K', run: (app) => problem(app, -1) },

@@ -11,6 +11,7 @@ export class Views {
   readonly health: LiveView<'health'>;
   readonly breakers: LiveView<'breakers'>;
   readonly config_tree: LiveView<'config_tree'>;
+  readonly disagreements: LiveView<'disagreements'>;
   readonly sources: LiveView<'sources'>;
   readonly timeline: LiveView<'timeline'>;
   readonly inspector: LiveView<'inspector'>;
@@ -30,6 +31,7 @@ export class Views {
     this.health = view('health');
     this.breakers = view('breakers');
     this.config_tree = view('config_tree');
+    this.disagreements = view('disagreements');
     this.sources = view('sources');
     this.timeline = view('timeline');
     this.inspector = view('inspector');

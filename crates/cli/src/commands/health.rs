@@ -4,16 +4,18 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use binnacle_model::snapshot::{Check, Health, Instance, Service, ServiceRole, Snapshot};
+use binnacle_model::id::ServiceId;
+use binnacle_model::snapshot::{Alert, Check, Health, Instance, Service, ServiceRole, Snapshot};
 use binnacle_view::contract::health::{Problem, Symptom};
+use binnacle_view::screen::alerts;
 use binnacle_view::screen::health::problems;
 use serde_json::{Value, json};
 
-use super::listing::{Names, health_cell, pretty};
+use super::listing::{Names, health_cell, pretty, word};
 use crate::arguments::{Form, Output};
 use crate::failure::{Exit, Failure};
 use crate::session::Session;
-use crate::table::{Cell, Table};
+use crate::table::{Cell, Table, Tone};
 use crate::terminal::print;
 
 const AFTER_HELP: &str = "\
@@ -23,10 +25,12 @@ Examples:
   binnaclectl health --fail-on critical       warnings are listed and do not count
   binnaclectl health -o json | jq -r '.reasons[].output'
   binnaclectl health -o json | jq -r '.causes[] | .title, .behind[].name'
+  binnaclectl health -o json | jq '.alerts[] | select(.state == \"firing\")'
 
 First the causes, worst first, each with what is behind it: callers of a service that fails stand under that service, \
 and everything on a node that fails under the node. Then the checks that do not pass, which alone decide the exit code: \
-calls that fail are listed among the causes and do not count.
+calls that fail and alerts that fire are listed among the causes and do not count. Alerts of Prometheus stand between: whether \
+one is silenced only Alertmanager knows, and that is not asked.
 
 A service in maintenance was taken out on purpose and does not count. Services that no registry has, queues and topics \
 have no health of their own. When a source gave no whole picture the exit code is 3, whatever the others say.";
@@ -101,6 +105,7 @@ struct Answer<'a> {
     counts: BTreeMap<Reverse<Health>, usize>,
     causes: Vec<Problem>,
     reasons: Vec<Reason<'a>>,
+    alerts: Vec<&'a Alert>,
     absent: Vec<&'a str>,
 }
 
@@ -130,7 +135,10 @@ impl<'a> Answer<'a> {
         let concerns =
             |problem: &Problem| names.is_empty() || asked.iter().any(|one| is_about(problem, one.id.as_str()));
         let causes = problems(snapshot, &[]).into_iter().filter(concerns).collect();
-        Self { healthy, counts, causes, reasons: reasons.collect(), absent }
+        let is_asked = |service: &ServiceId| asked.iter().any(|one| one.id == *service);
+        let concerned = |alert: &Alert| names.is_empty() || alert.service.as_ref().is_some_and(is_asked);
+        let alerts = alerts::sorted(snapshot).into_iter().map(|(_, alert)| alert).filter(|alert| concerned(alert));
+        Self { healthy, counts, causes, reasons: reasons.collect(), alerts: alerts.collect(), absent }
     }
 
     fn json(&self) -> Value {
@@ -152,6 +160,7 @@ impl<'a> Answer<'a> {
             "services": counts,
             "causes": self.causes.iter().map(cause_json).collect::<Vec<_>>(),
             "reasons": self.reasons.iter().map(reason).collect::<Vec<_>>(),
+            "alerts": self.alerts.iter().map(|alert| alert_json(alert)).collect::<Vec<_>>(),
             "absent": self.absent,
         })
     }
@@ -164,6 +173,10 @@ impl<'a> Answer<'a> {
         if !self.causes.is_empty() {
             text.push('\n');
             text.push_str(&causes_table(&self.causes).render(&session.terminal));
+        }
+        if !self.alerts.is_empty() {
+            text.push('\n');
+            text.push_str(&alerts_table(&self.alerts, &Names::of(snapshot)).render(&session.terminal));
         }
         if self.reasons.is_empty() {
             return text;
@@ -205,6 +218,44 @@ fn cause_json(problem: &Problem) -> Value {
         "code": problem.code,
         "behind": problem.behind.iter().map(symptom).collect::<Vec<_>>(),
     })
+}
+
+fn alert_json(alert: &Alert) -> Value {
+    let fact = &alert.fact;
+    json!({
+        "name": fact.name,
+        "state": fact.state,
+        "severity": fact.severity,
+        "health": alert.health(),
+        "since": alert.since.at,
+        "summary": fact.summary,
+        "service": alert.service,
+        "labels": fact.labels,
+        "stale": alert.stale,
+        "source": alert.evidence.source,
+    })
+}
+
+/// Every alert: the firing before the pending.
+fn alerts_table(alerts: &[&Alert], names: &Names<'_>) -> Table {
+    let mut table = Table::new(["ALERT", "STATE", "SEVERITY", "SINCE", "SERVICE", "SAYS"]);
+    for alert in alerts {
+        let (fact, age) = (&alert.fact, if alert.stale { " (stale)" } else { "" });
+        let tone = match alert.health() {
+            Some(Health::Critical) => Tone::Bad,
+            Some(_) => Tone::Warning,
+            None => Tone::Plain,
+        };
+        table.row([
+            Cell::text(&fact.name),
+            Cell::text(format!("{}{age}", word(fact.state))).in_tone(tone),
+            Cell::text(if fact.severity.is_empty() { "-" } else { &fact.severity }),
+            Cell::text(alert.since.at.to_string()),
+            Cell::text(alert.service.as_ref().map_or("-", |service| names.name(service))),
+            Cell::text(fact.summary.lines().next().unwrap_or_default()),
+        ]);
+    }
+    table
 }
 
 /// Each cause with what is behind it, indented.

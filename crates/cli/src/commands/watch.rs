@@ -72,6 +72,7 @@ enum Kind {
     Session,
     ClusterService,
     Disagreement,
+    Alert,
     Route,
 }
 
@@ -87,6 +88,7 @@ impl Kind {
             Subject::Session(_) => Self::Session,
             Subject::ClusterService(_) => Self::ClusterService,
             Subject::Disagreement(_) => Self::Disagreement,
+            Subject::Alert(_) => Self::Alert,
             Subject::Route(_) => Self::Route,
         }
     }
@@ -227,7 +229,11 @@ fn id_of(subject: &Subject) -> &str {
         Subject::Breaker(id) => id.as_str(),
         Subject::Config(id) => id.as_str(),
         Subject::Disagreement(id) => id.as_str(),
-        Subject::MeshRule(id) | Subject::Session(id) | Subject::ClusterService(id) | Subject::Route(id) => id,
+        Subject::MeshRule(id)
+        | Subject::Session(id)
+        | Subject::ClusterService(id)
+        | Subject::Alert(id)
+        | Subject::Route(id) => id,
     }
 }
 
@@ -264,6 +270,12 @@ fn details(subject: &Subject, snapshot: &Snapshot) -> Option<Value> {
         Subject::Disagreement(id) => snapshot.disagreements.get(id).map(|one| {
             let claims = one.claims.iter().map(|claim| json!({ "source": claim.source, "says": claim.says }));
             json!({ "what": one.kind, "about": one.subject, "claims": claims.collect::<Vec<_>>() })
+        }),
+        Subject::Alert(id) => snapshot.alerts.get(id).map(|alert| {
+            json!({
+                "name": alert.fact.name, "state": alert.fact.state, "severity": alert.fact.severity,
+                "service": alert.service, "summary": alert.fact.summary,
+            })
         }),
         Subject::Route(id) => snapshot.routes.get(id).map(|route| {
             json!({ "host": route.fact.host, "path": route.fact.path, "target": route.fact.target.to_string() })

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::ran::Home;
 
 /// Every command, in the order of the help.
-const COMMANDS: [&[&str]; 23] = [
+const COMMANDS: [&[&str]; 24] = [
     &["sources"],
     &["services"],
     &["health"],
@@ -15,6 +15,7 @@ const COMMANDS: [&[&str]; 23] = [
     &["breakers"],
     &["graph"],
     &["snapshot"],
+    &["logs"],
     &["watch"],
     &["config"],
     &["config", "ls"],

@@ -11,7 +11,7 @@ use crate::fact::{Exposure, Fact, InstanceRole};
 use crate::id::{DisagreementId, InstanceId, ServiceId, SourceId, SourceKind};
 use crate::snapshot::{
     Check, Claim, ClusterService, Disagreement, DisagreementKind, Evidence, Health, Instance, Service, Since, Snapshot,
-    SourceState,
+    SourceState, SourceStatus,
 };
 use crate::store::{SourceFacts, Store};
 
@@ -97,10 +97,15 @@ impl Findings<'_> {
     }
 }
 
-/// Whether a source is current and has told everything: what is missing while it still tells contradicts nothing.
-fn is_whole(facts: &SourceFacts) -> bool {
-    facts.status.as_ref().is_none_or(|status| status.state == SourceState::Live)
+/// Whether a source is current and has told everything of a collection: what is missing while it still tells, and what it
+/// may not see, contradicts nothing.
+fn is_whole(facts: &SourceFacts, collection: &str) -> bool {
+    let unseen = |status: &SourceStatus| status.unseen.iter().any(|one| &**one == collection);
+    facts.status.as_ref().is_none_or(|status| status.state == SourceState::Live && !unseen(status))
 }
+
+/// The collection of Pods, whose absence speaks.
+const PODS: &str = "pods";
 
 fn claim(evidence: &Evidence, says: impl Into<Arc<str>>) -> Claim {
     Claim { source: evidence.source.clone(), says: says.into(), evidence: Some(evidence.clone()) }
@@ -108,11 +113,6 @@ fn claim(evidence: &Evidence, says: impl Into<Arc<str>>) -> Claim {
 
 fn kind(evidence: &Evidence) -> Option<SourceKind> {
     evidence.source.kind()
-}
-
-/// Everyone who states this instance.
-fn witnesses(instance: &Instance) -> impl Iterator<Item = &Evidence> {
-    std::iter::once(&instance.evidence).chain(&instance.witnesses)
 }
 
 /// What the clusters that can be read right now run, and where.
@@ -164,7 +164,7 @@ impl<'a> Clusters<'a> {
     fn of(store: &'a Store, services: &'a BTreeMap<ServiceId, Service>) -> Self {
         let mut clusters = Self { ranges: Vec::new(), by_address: BTreeMap::new(), by_pod: BTreeMap::new() };
         for (source, facts) in store.sources() {
-            if source.kind() != Some(SourceKind::Kube) || !is_whole(facts) {
+            if source.kind() != Some(SourceKind::Kube) || !is_whole(facts, PODS) {
                 continue;
             }
             for observation in facts.observations() {
@@ -176,7 +176,7 @@ impl<'a> Clusters<'a> {
         let declared: Vec<&SourceId> = clusters.ranges.iter().map(|(_, source)| *source).collect();
         for service in services.values() {
             for instance in &service.instances {
-                let Some(pod) = witnesses(instance).find(|one| kind(one) == Some(SourceKind::Kube)) else { continue };
+                let Some(pod) = instance.witnesses().find(|one| kind(one) == Some(SourceKind::Kube)) else { continue };
                 let about = About { service, instance };
                 clusters.by_pod.insert(&instance.native_id, about);
                 if instance.network.is_none() && !instance.address.is_empty() {
@@ -185,7 +185,7 @@ impl<'a> Clusters<'a> {
                     let unsaid = store
                         .sources()
                         .get_key_value(&pod.source)
-                        .filter(|(source, facts)| !declared.contains(source) && is_whole(facts));
+                        .filter(|(source, facts)| !declared.contains(source) && is_whole(facts, PODS));
                     clusters.ranges.extend(neighbours.zip(unsaid).map(|(range, (source, _))| (range, source)));
                 }
             }
@@ -273,9 +273,9 @@ fn readiness(about: About<'_>) -> Option<(DisagreementKind, Vec<Claim>)> {
 fn other_port(about: About<'_>) -> Option<Vec<Claim>> {
     let instance = about.instance;
     let declared: Vec<u16> = instance.ports.iter().map(|declared| declared.port).collect();
-    let registered = witnesses(instance).find(|one| kind(one) == Some(SourceKind::Consul))?;
+    let registered = instance.witnesses().find(|one| kind(one) == Some(SourceKind::Consul))?;
     let Fact::Instance(fact) = &registered.observation.fact else { return None };
-    let pod = witnesses(instance).find(|one| kind(one) == Some(SourceKind::Kube))?;
+    let pod = instance.witnesses().find(|one| kind(one) == Some(SourceKind::Kube))?;
     if declared.is_empty() || fact.port == 0 || declared.contains(&fact.port) {
         return None;
     }
@@ -285,7 +285,7 @@ fn other_port(about: About<'_>) -> Option<Vec<Claim>> {
 
 /// A cluster service with a selector that no Pod fits.
 fn selects_nothing(front: &ClusterService, store: &Store) -> Option<Vec<Claim>> {
-    let current = store.sources().get(&front.evidence.source).is_some_and(is_whole);
+    let current = store.sources().get(&front.evidence.source).is_some_and(|facts| is_whole(facts, PODS));
     let selects = !front.fact.selector.is_empty() && front.fact.exposure != Exposure::ExternalName;
     if !current || !selects || front.selected > 0 {
         return None;

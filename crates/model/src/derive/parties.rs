@@ -104,6 +104,24 @@ impl Directory {
         }
     }
 
+    /// The one service of this name in a namespace.
+    pub(super) fn named_in(
+        &self,
+        name: &str,
+        namespace: &str,
+        services: &BTreeMap<ServiceId, Service>,
+    ) -> Option<ServiceId> {
+        let is_there = |id: &&ServiceId| {
+            let facets = services.get(*id).map_or(&[][..], |service| &service.facets);
+            facets.iter().any(|facet| *facet.name.name == *name && facet.name.namespace.as_deref() == Some(namespace))
+        };
+        let mut there = self.by_name.get(name)?.iter().filter(is_there);
+        match (there.next(), there.next()) {
+            (Some(one), None) => Some(one.clone()),
+            _ => None,
+        }
+    }
+
     fn named(&self, name: &Arc<str>, near: Option<&Service>) -> Found {
         let known = self.by_name.get(name).map_or(&[][..], Vec::as_slice);
         let single = match known {

@@ -116,6 +116,7 @@ fn status(state: SourceState, code: Option<&str>) -> SourceStatus {
         product: None,
         fault: code.map(|code| Fault { code: Arc::from(code), detail: Arc::from(""), hint: Arc::from("") }),
         partial: vec![],
+        unseen: Vec::new(),
         next_try: None,
         abilities: vec![],
     }

@@ -139,6 +139,7 @@ fn status(state: SourceState) -> SourceStatus {
         product: None,
         fault: None,
         partial: vec![],
+        unseen: Vec::new(),
         next_try: None,
         abilities: vec![],
     }
@@ -166,4 +167,29 @@ fn the_moment_of_the_parting_is_known_only_when_both_were_read_before() {
     let since = found(&world).into_iter().find(|one| &*one.subject == "orders-0").unwrap().since;
     assert!(since.seen_changing);
     assert_eq!(since.at, at(50));
+}
+
+#[test]
+fn what_a_cluster_may_not_see_is_no_zombie() {
+    let mut world =
+        told(&[Pod::new("cart", 0, "10.244.0.5").said(), Registered::new("payments", 0, "10.244.0.9").said()]);
+    let limited = SourceStatus { unseen: vec![Arc::from("pods")], ..status(SourceState::Live) };
+    world.apply([Update::Status(cluster("c1"), limited)], at(30));
+    assert_eq!(shown(&world), []);
+    let elsewhere = SourceStatus { unseen: vec![Arc::from("secret")], ..status(SourceState::Live) };
+    world.apply([Update::Status(cluster("c1"), elsewhere)], at(31));
+    assert_eq!(found(&world).len(), 1);
+}
+
+#[test]
+fn a_cluster_that_has_told_everything_is_compared_at_that_moment() {
+    let mut world = World::default();
+    world.apply([Update::Status(cluster("c1"), status(SourceState::Connecting))], at(1));
+    let said = [Pod::new("cart", 0, "10.244.0.5").said(), Registered::new("payments", 0, "10.244.0.9").said()];
+    for (source, observation) in said {
+        world.apply([Update::Facts(Batch::delta(source, vec![observation], vec![]))], at(2));
+    }
+    assert_eq!(found(&world).len(), 0, "there may be more pods");
+    world.apply([Update::Status(cluster("c1"), status(SourceState::Live))], at(3));
+    assert_eq!(found(&world).len(), 1);
 }

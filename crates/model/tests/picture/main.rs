@@ -2,6 +2,7 @@
 
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod alerts;
 mod build;
 mod cases;
 mod disagreements;

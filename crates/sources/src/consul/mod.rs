@@ -150,6 +150,7 @@ impl Consul {
                 product: None,
                 fault: Some(error.fault()),
                 partial: Vec::new(),
+                unseen: Vec::new(),
                 next_try: now.checked_add(pause).ok(),
                 abilities: Vec::new(),
             };

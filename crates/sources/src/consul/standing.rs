@@ -163,6 +163,7 @@ impl Standing {
             product: self.product.clone(),
             fault,
             partial: self.partial(),
+            unseen: Vec::new(),
             next_try,
             abilities: self.abilities(),
         };

@@ -14,6 +14,7 @@ mod api;
 mod cluster;
 mod kubeconfig;
 mod ledger;
+mod logs;
 mod map;
 mod owners;
 mod part;
@@ -43,6 +44,7 @@ use self::wire::Version;
 use crate::connection::{Connection, ConnectionSpec, Meter, Outbox, Probe};
 use crate::environment::Environment;
 use crate::error::{ErrorKind, SourceError};
+use crate::logs::Logs;
 
 /// The first half of this source's error codes.
 const SYSTEM: &str = "kube";
@@ -163,6 +165,10 @@ impl Connection for Kubernetes {
 
     async fn reaches(&self, source: &SourceId) -> Result<bool, SourceError> {
         Ok(source.kind() == Some(SourceKind::Kube) && *source == self.id)
+    }
+
+    fn logs(&self) -> Option<&dyn Logs> {
+        Some(self)
     }
 
     async fn run(&self, out: Outbox, nudge: Arc<Notify>, cancel: CancellationToken) {

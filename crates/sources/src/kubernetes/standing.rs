@@ -130,6 +130,7 @@ impl Standing {
             product: self.product.clone(),
             fault,
             partial,
+            unseen: self.unseen(),
             next_try,
             // Nothing can be edited or registered here yet.
             abilities: Vec::new(),
@@ -165,6 +166,13 @@ impl Standing {
         } else {
             (SourceState::Connecting, self.note.clone(), None)
         }
+    }
+
+    /// The parts of which not everything is told.
+    fn unseen(&self) -> Vec<Arc<str>> {
+        let whole = |state: &State| matches!(state, State::Well { only: None, complaint: None } | State::Waiting);
+        let parts = self.parts.iter().filter(|(_, state)| !whole(state));
+        parts.map(|(part, _)| Arc::from(part.collection())).collect()
     }
 
     fn partial(&self) -> Vec<Fault> {
@@ -252,6 +260,7 @@ mod tests {
         let status = standing.news(at(1)).unwrap();
         assert_eq!((status.state, status.partial.len()), (SourceState::Live, 1));
         assert!(status.partial[0].hint.contains("apiGroups: [\"\"], resources: [\"secrets\"]"), "{status:?}");
+        assert_eq!(status.unseen, [Arc::from("secret")]);
     }
 
     #[test]
@@ -263,6 +272,7 @@ mod tests {
         let status = standing.news(at(1)).unwrap();
         assert_eq!((status.state, status.partial.len()), (SourceState::Live, 1));
         assert!(status.partial[0].detail.contains("pods, deployments"), "{status:?}");
+        assert_eq!(status.unseen, [Arc::from("pods"), Arc::from("deployments")]);
     }
 
     #[test]

@@ -263,8 +263,20 @@ pub(super) fn alerts(listed: &[Alert], query: Arc<str>, seen: Timestamp) -> Vec<
     found.into_values().collect()
 }
 
-/// Whom an alert speaks of: a process where it names one, else the service that its labels name.
+/// Labels in which the metrics of a cluster name what they are about, while `instance` and `job` name who counted.
+const WORKLOADS: [&str; 6] = ["deployment", "statefulset", "daemonset", "cronjob", "job_name", "workload"];
+
+/// Whom an alert speaks of: a Pod or a workload of a cluster where it names one, else a process, else the service that its
+/// labels name.
 fn about(labels: &Labels) -> Option<Party> {
+    if let Some(namespace) = label(labels, "namespace") {
+        if let Some(pod) = label(labels, "pod") {
+            return Some(Party::Pod { namespace: namespace.clone(), pod: pod.clone(), address: None });
+        }
+        if let Some(workload) = WORKLOADS.into_iter().find_map(|name| label(labels, name)) {
+            return Some(Party::Named(workload.clone()));
+        }
+    }
     match Process::of(labels) {
         Some(Process { party: party @ (Party::Address { .. } | Party::Pod { .. }), .. }) => Some(party),
         other => {
@@ -353,6 +365,12 @@ mod tests {
         assert_eq!(of(&[("service", "cart"), ("job", "x")]), Some(Party::Named(Arc::from("cart"))));
         assert_eq!(of(&[("job", "cart")]), Some(Party::Named(Arc::from("cart"))));
         assert_eq!(of(&[("alertname", "Watchdog")]), None);
+        // kube-state-metrics counts for others, and its own address and Pod stand beside theirs.
+        let counted = [("namespace", "shop"), ("pod", "cart-7"), ("instance", "10.0.0.9:8080"), ("job", "ksm")];
+        let pod = Party::Pod { namespace: Arc::from("shop"), pod: Arc::from("cart-7"), address: None };
+        assert_eq!(of(&counted), Some(pod));
+        let counted = [("namespace", "shop"), ("deployment", "cart"), ("instance", "10.0.0.9:8080")];
+        assert_eq!(of(&counted), Some(Party::Named(Arc::from("cart"))));
     }
 
     /// What `examples/record_prometheus.rs` recorded of one server.

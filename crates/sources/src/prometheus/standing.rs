@@ -121,6 +121,7 @@ impl Standing {
             product: self.product.clone(),
             fault,
             partial: if state == SourceState::Failing { Vec::new() } else { self.partial() },
+            unseen: Vec::new(),
             next_try,
             abilities: Vec::new(),
         };

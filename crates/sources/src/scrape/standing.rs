@@ -67,6 +67,7 @@ impl Standing {
             product: account.product.or_else(|| before.and_then(|status| status.product.clone())),
             fault: if failing { faults.next() } else { None },
             partial: faults.collect(),
+            unseen: Vec::new(),
             next_try: self.next_try.filter(|_| failing),
             abilities: Vec::new(),
         };

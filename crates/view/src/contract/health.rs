@@ -3,6 +3,7 @@
 use serde::Serialize;
 use ts_rs::TS;
 
+use super::inspector::Chip;
 use super::state::{Health, HealthCounts, Named, Since, Subject};
 
 /// The head of the screen.
@@ -14,11 +15,17 @@ pub struct HealthHead {
     pub checks: HealthCounts,
     /// How many causes.
     pub problems: u32,
+    /// Alerts that fire.
+    pub firing: u32,
+    /// Alerts whose condition holds, but not for long enough yet.
+    pub pending: u32,
+    /// Why there are no alerts: who would have them; `null` when there are some.
+    pub no_alerts: Option<String>,
     /// What to say when nothing is wrong, or nothing is known; `null` when something is.
     pub empty: Option<String>,
 }
 
-/// Causes first, then every check that does not pass.
+/// Causes first, then every check that does not pass, then every alert.
 #[derive(Clone, Debug, PartialEq, Serialize, TS)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum HealthRow {
@@ -26,6 +33,8 @@ pub enum HealthRow {
     Problem(Problem),
     /// A check that does not pass.
     Check(FailingCheck),
+    /// An alert, firing or pending.
+    Alert(AlertRow),
 }
 
 /// One cause with its reach.
@@ -97,6 +106,8 @@ pub enum Cause {
     Service,
     /// Calls fail.
     Calls,
+    /// An alert fires.
+    Alert,
     /// A service is taken out on purpose.
     Maintenance,
 }
@@ -130,4 +141,43 @@ pub struct FailingCheck {
     pub stale: bool,
     /// Who says so.
     pub source: String,
+}
+
+/// An alert of a Prometheus server.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+pub struct AlertRow {
+    /// `a:` and the alert's key.
+    pub key: String,
+    /// The alert's name.
+    pub name: String,
+    /// Firing or pending.
+    pub state: AlertState,
+    /// The severity that its rule gives it; may be empty.
+    pub severity: String,
+    /// How bad the thing is that it speaks of; `null` while it is pending, and for one that only informs.
+    pub health: Option<Health>,
+    /// Since when its condition holds.
+    pub since: Since,
+    /// What its rule says about it; may be empty.
+    pub summary: String,
+    /// The service that it speaks of, where it is known.
+    pub service: Option<Named>,
+    /// Its labels, without its name and severity.
+    pub labels: Vec<Chip>,
+    /// When the server was asked; milliseconds since 1970.
+    pub seen: f64,
+    /// True when its source is no longer current.
+    pub stale: bool,
+    /// Who says so.
+    pub source: String,
+}
+
+/// What an alert does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, TS)]
+#[serde(rename_all = "lowercase")]
+pub enum AlertState {
+    /// Its condition holds, but not for long enough yet.
+    Pending,
+    /// It fires.
+    Firing,
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+use super::health::AlertRow;
 use super::state::{BreakerKind, BreakerState, Health, Named, Offer, Pip, Signals, Since, Subject, Tone};
 
 /// What the inspector is asked with.
@@ -56,14 +57,24 @@ pub struct Chip {
 pub enum Section {
     /// Facts.
     Facts,
+    /// What its sources disagree about.
+    Disagreements,
     /// Signals.
     Signals,
     /// Calls in and out.
     Calls,
     /// Instances.
     Instances,
+    /// What runs its instances.
+    Workloads,
+    /// Names and routes by which it is reached.
+    Reached,
     /// Checks with output.
     Checks,
+    /// Alerts about it.
+    Alerts,
+    /// What happened that is worth a look.
+    Events,
     /// Breakers.
     Breakers,
     /// Rules of the mesh about it.
@@ -116,6 +127,8 @@ pub enum ActionKind {
 pub enum InspectorRow {
     /// A fact with its evidence.
     Fact(FactRow),
+    /// What its sources disagree about.
+    Disagreement(DisagreementLine),
     /// Numbers.
     Signals(SignalsRow),
     /// Calls to or from another service.
@@ -124,6 +137,8 @@ pub enum InspectorRow {
     Instance(InstanceRow),
     /// A check.
     Check(CheckRow),
+    /// An alert.
+    Alert(AlertLine),
     /// A breaker.
     Breaker(InspectorBreaker),
     /// A rule of the mesh.
@@ -150,6 +165,27 @@ pub struct FactRow {
     /// What to open on a click besides its evidence.
     pub link: Option<Subject>,
     /// Who says so.
+    pub pips: Vec<Pip>,
+}
+
+/// What sources cannot both be right about.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+pub struct DisagreementLine {
+    /// Unique; also what `evidence` takes as `fact`.
+    pub key: String,
+    /// The section.
+    pub section: Section,
+    /// The disagreement's id.
+    pub id: String,
+    /// What about: `Zombie registration`.
+    pub title: String,
+    /// The thing that it is about, as its source calls it.
+    pub subject: String,
+    /// What each side says, the one in doubt first.
+    pub says: Vec<String>,
+    /// Since when they have parted.
+    pub since: Since,
+    /// Who says so; the one in doubt differs.
     pub pips: Vec<Pip>,
 }
 
@@ -210,6 +246,10 @@ pub struct InstanceRow {
     pub health: Health,
     /// Since when.
     pub since: Since,
+    /// Why it is not well, or that it goes; empty when there is nothing to say.
+    pub note: String,
+    /// Since when it is on its way out; milliseconds since 1970.
+    pub terminating: Option<f64>,
     /// Checks that pass.
     pub passing: u32,
     /// All checks.
@@ -224,6 +264,8 @@ pub struct InstanceRow {
     pub stale: bool,
     /// Whether it can be deregistered.
     pub deregister: Offer,
+    /// Whether its log can be read; `null` where nobody has one.
+    pub logs: Option<Offer>,
     /// Who says so.
     pub pips: Vec<Pip>,
 }
@@ -253,6 +295,19 @@ pub struct CheckRow {
     pub of_node: bool,
     /// How many instances show this same check of their node.
     pub instances: u32,
+    /// Who says so.
+    pub pips: Vec<Pip>,
+}
+
+/// An alert about the thing.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+pub struct AlertLine {
+    /// Unique; also what `evidence` takes as `fact`.
+    pub key: String,
+    /// The section.
+    pub section: Section,
+    /// The alert.
+    pub alert: AlertRow,
     /// Who says so.
     pub pips: Vec<Pip>,
 }

@@ -12,10 +12,12 @@
 pub mod breakers;
 pub mod command;
 pub mod config;
+pub mod disagreements;
 pub mod failure;
 pub mod first_run;
 pub mod health;
 pub mod inspector;
+pub mod logs;
 pub mod palette;
 pub mod patch;
 pub mod registration;

@@ -53,6 +53,8 @@ pub struct ServiceRow {
     pub callees: u32,
     /// The most notable state among the breakers at it, and how many there are.
     pub breaker: Option<BreakerState>,
+    /// How many disagreements of its sources concern it.
+    pub disagreements: u32,
     /// Who knows it.
     pub sources: Vec<Pip>,
     /// Tags.

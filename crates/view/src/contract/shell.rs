@@ -72,6 +72,8 @@ pub enum Screen {
     Breakers,
     /// Config keys.
     Config,
+    /// What sources disagree about.
+    Disagreements,
     /// What is read, and how it is doing.
     Sources,
 }

@@ -15,6 +15,7 @@ use super::config::{
 };
 use super::failure::Failure;
 use super::inspector::{EvidenceArgs, EvidenceReport};
+use super::logs::{LogsArgs, LogsBatch, LogsOpenArgs, LogsOpened};
 use super::palette::{PaletteArgs, PaletteItem};
 use super::registration::{DeregisterPlanArgs, RegisterPlanArgs, RegistrationPlan, RegistryApplied, RegistryApplyArgs};
 use super::state::Offer;
@@ -75,6 +76,10 @@ fn types() -> String {
     all.add::<OpenProfileArgs>();
     all.add::<TryNowArgs>();
     all.add::<Preferences>();
+    all.add::<LogsOpenArgs>();
+    all.add::<LogsOpened>();
+    all.add::<LogsArgs>();
+    all.add::<LogsBatch>();
     all.add::<EvidenceArgs>();
     all.add::<EvidenceReport>();
     all.add::<PaletteArgs>();

@@ -5,6 +5,7 @@ use ts_rs::TS;
 
 use super::breakers::{BreakerRow, BreakersHead};
 use super::config::{ConfigTreeHead, ConfigTreeParams, ConfigTreeRow};
+use super::disagreements::{DisagreementRow, DisagreementsHead};
 use super::first_run::{FirstRunHead, FoundRow};
 use super::health::{HealthHead, HealthRow};
 use super::inspector::{InspectorHead, InspectorParams, InspectorRow};
@@ -33,6 +34,8 @@ pub enum View {
     Breakers,
     /// The tree of config keys.
     ConfigTree,
+    /// What sources disagree about.
+    Disagreements,
     /// What is read.
     Sources,
     /// What happened.
@@ -43,7 +46,7 @@ pub enum View {
 
 impl View {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Shell,
         Self::FirstRun,
         Self::Topology,
@@ -51,6 +54,7 @@ impl View {
         Self::Health,
         Self::Breakers,
         Self::ConfigTree,
+        Self::Disagreements,
         Self::Sources,
         Self::Timeline,
         Self::Inspector,
@@ -75,6 +79,8 @@ pub enum ViewRequest {
     Breakers,
     /// The tree of config keys.
     ConfigTree(ConfigTreeParams),
+    /// What sources disagree about.
+    Disagreements,
     /// What is read.
     Sources,
     /// What happened.
@@ -101,6 +107,8 @@ pub enum ViewPatch {
     Breakers(Patch<BreakersHead, BreakerRow>),
     /// The tree of config keys.
     ConfigTree(Patch<ConfigTreeHead, ConfigTreeRow>),
+    /// What sources disagree about.
+    Disagreements(Patch<DisagreementsHead, DisagreementRow>),
     /// What is read.
     Sources(Patch<SourcesHead, SourceRow>),
     /// What happened, newest last.

@@ -38,7 +38,7 @@ pub struct PublicSnapshot {
     pub routes: Vec<PublicRoute>,
     /// Queues and topics.
     pub queues: Vec<PublicQueue>,
-    /// Where sources state incompatible facts; none in this version.
+    /// What sources cannot both be right about.
     pub disagreements: Vec<PublicDisagreement>,
 }
 
@@ -397,7 +397,7 @@ pub struct PublicQueue {
     pub name: String,
 }
 
-/// Incompatible facts about one object; not in this version.
+/// Incompatible facts about one object.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct PublicDisagreement {
     /// Stable id.
@@ -406,7 +406,11 @@ pub struct PublicDisagreement {
     pub kind: String,
     /// The object.
     pub subject: String,
-    /// Who says what.
+    /// The service that it concerns, where there is one.
+    pub service: Option<String>,
+    /// Since when they have parted, at least; RFC 3339.
+    pub since: String,
+    /// Who says what, the one in doubt first.
     pub claims: Vec<PublicClaim>,
 }
 
@@ -548,6 +552,8 @@ impl PublicDisagreement {
             id: disagreement.id.to_string(),
             kind: disagreement.kind.word().to_owned(),
             subject: disagreement.subject.to_string(),
+            service: disagreement.service.as_ref().map(ToString::to_string),
+            since: disagreement.since.at.to_string(),
             claims: disagreement.claims.iter().map(claim).collect(),
         }
     }

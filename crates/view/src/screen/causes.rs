@@ -2,7 +2,7 @@
 //! groups out.
 //!
 //! A [`Trouble`] is a source that does not answer, a node whose check fails, a breaker that refuses calls to nobody knows
-//! whom, or a service: because its own checks fail, its callers get errors or refuse to call it, a node fails under it, or
+//! whom, an alert about nothing that is known, or a service: because its own checks fail, an alert about it fires, its callers get errors or refuse to call it, a node fails under it, or
 //! its own calls fail.
 //!
 //! The rule. A service is *behind* what explains it:
@@ -21,7 +21,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use binnacle_model::fact::BreakerState;
 use binnacle_model::id::{BreakerId, ServiceId, SourceId};
-use binnacle_model::snapshot::{Breaker, Check, Edge, Health, Instance, Service, Since, Snapshot, Source, SourceState};
+use binnacle_model::snapshot::{
+    Alert, Breaker, Check, Edge, Health, Instance, Service, Since, Snapshot, Source, SourceState,
+};
 use jiff::Timestamp;
 
 use crate::contract::state::{ERRORS_CRITICAL, ERRORS_WARNING};
@@ -40,6 +42,8 @@ pub enum Thing<'a> {
     Service(&'a ServiceId),
     /// A breaker whose callee nobody names.
     Breaker(&'a BreakerId),
+    /// An alert that speaks of nothing that is known, by its key.
+    Alert(&'a str),
 }
 
 /// One thing that is not well.
@@ -62,6 +66,8 @@ pub struct Signs<'a> {
     pub own: Vec<(&'a Instance, &'a Check)>,
     /// The service itself, when what runs its instances complains: a rollout that stalls, a run that failed.
     pub rollout: Option<&'a Service>,
+    /// Alerts about it that fire and complain, the worst first.
+    pub alerts: Vec<&'a Alert>,
     /// Checks of nodes that complain: of the node itself, or of those that the service runs on.
     pub nodes: Vec<(&'a Instance, &'a Check)>,
     /// Calls to it that fail.
@@ -106,6 +112,11 @@ impl<'a> Signs<'a> {
         self.own.iter().rev().map(|(_, check)| *check).max_by_key(|check| check.health)
     }
 
+    /// The worst of the alerts about it.
+    pub fn worst_alert(&self) -> Option<&'a Alert> {
+        self.alerts.first().copied()
+    }
+
     /// The worst check of a node.
     pub fn worst_of_nodes(&self) -> Option<&'a Check> {
         self.nodes.iter().rev().map(|(_, check)| *check).max_by_key(|check| check.health)
@@ -118,7 +129,8 @@ impl<'a> Signs<'a> {
 
     fn own_health(&self) -> Health {
         let rollout = self.rollout.map(|service| service.health);
-        self.worst_own().map(|check| check.health).max(rollout).unwrap_or_default()
+        let alert = self.worst_alert().and_then(Alert::health);
+        self.worst_own().map(|check| check.health).max(rollout).max(alert).unwrap_or_default()
     }
 
     /// How bad its callers find it.
@@ -144,7 +156,9 @@ impl<'a> Signs<'a> {
         let breakers = breakers.filter(|one| breaker_health(one.state) == health).map(|breaker| breaker.since);
         let calls_fail = !(self.calls_in.is_empty() && self.calls_out.is_empty());
         let of_rollout = self.rollout.filter(|service| service.health == health).map(|service| service.since);
-        let of_checks = checks.map(|(_, check)| check.since).chain(of_rollout).min_by_key(|since| since.at);
+        let alerts = self.alerts.iter().filter(|one| one.health() == Some(health)).map(|one| one.since);
+        let of_checks =
+            checks.map(|(_, check)| check.since).chain(of_rollout).chain(alerts).min_by_key(|since| since.at);
         of_checks.or_else(|| breakers.min_by_key(|since| since.at).filter(|_| !calls_fail))
     }
 }
@@ -235,6 +249,10 @@ fn troubles(snapshot: &Snapshot) -> Vec<Trouble<'_>> {
             of_service.rollout = Some(service);
         }
     }
+    let (of_services, lone) = complaining_alerts(snapshot);
+    for (service, alert) in of_services {
+        signs.entry(Thing::Service(service)).or_default().alerts.push(alert);
+    }
     for edge in snapshot.edges.values().filter(|edge| edge_health(edge) != Health::Unknown) {
         signs.entry(Thing::Service(&edge.from)).or_default().calls_out.push(edge);
         signs.entry(Thing::Service(&edge.to)).or_default().calls_in.push(edge);
@@ -253,7 +271,22 @@ fn troubles(snapshot: &Snapshot) -> Vec<Trouble<'_>> {
     let breakers = snapshot.breakers.values().filter(|breaker| refuses(breaker) && breaker.callee.is_none());
     let breakers =
         breakers.map(|breaker| plain(Thing::Breaker(&breaker.id), breaker_health(breaker.state), breaker.since));
-    sources.chain(signed).chain(breakers).collect()
+    sources.chain(signed).chain(breakers).chain(lone).collect()
+}
+
+/// The alerts that fire and complain, the worst first: those of services, and those that speak of nothing that is known.
+fn complaining_alerts(snapshot: &Snapshot) -> (Vec<(&ServiceId, &Alert)>, Vec<Trouble<'_>>) {
+    let mut all: Vec<(&str, &Alert, Health)> = Vec::new();
+    all.extend(snapshot.alerts.iter().filter_map(|(key, alert)| Some((&**key, &**alert, alert.health()?))));
+    all.sort_by_key(|(key, alert, health)| (Reverse(*health), alert.since.at, *key));
+    let (mut of_services, mut lone) = (Vec::new(), Vec::new());
+    for (key, alert, health) in all {
+        match &alert.service {
+            Some(service) => of_services.push((service, alert)),
+            None => lone.push(plain(Thing::Alert(key), health, alert.since)),
+        }
+    }
+    (of_services, lone)
 }
 
 fn plain(thing: Thing<'_>, health: Health, since: Since) -> Trouble<'_> {

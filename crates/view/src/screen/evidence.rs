@@ -59,7 +59,7 @@ fn of_service(snapshot: &Snapshot, service: &Service, fact: &str) -> Option<Evid
         "config" => of_config(snapshot, rest),
         "instance" => {
             let instance = service.instances.iter().find(|instance| instance.id.as_str() == rest)?;
-            let all = std::iter::once(&instance.evidence).chain(instance.checks.iter().map(|check| &check.evidence));
+            let all = instance.witnesses().chain(instance.checks.iter().map(|check| &check.evidence));
             let title = format!("{} is {}", text::name(&instance.native_id), instance.health.word());
             Some(build(snapshot, title, "An instance is as its worst check, and its node's.", all))
         }
@@ -71,6 +71,29 @@ fn of_service(snapshot: &Snapshot, service: &Service, fact: &str) -> Option<Evid
             let found = checks.into_iter().find(|(instance, check)| format!("{}:{}", instance.id, check.id) == rest)?;
             let title = format!("{} is {}", text::name(&found.1.name), found.1.health.word());
             Some(build(snapshot, title, "What the source says of the check.", [&found.1.evidence]))
+        }
+        "workload" | "scaler" | "front" | "route" | "event" => {
+            let told = super::runtime::evidence(snapshot, service, fact)?;
+            Some(build(snapshot, format!("What its cluster says of {name}"), "The cluster's own word.", [told]))
+        }
+        "alert" => {
+            let alert = snapshot.alerts.get(rest)?;
+            let title = format!("{}: {}", super::alerts::words(alert), name);
+            let rule = "The server's own word. Whether the alert is silenced or inhibited only Alertmanager knows: that is not known here.";
+            Some(build(snapshot, title, rule, [&alert.evidence]))
+        }
+        "disagreement" => {
+            let one = snapshot.disagreements.get(rest)?;
+            let told = one.claims.iter().filter_map(|claim| claim.evidence.as_ref());
+            let title = format!("{}: {}", super::disagreements::title(one.kind), text::name(&one.subject));
+            let rule =
+                "Only sources that are live are compared. A source that says nothing of it speaks by its silence.";
+            let meaning = super::disagreements::meaning(one.kind).to_owned();
+            let mut report = EvidenceReport { meaning, ..build(snapshot, title, rule, told) };
+            for card in report.cards.iter_mut().take(1) {
+                card.differs = true;
+            }
+            Some(report)
         }
         "rule" => {
             let rule = snapshot.mesh_rules.get(rest)?;
@@ -217,7 +240,7 @@ fn card(snapshot: &Snapshot, evidence: &Evidence) -> EvidenceCard {
     }
 }
 
-fn how_word(how: How) -> &'static str {
+pub(crate) fn how_word(how: How) -> &'static str {
     match how {
         How::Pushed => "pushed",
         How::Asked => "asked",

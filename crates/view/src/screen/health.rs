@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 
 use binnacle_model::id::{CheckId, InstanceId, SourceId};
 use binnacle_model::snapshot::{
-    Breaker, Check, ConfigItem, Health, Instance, Service, Since, Snapshot, Source, SourceState,
+    Alert, Breaker, Check, ConfigItem, Health, Instance, Service, Since, Snapshot, Source, SourceState,
 };
 use jiff::SignedDuration;
 
 use super::causes::{self, Group, Signs, Thing, Trouble};
-use super::{Happened, Scene, Table, count, named, plural, source_name, why_empty};
-use crate::contract::health::{Cause, ChangedKey, FailingCheck, HealthHead, HealthRow, Problem, Symptom};
+use super::{Happened, Scene, Table, alerts, count, named, plural, source_name, why_empty};
+use crate::contract::health::{AlertState, Cause, ChangedKey, FailingCheck, HealthHead, HealthRow, Problem, Symptom};
 use crate::contract::state::{HealthCounts, Subject, SubjectKind, millis};
 use crate::text;
 
@@ -20,6 +20,8 @@ pub fn table(scene: &Scene) -> Table<HealthHead, HealthRow> {
     let snapshot = &*scene.snapshot;
     let problems = problems(snapshot, &scene.happened);
     let checks = failing_checks(snapshot);
+    let alerts = alerts::rows(snapshot);
+    let in_state = |state| count(alerts.iter().filter(|alert| alert.state == state).count());
     let healths =
         snapshot.services.values().filter(|service| super::is_registered(service)).map(|service| service.health);
     let head = HealthHead {
@@ -32,10 +34,13 @@ pub fn table(scene: &Scene) -> Table<HealthHead, HealthRow> {
                 .map(|c| c.health),
         ),
         problems: count(problems.len()),
+        firing: in_state(AlertState::Firing),
+        pending: in_state(AlertState::Pending),
+        no_alerts: alerts::why_none(snapshot),
         empty: (problems.is_empty() && checks.is_empty()).then(|| all_well(snapshot)),
     };
     let rows = problems.into_iter().map(HealthRow::Problem).chain(checks.into_iter().map(HealthRow::Check));
-    Table { head, rows: rows.collect() }
+    Table { head, rows: rows.chain(alerts.into_iter().map(HealthRow::Alert)).collect() }
 }
 
 fn all_well(snapshot: &Snapshot) -> String {
@@ -79,6 +84,7 @@ fn problem(snapshot: &Snapshot, group: &Group<'_>, changed: &[&ConfigItem], happ
         Thing::Node(source, node) => of_node(source, node, cause)?,
         Thing::Service(id) => of_service(snapshot, snapshot.services.get(id)?, cause)?,
         Thing::Breaker(id) => of_breaker(snapshot, snapshot.breakers.get(id)?),
+        Thing::Alert(key) => of_alert(key, snapshot.alerts.get(key)?),
     };
     let changed = match cause.thing {
         Thing::Service(id) => latest_change(snapshot, snapshot.services.get(id)?, cause, changed),
@@ -155,6 +161,20 @@ fn of_node(source: &SourceId, node: &str, cause: &Trouble<'_>) -> Option<Words> 
     })
 }
 
+/// An alert that speaks of nothing that is known.
+fn of_alert(key: &str, alert: &Alert) -> Words {
+    Words {
+        key: format!("p:alert:{key}"),
+        cause: Cause::Alert,
+        title: format!("Alert {}", alerts::words(alert)),
+        reach: vec!["it speaks of no service that is known".to_owned()],
+        detail: text::first_line(&alert.fact.summary),
+        code: None,
+        subjects: vec![subject(SubjectKind::Source, &alert.evidence.source)],
+        since: alert.since,
+    }
+}
+
 fn state_words(health: Health) -> &'static str {
     if health == Health::Maintenance { "in maintenance" } else { health.word() }
 }
@@ -184,7 +204,7 @@ fn of_service(snapshot: &Snapshot, service: &Service, cause: &Trouble<'_>) -> Op
         key: format!("p:service:{}", service.id),
         cause: Cause::Service,
         title: String::new(),
-        reach: own_words(service, signs).into_iter().chain(callers_words(signs)).collect(),
+        reach: own_words(service, signs).into_iter().chain(alert_words(signs)).chain(callers_words(signs)).collect(),
         detail: signs.worst_own().map(check_words).unwrap_or_default(),
         code: None,
         subjects: vec![subject(SubjectKind::Service, &service.id)],
@@ -201,6 +221,13 @@ fn of_service(snapshot: &Snapshot, service: &Service, cause: &Trouble<'_>) -> Op
         words.cause = if check.health == Health::Maintenance { Cause::Maintenance } else { Cause::Service };
         words.title = format!("{name} is {}", state_words(check.health));
         words.since = check.since;
+    } else if let Some(alert) =
+        signs.worst_alert().filter(|alert| alert.health() >= Some(signs.callers_health().max(Health::Warning)))
+    {
+        words.cause = Cause::Alert;
+        words.title = format!("Alert {} for {name}", alerts::words(alert));
+        words.detail = text::first_line(&alert.fact.summary);
+        words.since = alert.since;
     } else if !signs.calls_in.is_empty() {
         words.cause = Cause::Calls;
         words.title = format!("Calls to {name} fail");
@@ -234,6 +261,19 @@ fn own_words(service: &Service, signs: &Signs<'_>) -> Option<String> {
     (!bad.is_empty()).then(|| format!("{} of {all}", bad.len()))
 }
 
+/// The alerts about it that fire, by name.
+fn alert_words(signs: &Signs<'_>) -> Option<String> {
+    let names: BTreeSet<String> = signs.alerts.iter().map(|alert| text::name(&alert.fact.name)).collect();
+    let more = names.len().saturating_sub(NAMES);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let shown: Vec<String> = names.into_iter().take(NAMES).collect();
+    (!shown.is_empty()).then(|| format!("{}: {}{more}", plural_alerts(signs.alerts.len()), shown.join(", ")))
+}
+
+fn plural_alerts(number: usize) -> String {
+    if number == 1 { "1 alert fires".to_owned() } else { format!("{number} alerts fire") }
+}
+
 /// What its callers meet, in numbers; who they are stands with the symptoms.
 fn callers_words(signs: &Signs<'_>) -> Vec<String> {
     let worst = signs.calls_in.iter().filter_map(|edge| edge.signals.error_ratio).reduce(f64::max);
@@ -265,6 +305,7 @@ fn of_symptom(snapshot: &Snapshot, symptom: &causes::Symptom<'_>) -> Option<Symp
     if let (Some(count), Some(check)) = (own_words(service, signs), signs.worst_own()) {
         words.push(format!("{count} {}: {}", state_words(check.health), check_words(check)));
     }
+    words.extend(alert_words(signs));
     let on_nodes: BTreeSet<&InstanceId> = signs.nodes.iter().map(|(instance, _)| &instance.id).collect();
     if !on_nodes.is_empty() {
         words.push(format!("{} of {} on it", on_nodes.len(), plural(service.instances.len(), "instance")));
@@ -282,6 +323,10 @@ fn thing_name(snapshot: &Snapshot, thing: Thing<'_>) -> String {
     match thing {
         Thing::Source(id) => source_name(id),
         Thing::Node(_, node) => format!("node {}", text::name(node)),
+        Thing::Alert(key) => snapshot
+            .alerts
+            .get(key)
+            .map_or_else(|| text::name(key), |one| format!("alert {}", text::name(&one.fact.name))),
         Thing::Service(id) => named(snapshot, id).name,
         Thing::Breaker(id) => snapshot
             .breakers

@@ -3,18 +3,22 @@
 use std::collections::BTreeMap;
 
 use binnacle_model::fact::{Fact, Signals};
-use binnacle_model::id::{CheckId, ConfigId, SourceId};
+use binnacle_model::id::{CheckId, ConfigId, SourceId, SourceKind};
 use binnacle_model::snapshot::{
-    Ability, Breaker, Check, ConfigItem, Edge, EdgeState, Health, Instance, JoinReason, Service, Snapshot, Source,
+    Ability, Alert, Breaker, Check, Claim, ConfigItem, Disagreement, Edge, EdgeState, Facet, Health, Instance,
+    JoinReason, Service, Snapshot, Source,
 };
 
 use super::config_tree::edit_offer;
 use super::health::address;
 use super::timeline::breaker_title;
-use super::{Scene, Table, concerns, count, facet_pips, named, number, pip, pips, plural, source_name, stale_since};
+use super::{
+    Scene, Table, alerts, concerns, count, disagreements, facet_pips, named, number, pip, pips, plural, runtime,
+    source_name, stale_since,
+};
 use crate::contract::inspector::{
-    Action, ActionKind, CallRow, CheckRow, Chip, ConfigUsed, EmptySection, FactRow, InspectorBreaker, InspectorHead,
-    InspectorRow, InstanceRow, RuleRow, Section, SignalsRow,
+    Action, ActionKind, AlertLine, CallRow, CheckRow, Chip, ConfigUsed, DisagreementLine, EmptySection, FactRow,
+    InspectorBreaker, InspectorHead, InspectorRow, InstanceRow, RuleRow, Section, SignalsRow,
 };
 use crate::contract::state::{Offer, Pip, Subject, SubjectKind, Tone, millis};
 use crate::export::snapshot::pattern_word;
@@ -98,10 +102,15 @@ fn of_service(scene: &Scene, service: &Service) -> (InspectorHead, Vec<Inspector
     chips.extend(service.namespace.as_deref().map(|namespace| chip("ns", namespace)));
     chips.extend(service.tags.iter().take(8).map(|tag| chip("tag", tag)));
     let mut rows = service_facts(snapshot, service);
+    rows.extend(disagreement_rows(snapshot, service));
+    rows.extend(runtime::workloads(service).into_iter().map(InspectorRow::Fact));
+    rows.extend(runtime::ways_in(snapshot, service).into_iter().map(InspectorRow::Fact));
+    rows.extend(runtime::events(service).into_iter().map(InspectorRow::Fact));
     rows.extend(signals_row(snapshot, service));
     rows.extend(calls(snapshot, service));
     rows.extend(service.instances.iter().take(MOST).map(|one| InspectorRow::Instance(instance_row(scene, one))));
     rows.extend(check_rows(service));
+    rows.extend(alert_rows(snapshot, service));
     rows.extend(breaker_rows(snapshot, service));
     rows.extend(rule_rows(snapshot, service));
     rows.extend(config_used(snapshot, service));
@@ -113,7 +122,7 @@ fn of_service(scene: &Scene, service: &Service) -> (InspectorHead, Vec<Inspector
         stale_since: stale_since(snapshot, service.stale, service.facets.iter().map(|facet| &facet.source)),
         chips,
         actions: service_actions(scene, service, &rows),
-        empty: empty_sections(service, &rows),
+        empty: empty_sections(snapshot, service, &rows),
         ..blank(text::name(&service.name))
     };
     (head, rows)
@@ -138,6 +147,9 @@ fn service_facts(snapshot: &Snapshot, service: &Service) -> Vec<InspectorRow> {
         all => format!("{all} sources, {}", join_words(service)),
     };
     let mut facts = vec![state, fact("joined", "Joined", joined, pips)];
+    if service.facets.len() > 1 {
+        facts.push(fact("joined:names", "Known as", known_as(service), facet_pips(&service.facets)));
+    }
     let versions = meta_values(service, "version");
     if !versions.is_empty() {
         facts.push(fact("meta:version", "Version", versions, super::pips(instance_evidence(service))));
@@ -154,13 +166,27 @@ fn service_facts(snapshot: &Snapshot, service: &Service) -> Vec<InspectorRow> {
     facts.into_iter().map(InspectorRow::Fact).collect()
 }
 
+/// What each source calls it, and why that is believed to be the same one.
+fn known_as(service: &Service) -> String {
+    let one = |facet: &Facet| {
+        let why = facet.joined_by.map(|reason| format!(", {}", reason_words(reason))).unwrap_or_default();
+        format!("{}: {}{why}", source_name(&facet.source), facet.name)
+    };
+    text::output(&service.facets.iter().map(one).collect::<Vec<_>>().join("\n"))
+}
+
+fn reason_words(reason: JoinReason) -> &'static str {
+    match reason {
+        JoinReason::Name => "by name",
+        JoinReason::Explicit => "by id",
+        JoinReason::Instances => "by address and port",
+    }
+}
+
 /// By what the weakest of the facets is joined.
 fn join_words(service: &Service) -> &'static str {
-    match service.facets.iter().filter_map(|facet| facet.joined_by).max() {
-        Some(JoinReason::Name) => "by name",
-        Some(JoinReason::Explicit) => "by id",
-        Some(JoinReason::Instances) | None => "by address and port",
-    }
+    let weakest = service.facets.iter().filter_map(|facet| facet.joined_by).max();
+    reason_words(weakest.unwrap_or(JoinReason::Instances))
 }
 
 /// The distinct values of a meta key over all instances.
@@ -182,6 +208,40 @@ pub(crate) fn call_evidence<'a>(
 ) -> impl Iterator<Item = &'a binnacle_model::snapshot::Evidence> {
     let edges = snapshot.edges.values().filter(|edge| edge.to == service.id || edge.from == service.id);
     edges.flat_map(|edge| &edge.evidence)
+}
+
+fn disagreement_rows(snapshot: &Snapshot, service: &Service) -> Vec<InspectorRow> {
+    let all = disagreements::of_service(snapshot, &service.id).into_iter().take(MOST);
+    let row = |one: &Disagreement| DisagreementLine {
+        key: format!("disagreement:{}", one.id),
+        section: Section::Disagreements,
+        id: one.id.to_string(),
+        title: disagreements::title(one.kind).to_owned(),
+        subject: text::name(&one.subject),
+        says: one.claims.iter().map(claim_words).collect(),
+        since: one.since.into(),
+        pips: claim_pips(one),
+    };
+    all.map(|one| InspectorRow::Disagreement(row(one))).collect()
+}
+
+fn alert_rows(snapshot: &Snapshot, service: &Service) -> Vec<InspectorRow> {
+    let all = alerts::of_service(snapshot, &service.id).into_iter().take(MOST);
+    let line = |(key, alert): (&str, &Alert)| AlertLine {
+        key: format!("alert:{key}"),
+        section: Section::Alerts,
+        alert: alerts::row(snapshot, key, alert),
+        pips: pips([&alert.evidence]),
+    };
+    all.map(|one| InspectorRow::Alert(line(one))).collect()
+}
+
+fn claim_words(claim: &Claim) -> String {
+    text::output(&format!("{}: {}", source_name(&claim.source), claim.says))
+}
+
+fn claim_pips(one: &Disagreement) -> Vec<Pip> {
+    one.claims.iter().enumerate().map(|(place, claim)| Pip { differs: place == 0, ..pip(&claim.source) }).collect()
 }
 
 fn signals_row(snapshot: &Snapshot, service: &Service) -> Option<InspectorRow> {
@@ -261,6 +321,8 @@ fn instance_row(scene: &Scene, instance: &Instance) -> InstanceRow {
         node: instance.node.as_deref().map(text::name),
         health: instance.health.into(),
         since: instance.since.into(),
+        note: if instance.health == Health::Passing { String::new() } else { runtime::note(instance) },
+        terminating: instance.terminating.map(millis),
         passing: count(passing),
         checks: count(instance.checks.len()),
         sidecar: instance.sidecar,
@@ -268,11 +330,19 @@ fn instance_row(scene: &Scene, instance: &Instance) -> InstanceRow {
         meta: instance.meta.iter().take(MOST_KEYS).map(|(key, value)| chip(key, value)).collect(),
         stale: instance.stale,
         deregister: register_offer(scene, &instance.evidence.source),
-        pips: pips([&instance.evidence]),
+        logs: instance.pod().map(|(source, _)| logs_offer(scene, source)),
+        pips: pips(instance.witnesses()),
     }
 }
 
-fn register_offer(scene: &Scene, source: &SourceId) -> Offer {
+fn logs_offer(scene: &Scene, source: &SourceId) -> Offer {
+    match scene.snapshot.sources.get(source) {
+        Some(known) if known.status.state.is_current() => Offer::yes(),
+        _ => Offer::no(format!("{} does not answer", source_name(source))),
+    }
+}
+
+pub(crate) fn register_offer(scene: &Scene, source: &SourceId) -> Offer {
     if let Some(reason) = scene.read_only_for(source) {
         return Offer::no(reason);
     }
@@ -417,35 +487,52 @@ fn service_actions(scene: &Scene, service: &Service, rows: &[InspectorRow]) -> V
     actions
 }
 
-fn empty_sections(service: &Service, rows: &[InspectorRow]) -> Vec<EmptySection> {
+fn empty_sections(snapshot: &Snapshot, service: &Service, rows: &[InspectorRow]) -> Vec<EmptySection> {
     let is_empty = |section: Section| !rows.iter().any(|row| section_of(row) == section);
     let no_instance = match service.role {
         binnacle_model::snapshot::ServiceRole::External => "No registry knows it: it is only seen as a callee.",
         binnacle_model::snapshot::ServiceRole::Channel => "A queue or topic has no instances.",
         _ => "No instance is registered.",
     };
+    let asked = snapshot.sources.keys().any(|source| source.kind() == Some(SourceKind::Prometheus));
+    let no_alert = if asked { "No alert speaks of it." } else { "No Prometheus is connected: nobody tells of alerts." };
     let all = [
         (Section::Signals, "Nobody measures calls to it."),
         (Section::Calls, "No call to or from it is known."),
         (Section::Instances, no_instance),
         (Section::Checks, "No check is defined: without one, nobody says how it is."),
+        (Section::Alerts, no_alert),
         (Section::Breakers, "No breaker is known. They come from a Hystrix stream or from metrics."),
         (Section::Rules, "No rule of the mesh names it."),
         (Section::Config, "No key has its name in its path."),
     ];
-    all.into_iter()
-        .filter(|(section, _)| is_empty(*section))
-        .map(|(section, reason)| EmptySection { section, reason: reason.to_owned() })
-        .collect()
+    let empty = all.into_iter().filter(|(section, _)| is_empty(*section));
+    let mut empty: Vec<EmptySection> =
+        empty.map(|(section, reason)| EmptySection { section, reason: reason.to_owned() }).collect();
+    // What an account may not see is said where it is missed, also where something of it is there.
+    for (section, collections) in [
+        (Section::Instances, &["pods"][..]),
+        (Section::Workloads, &["deployments", "statefulsets", "daemonsets", "replicasets", "jobs", "cronjobs"]),
+        (Section::Reached, &["services", "endpointslices", "ingresses", "httproutes"]),
+        (Section::Events, &["events"]),
+    ] {
+        if let Some(reason) = runtime::unseen(snapshot, service, collections) {
+            empty.retain(|one| one.section != section);
+            empty.push(EmptySection { section, reason });
+        }
+    }
+    empty
 }
 
 fn section_of(row: &InspectorRow) -> Section {
     match row {
         InspectorRow::Fact(row) => row.section,
+        InspectorRow::Disagreement(row) => row.section,
         InspectorRow::Signals(row) => row.section,
         InspectorRow::Call(row) => row.section,
         InspectorRow::Instance(row) => row.section,
         InspectorRow::Check(row) => row.section,
+        InspectorRow::Alert(row) => row.section,
         InspectorRow::Breaker(row) => row.section,
         InspectorRow::Rule(row) => row.section,
         InspectorRow::Config(row) => row.section,

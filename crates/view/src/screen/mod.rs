@@ -1,13 +1,16 @@
 //! The picture → plain data per screen. All functions here are pure: a [`Scene`] in, a [`Table`] out.
 
+pub mod alerts;
 pub mod breakers;
 pub mod causes;
 pub mod config_tree;
+pub mod disagreements;
 pub mod evidence;
 pub mod first_run;
 pub mod health;
 pub mod inspector;
 pub mod palette;
+mod runtime;
 pub mod services;
 pub mod shell;
 pub mod sources;

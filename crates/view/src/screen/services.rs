@@ -15,6 +15,7 @@ use crate::text;
 pub fn table(snapshot: &Snapshot) -> Table<ServicesHead, ServiceRow> {
     let degrees = degrees(snapshot);
     let breakers = breakers(snapshot);
+    let disputed = disputed(snapshot);
     let mut services: Vec<&Service> = snapshot.services.values().map(AsRef::as_ref).collect();
     services.sort_by(|a, b| (b.health, &a.name, &a.id).cmp(&(a.health, &b.name, &b.id)));
     let rows: Vec<ServiceRow> = services
@@ -24,6 +25,7 @@ pub fn table(snapshot: &Snapshot) -> Table<ServicesHead, ServiceRow> {
             ServiceRow {
                 callers,
                 callees,
+                disagreements: disputed.get(&service.id).copied().unwrap_or_default(),
                 breaker: breakers.get(&service.id).map(|state| (*state).into()),
                 ..row(snapshot, service)
             }
@@ -56,10 +58,20 @@ fn row(snapshot: &Snapshot, service: &Service) -> ServiceRow {
         callers: 0,
         callees: 0,
         breaker: None,
+        disagreements: 0,
         sources: facet_pips(&service.facets),
         tags: service.tags.iter().map(|tag| text::name(tag)).collect(),
         worst_output: text::first_line(&service.why()),
     }
+}
+
+/// How many disagreements concern each service.
+pub(super) fn disputed(snapshot: &Snapshot) -> BTreeMap<&ServiceId, u32> {
+    let mut counts = BTreeMap::new();
+    for service in snapshot.disagreements.values().filter_map(|one| one.service.as_ref()) {
+        *counts.entry(service).or_default() += 1;
+    }
+    counts
 }
 
 /// The most notable breaker that guards calls of a service or to it.

@@ -119,6 +119,7 @@ fn badges(scene: &Scene) -> Vec<Badge> {
     let all = [
         Badge { screen: Screen::Health, count: count(groups.len()), tone },
         Badge { screen: Screen::Breakers, count: count(open), tone: Tone::Critical },
+        Badge { screen: Screen::Disagreements, count: count(snapshot.disagreements.len()), tone: Tone::Warning },
         Badge { screen: Screen::Sources, count: count(sources), tone: Tone::Warning },
     ];
     all.into_iter().filter(|badge| badge.count > 0).collect()

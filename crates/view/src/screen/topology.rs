@@ -7,6 +7,7 @@ use binnacle_model::id::{ServiceId, SourceId};
 use binnacle_model::snapshot::{Breaker, Edge, Health, Service, ServiceRole, Snapshot};
 use jiff::{SignedDuration, Timestamp};
 
+use super::services::disputed;
 use super::{Table, count, facet_pips, stale_since, why_empty};
 use crate::contract::state::{HealthCounts, Tone};
 use crate::contract::topology::{
@@ -96,9 +97,13 @@ impl Board {
             *next_layout = next_layout.saturating_add(1);
             self.number = *next_layout;
         }
+        let disputed = disputed(snapshot);
         let mut rows: Vec<TopologyRow> = Vec::with_capacity(snapshot.services.len() + snapshot.edges.len());
         for (id, group) in &groups {
-            let nodes = group.members.iter().map(|service| TopologyRow::Node(self.node(snapshot, service, id)));
+            let nodes = group.members.iter().map(|service| {
+                let disagrees = disputed.contains_key(&service.id);
+                TopologyRow::Node(TopologyNode { disagrees, ..self.node(snapshot, service, id) })
+            });
             rows.extend(nodes);
         }
         rows.extend(edges(snapshot, &seats).into_iter().map(TopologyRow::Edge));

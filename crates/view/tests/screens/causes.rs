@@ -15,7 +15,7 @@ fn problems(fleet: &Fleet) -> Vec<Problem> {
     let rows = health::table(&fleet.scene()).rows.into_iter();
     let problems = rows.filter_map(|row| match row {
         HealthRow::Problem(problem) => Some(problem),
-        HealthRow::Check(_) => None,
+        HealthRow::Check(_) | HealthRow::Alert(_) => None,
     });
     problems.collect()
 }
@@ -223,6 +223,7 @@ fn name(thing: Thing<'_>) -> String {
         Thing::Node(_, node) => format!("node {node}"),
         Thing::Service(id) => format!("service {id}"),
         Thing::Breaker(id) => format!("breaker {id}"),
+        Thing::Alert(key) => format!("alert {key}"),
     }
 }
 

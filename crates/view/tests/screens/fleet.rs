@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use binnacle_model::fact::{
-    BreakerFact, BreakerKind, BreakerState, CallsBasis, CallsFact, CheckFact, CheckStatus, CheckSubject, ConfigFact,
-    Fact, How, InstanceFact, InstanceRole, ObjectKey, Observation, Origin, Party, Pattern, Payload, Protocol,
-    ServiceName, Signals, StoreKind,
+    AlertFact, AlertState, BreakerFact, BreakerKind, BreakerState, CallsBasis, CallsFact, CheckFact, CheckStatus,
+    CheckSubject, ConfigFact, Fact, How, InstanceFact, InstanceRole, ObjectKey, Observation, Origin, Party, Pattern,
+    Payload, Protocol, ServiceName, Signals, StoreKind,
 };
 use binnacle_model::snapshot::{Ability, Fault, SourceState, SourceStatus};
 use binnacle_model::world::Update;
@@ -20,6 +20,14 @@ pub(crate) fn at(second: i64) -> Timestamp {
 
 pub(crate) fn consul() -> SourceId {
     SourceId::from("consul:dc1")
+}
+
+pub(crate) fn prometheus() -> SourceId {
+    SourceId::from("prometheus:p")
+}
+
+pub(crate) fn cluster() -> SourceId {
+    SourceId::from("kube:c1")
 }
 
 /// A world that grows by statements.
@@ -42,6 +50,17 @@ impl Fleet {
     }
 
     pub(crate) fn status(&mut self, state: SourceState, fault: Option<&str>) -> &mut Self {
+        self.status_of(consul(), state, fault, &[])
+    }
+
+    /// How a source is doing, and the collections of which it does not see everything.
+    pub(crate) fn status_of(
+        &mut self,
+        source: SourceId,
+        state: SourceState,
+        fault: Option<&str>,
+        unseen: &[&str],
+    ) -> &mut Self {
         let fault =
             fault.map(|code| Fault { code: Arc::from(code), detail: Arc::from("it said no"), hint: Arc::from("ask") });
         let status = SourceStatus {
@@ -51,10 +70,11 @@ impl Fleet {
             product: Some(Arc::from("Consul 1.22.7")),
             fault,
             partial: Vec::new(),
+            unseen: unseen.iter().map(|one| Arc::from(*one)).collect(),
             next_try: None,
             abilities: vec![Ability::ReadConfig, Ability::EditConfig, Ability::Register],
         };
-        self.tell(Update::Status(consul(), status))
+        self.tell(Update::Status(source, status))
     }
 
     fn tell(&mut self, update: Update) -> &mut Self {
@@ -66,11 +86,16 @@ impl Fleet {
     }
 
     fn state(&mut self, collection: &str, key: String, fact: Fact) -> &mut Self {
+        self.stated(consul(), collection, key, fact)
+    }
+
+    /// What another source states.
+    pub(crate) fn stated(&mut self, source: SourceId, collection: &str, key: String, fact: Fact) -> &mut Self {
         self.version += 1;
         let origin = Arc::new(Origin { query: Arc::from(format!("GET /{collection}")), how: How::Pushed });
         let object = ObjectKey::new(collection, key);
         let observation = Observation { object, fact, seen: at(self.second), version: Some(self.version), origin };
-        self.tell(Update::Facts(Batch::delta(consul(), vec![observation], vec![])))
+        self.tell(Update::Facts(Batch::delta(source, vec![observation], vec![])))
     }
 
     /// The node of what is stated from now on.
@@ -102,6 +127,67 @@ impl Fleet {
             terminating: None,
         };
         self.state("catalog", format!("{}/{service}-{number}", self.node()), Fact::Instance(fact))
+    }
+
+    /// What a Prometheus server says of an alert about a service of this name, or about nothing.
+    pub(crate) fn alert(&mut self, name: &str, severity: &str, state: AlertState, about: Option<&str>) -> &mut Self {
+        let labels = [("alertname", name), ("severity", severity), ("team", "money")];
+        let fact = AlertFact {
+            name: Arc::from(name),
+            state,
+            severity: Arc::from(severity),
+            labels: labels.iter().map(|(key, value)| (Arc::from(*key), Arc::from(*value))).collect(),
+            summary: Arc::from("it is too slow\nfor long"),
+            since: Some(at(self.second - 60)),
+            value: None,
+            about: about.map(|name| Party::Named(Arc::from(name))),
+        };
+        self.stated(prometheus(), "alerts", format!("{name}/{about:?}"), Fact::Alert(fact))
+    }
+
+    /// A Pod of a cluster, in the namespace `shop`.
+    pub(crate) fn pod(&mut self, service: &str, number: u8, ready: CheckStatus) -> &mut Self {
+        let (namespace, id) = (Some(Arc::from("shop")), format!("shop/{service}-{number}"));
+        let fact = InstanceFact {
+            service: ServiceName { namespace, name: Arc::from(service) },
+            id: Arc::from(id.as_str()),
+            node: Some(Arc::from("c1-node-1")),
+            address: Arc::from(format!("10.244.0.{number}")),
+            port: 80,
+            role: InstanceRole::Service,
+            tags: vec![],
+            meta: BTreeMap::new(),
+            upstreams: vec![],
+            ports: vec![],
+            uid: Some(Arc::from(format!("uid-{service}-{number}"))),
+            started: None,
+            network: None,
+            terminating: None,
+        };
+        self.stated(cluster(), "pods", format!("instance/{id}"), Fact::Instance(fact));
+        let fact = CheckFact {
+            subject: CheckSubject::Instance { node: Arc::from("c1-node-1"), id: Arc::from(id.as_str()) },
+            id: Arc::from(format!("{id}/Ready")),
+            name: Arc::from("ready"),
+            status: ready,
+            output: Arc::from(""),
+            method: Arc::from("condition"),
+        };
+        self.stated(cluster(), "pods", format!("check/{id}/Ready"), Fact::Check(fact))
+    }
+
+    /// A registration where the cluster's Pods are.
+    pub(crate) fn registered(&mut self, service: &str, number: u8) -> &mut Self {
+        let mut fact = None;
+        self.instance(service, number, "shop");
+        for instance in self.snapshot().services.values().flat_map(|service| &service.instances) {
+            if *instance.native_id == *format!("{service}-{number}")
+                && let Fact::Instance(known) = &instance.evidence.observation.fact
+            {
+                fact = Some(InstanceFact { address: Arc::from(format!("10.244.0.{number}")), ..known.clone() });
+            }
+        }
+        self.state("catalog", format!("{}/{service}-{number}", self.node()), Fact::Instance(fact.unwrap()))
     }
 
     pub(crate) fn check(&mut self, service: &str, number: u8, status: CheckStatus, output: &str) -> &mut Self {

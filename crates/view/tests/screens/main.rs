@@ -2,10 +2,13 @@
 
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, clippy::panic, reason = "a panic is how a test fails")]
 
+mod alerts;
 mod causes;
 mod config;
 mod desk;
+mod disagreements;
 mod export;
 mod fleet;
+mod runtime;
 mod shown;
 mod topology;

@@ -49,7 +49,7 @@ fn causes(fleet: &Fleet) -> Vec<(Cause, String, String)> {
     let table = health::table(&fleet.scene());
     let problems = table.rows.into_iter().filter_map(|row| match row {
         HealthRow::Problem(problem) => Some((problem.cause, problem.title, problem.reach)),
-        HealthRow::Check(_) => None,
+        HealthRow::Check(_) | HealthRow::Alert(_) => None,
     });
     problems.collect()
 }
@@ -105,10 +105,12 @@ fn every_fact_of_a_service_opens_its_evidence() {
     for row in &rows {
         let key = match row {
             InspectorRow::Fact(row) => &row.key,
+            InspectorRow::Disagreement(row) => &row.key,
             InspectorRow::Signals(row) => &row.key,
             InspectorRow::Call(row) => &row.key,
             InspectorRow::Instance(row) => &row.key,
             InspectorRow::Check(row) => &row.key,
+            InspectorRow::Alert(row) => &row.key,
             InspectorRow::Breaker(row) => &row.key,
             InspectorRow::Rule(row) => &row.key,
             InspectorRow::Config(row) => &row.key,

@@ -109,6 +109,36 @@ impl Cluster {
         .await
     }
 
+    /// The log of the run before, of a pod whose log was [set](Self::set_log).
+    pub async fn set_previous_log(&self, pod: &Pod, lines: &[&str]) -> Result<(), LabError> {
+        let file = self.folder().join("logs").join(format!("{}_{}.previous.log", pod.namespace, pod.name));
+        write_log(&file, lines)?;
+        let client = self.client()?;
+        let own = format!("/apis/kwok.x-k8s.io/v1alpha1/namespaces/{}/logs/{}", pod.namespace, pod.name);
+        let mut logs = client.get(&own).await?;
+        if let Some(first) = logs.pointer_mut("/spec/logs/0").and_then(Value::as_object_mut) {
+            first.insert("previousLogsFile".to_owned(), json!(file));
+        }
+        client.replace(&own, &logs).await?;
+        let path = format!("/api/v1/namespaces/{}/pods/{}/log?previous=true", pod.namespace, pod.name);
+        let wanted = lines.join("\n") + "\n";
+        until(&format!("the previous log of {}", pod.name), READY_WITHIN, async || {
+            let seen = client.text(&path).await.map_err(|error| error.to_string())?;
+            if seen == wanted { Ok(()) } else { Err(seen) }
+        })
+        .await
+    }
+
+    /// Writes more into a log that was [set](Self::set_log).
+    pub fn append_log(&self, pod: &Pod, lines: &[&str]) -> Result<(), LabError> {
+        let file = self.folder().join("logs").join(format!("{}_{}.log", pod.namespace, pod.name));
+        let appended = || {
+            let mut open = std::fs::OpenOptions::new().append(true).open(&file)?;
+            std::io::Write::write_all(&mut open, log_text(lines).as_bytes())
+        };
+        appended().map_err(LabError::io(format!("writing {}", file.display())))
+    }
+
     pub(super) async fn give_every_pod_a_log(&self) -> Result<(), LabError> {
         let file = self.folder().join("logs/every-pod.log");
         write_log(&file, EVERY_LOG)?;
@@ -149,12 +179,15 @@ impl Pod {
 }
 
 /// In the format of CRI, as a kubelet's log files are: time, stream, `F` for a full line, text.
-fn write_log(file: &Path, lines: &[&str]) -> Result<(), LabError> {
+fn log_text(lines: &[&str]) -> String {
     let line = |line: &&str| format!("{:.9} stdout F {line}", jiff::Timestamp::now());
-    let text = lines.iter().map(line).collect::<Vec<_>>().join("\n") + "\n";
+    lines.iter().map(line).collect::<Vec<_>>().join("\n") + "\n"
+}
+
+fn write_log(file: &Path, lines: &[&str]) -> Result<(), LabError> {
     let written = || {
         std::fs::create_dir_all(file.parent().unwrap_or(file))?;
-        std::fs::write(file, text)
+        std::fs::write(file, log_text(lines))
     };
     written().map_err(LabError::io(format!("writing {}", file.display())))
 }

@@ -53,6 +53,12 @@ export interface Commands {
   deregister_plan: { args: T.DeregisterPlanArgs; result: T.RegistrationPlan };
   /** Carries a registration's plan out and asks whether it stuck. */
   registry_apply: { args: T.RegistryApplyArgs; result: T.RegistryApplied };
+  /** Opens the log of a Pod's container. */
+  logs_open: { args: T.LogsOpenArgs; result: T.LogsOpened };
+  /** What arrived in an open log since the last batch. */
+  logs_next: { args: T.LogsArgs; result: T.LogsBatch };
+  /** Closes a log: nothing more is read of it. */
+  logs_close: { args: T.LogsArgs; result: null };
   /** How the person likes the window. */
   preferences_read: { args: T.Nothing; result: T.Preferences };
   /** Keeps how the person likes the window. */
@@ -86,6 +92,9 @@ export const COMMANDS = [
   'register_plan',
   'deregister_plan',
   'registry_apply',
+  'logs_open',
+  'logs_next',
+  'logs_close',
   'preferences_read',
   'preferences_write',
   'quit',

@@ -15,6 +15,47 @@ offer: Offer, };
 /** What an action does. */
 export type ActionKind = "edit_config" | "delete_config" | "deregister" | "register" | "try_now";
 
+/** An alert about the thing. */
+export type AlertLine = { 
+/** Unique; also what `evidence` takes as `fact`. */
+key: string, 
+/** The section. */
+section: Section, 
+/** The alert. */
+alert: AlertRow, 
+/** Who says so. */
+pips: Array<Pip>, };
+
+/** An alert of a Prometheus server. */
+export type AlertRow = { 
+/** `a:` and the alert's key. */
+key: string, 
+/** The alert's name. */
+name: string, 
+/** Firing or pending. */
+state: AlertState, 
+/** The severity that its rule gives it; may be empty. */
+severity: string, 
+/** How bad the thing is that it speaks of; `null` while it is pending, and for one that only informs. */
+health: Health | null, 
+/** Since when its condition holds. */
+since: Since, 
+/** What its rule says about it; may be empty. */
+summary: string, 
+/** The service that it speaks of, where it is known. */
+service: Named | null, 
+/** Its labels, without its name and severity. */
+labels: Array<Chip>, 
+/** When the server was asked; milliseconds since 1970. */
+seen: number, 
+/** True when its source is no longer current. */
+stale: boolean, 
+/** Who says so. */
+source: string, };
+
+/** What an alert does. */
+export type AlertState = "pending" | "firing";
+
 /** Something for the live region. */
 export type Announcement = { 
 /** When. */
@@ -148,7 +189,7 @@ tone: Tone,
 pips: Array<Pip>, };
 
 /** The sorts of causes. */
-export type Cause = "source" | "node" | "breaker" | "service" | "calls" | "maintenance";
+export type Cause = "source" | "node" | "breaker" | "service" | "calls" | "alert" | "maintenance";
 
 /** A key that changed. */
 export type ChangedKey = { 
@@ -242,6 +283,25 @@ export type Chip = {
 label: string, 
 /** The value. */
 value: string, };
+
+/** What one side says. */
+export type ClaimCard = { 
+/** One letter of the source's kind. */
+letter: string, 
+/** The source's id. */
+source: string, 
+/** How people call the source. */
+name: string, 
+/** What it says. */
+says: string, 
+/** The query or path; empty where a source says something by not naming it. */
+query: string, 
+/** `pushed` or `asked`; empty as above. */
+how: string, 
+/** When it was seen; `null` where the source speaks by silence. Milliseconds since 1970. */
+seen: number | null, 
+/** True for the side in doubt. */
+doubt: boolean, };
 
 /** What came of applying. */
 export type ConfigApplied = { "kind": "applied", 
@@ -540,6 +600,62 @@ text: string,
 /** True for changed words. */
 changed: boolean, };
 
+/** What sources may disagree about. */
+export type DisagreementKind = "zombie" | "passing_but_unready" | "ready_but_failing" | "other_port" | "selects_nothing";
+
+/** What sources cannot both be right about. */
+export type DisagreementLine = { 
+/** Unique; also what `evidence` takes as `fact`. */
+key: string, 
+/** The section. */
+section: Section, 
+/** The disagreement's id. */
+id: string, 
+/** What about: `Zombie registration`. */
+title: string, 
+/** The thing that it is about, as its source calls it. */
+subject: string, 
+/** What each side says, the one in doubt first. */
+says: Array<string>, 
+/** Since when they have parted. */
+since: Since, 
+/** Who says so; the one in doubt differs. */
+pips: Array<Pip>, };
+
+/** One disagreement. */
+export type DisagreementRow = { 
+/** Its id. */
+key: string, 
+/** What about. */
+kind: DisagreementKind, 
+/** The kind for people. */
+title: string, 
+/** The thing that it is about, as its source calls it. */
+subject: string, 
+/** The service that it concerns, where there is one. */
+service: Named | null, 
+/** What each side says, the one in doubt first. */
+claims: Array<ClaimCard>, 
+/** What follows from it. */
+meaning: string, 
+/** Since when they have parted. */
+since: Since, 
+/** What to do next, the best first. */
+steps: Array<Step>, };
+
+/** The head of the screen. */
+export type DisagreementsHead = { 
+/** How many. */
+total: number, 
+/** Every kind that is looked for, with how many there are: the worst in effect first. */
+kinds: Array<KindCount>, 
+/** Who was compared with whom. */
+compared: Array<string>, 
+/** What could not be compared, and why. */
+not_compared: Array<string>, 
+/** What to say when there is none; `null` when there is one. */
+empty: string | null, };
+
 /** What `disconnect` and `forget_token` are asked with. */
 export type DisconnectArgs = { 
 /** The connection's `KIND=WHERE`. */
@@ -781,11 +897,17 @@ services: HealthCounts,
 checks: HealthCounts, 
 /** How many causes. */
 problems: number, 
+/** Alerts that fire. */
+firing: number, 
+/** Alerts whose condition holds, but not for long enough yet. */
+pending: number, 
+/** Why there are no alerts: who would have them; `null` when there are some. */
+no_alerts: string | null, 
 /** What to say when nothing is wrong, or nothing is known; `null` when something is. */
 empty: string | null, };
 
-/** Causes first, then every check that does not pass. */
-export type HealthRow = { "kind": "problem" } & Problem | { "kind": "check" } & FailingCheck;
+/** Causes first, then every check that does not pass, then every alert. */
+export type HealthRow = { "kind": "problem" } & Problem | { "kind": "check" } & FailingCheck | { "kind": "alert" } & AlertRow;
 
 /** A breaker toward the thing or from it. */
 export type InspectorBreaker = { 
@@ -849,7 +971,7 @@ export type InspectorParams = {
 subject: Subject, };
 
 /** A line of the inspector. Every row names its section. */
-export type InspectorRow = { "kind": "fact" } & FactRow | { "kind": "signals" } & SignalsRow | { "kind": "call" } & CallRow | { "kind": "instance" } & InstanceRow | { "kind": "check" } & CheckRow | { "kind": "breaker" } & InspectorBreaker | { "kind": "rule" } & RuleRow | { "kind": "config" } & ConfigUsed;
+export type InspectorRow = { "kind": "fact" } & FactRow | { "kind": "disagreement" } & DisagreementLine | { "kind": "signals" } & SignalsRow | { "kind": "call" } & CallRow | { "kind": "instance" } & InstanceRow | { "kind": "check" } & CheckRow | { "kind": "alert" } & AlertLine | { "kind": "breaker" } & InspectorBreaker | { "kind": "rule" } & RuleRow | { "kind": "config" } & ConfigUsed;
 
 /** An instance. */
 export type InstanceRow = { 
@@ -869,6 +991,10 @@ node: string | null,
 health: Health, 
 /** Since when. */
 since: Since, 
+/** Why it is not well, or that it goes; empty when there is nothing to say. */
+note: string, 
+/** Since when it is on its way out; milliseconds since 1970. */
+terminating: number | null, 
 /** Checks that pass. */
 passing: number, 
 /** All checks. */
@@ -883,6 +1009,8 @@ meta: Array<Chip>,
 stale: boolean, 
 /** Whether it can be deregistered. */
 deregister: Offer, 
+/** Whether its log can be read; `null` where nobody has one. */
+logs: Offer | null, 
 /** Who says so. */
 pips: Array<Pip>, };
 
@@ -914,11 +1042,85 @@ permitted: boolean,
 /** Flags, lock, size. */
 notes: Array<string>, };
 
+/** How often a kind was found. */
+export type KindCount = { 
+/** The kind. */
+kind: DisagreementKind, 
+/** Its name for people. */
+title: string, 
+/** How many. */
+count: number, };
+
 /** The lanes. */
 export type Lane = "edits" | "health" | "breakers" | "sources";
 
 /** What the live indicator shows. */
 export type LiveState = "nothing" | "connecting" | "live" | "partly" | "not";
+
+/** A container of the Pod. */
+export type LogContainer = { 
+/** Its name. */
+name: string, 
+/** What it is for; empty for the work itself. */
+role: string, 
+/** How often it was started anew. */
+restarts: number, 
+/** True when a run before the present one is known. */
+has_previous: boolean, };
+
+/** A line. */
+export type LogRow = { 
+/** When it was written; milliseconds since 1970. */
+at: number | null, 
+/** Its text, made visible. */
+text: string, 
+/** Bytes of it that are left out at the end. */
+left_out: number, };
+
+/** What `logs_next` and `logs_close` are asked with. */
+export type LogsArgs = { 
+/** The log's number. */
+log: number, };
+
+/** What arrived since the last batch. Comes when there is something, or after a second without. */
+export type LogsBatch = { 
+/** The lines, oldest first. */
+lines: Array<LogRow>, 
+/** Lines before these that nobody fetched in time, and that are lost. */
+dropped: number, 
+/** Set when nothing will follow. */
+ended: LogsEnd | null, };
+
+/** How a log ended. */
+export type LogsEnd = { 
+/** Why it broke off; `null` when it ended by itself. */
+failure: Failure | null, };
+
+/** What `logs_open` is asked with. A log that was open in this window is closed. */
+export type LogsOpenArgs = { 
+/** The instance's id in the picture. */
+instance: string, 
+/** The container; `null` for the usual one. */
+container: string | null, 
+/** The run before the present one. */
+previous: boolean, 
+/** How many lines from the end. */
+tail: number, 
+/** Go on with what is written from now on. */
+follow: boolean, };
+
+/** A log that was opened. */
+export type LogsOpened = { 
+/** Its number, for `logs_next` and `logs_close`. */
+log: number, 
+/** The Pod, as `NAMESPACE/NAME`. */
+pod: string, 
+/** The container that is shown. */
+container: string, 
+/** All containers: those that work first. Empty where the account may not see the Pod. */
+containers: Array<LogContainer>, 
+/** The same as a line for a terminal. */
+command: string, };
 
 /** How a conflict is settled. */
 export type MergeChoice = "theirs" | "yours" | "both" | "open";
@@ -1197,13 +1399,13 @@ summary: string,
 pips: Array<Pip>, };
 
 /** The screens of this version, in the order of the rail. */
-export type Screen = "topology" | "services" | "health" | "breakers" | "config" | "sources";
+export type Screen = "topology" | "services" | "health" | "breakers" | "config" | "disagreements" | "sources";
 
 /** A text that only ever goes from the window to the app, and is printed nowhere. */
 export type Secret = string;
 
 /** The sections, in their fixed order. */
-export type Section = "facts" | "signals" | "calls" | "instances" | "checks" | "breakers" | "rules" | "config";
+export type Section = "facts" | "disagreements" | "signals" | "calls" | "instances" | "workloads" | "reached" | "checks" | "alerts" | "events" | "breakers" | "rules" | "config";
 
 /** What a node of the topology is. */
 export type ServiceRole = "service" | "gateway" | "external" | "channel";
@@ -1242,6 +1444,8 @@ callers: number,
 callees: number, 
 /** The most notable state among the breakers at it, and how many there are. */
 breaker: BreakerState | null, 
+/** How many disagreements of its sources concern it. */
+disagreements: number, 
 /** Who knows it. */
 sources: Array<Pip>, 
 /** Tags. */
@@ -1383,6 +1587,29 @@ connections: Array<ConnectionRow>,
 kinds: Array<string>, 
 /** True while the demo fleet runs. */
 demo: boolean, };
+
+/** What can be done about it. */
+export type Step = { "does": "deregister", 
+/** The button's words. */
+label: string, 
+/** The registry. */
+source: string, 
+/** The instance's id in the picture. */
+instance: string, 
+/** The instance's id in the registry. */
+name: string, 
+/** Whether it is possible, and why not. */
+offer: Offer, } | { "does": "show", 
+/** The button's words. */
+label: string, 
+/** What to open. */
+subject: Subject, 
+/** The row of the inspector to point at, where there is one. */
+fact: string | null, } | { "does": "copy", 
+/** The button's words. */
+label: string, 
+/** The command. */
+text: string, };
 
 /** What a row, a fact or a command is about. */
 export type Subject = { 
@@ -1563,10 +1790,10 @@ source: string, };
 export type ValueKind = "json" | "yaml" | "toml" | "hcl" | "xml" | "properties" | "text" | "binary" | "empty";
 
 /** The names of the views. */
-export type View = "shell" | "first_run" | "topology" | "services" | "health" | "breakers" | "config_tree" | "sources" | "timeline" | "inspector";
+export type View = "shell" | "first_run" | "topology" | "services" | "health" | "breakers" | "config_tree" | "disagreements" | "sources" | "timeline" | "inspector";
 
 /** What a pull answers. */
-export type ViewPatch = { "view": "shell", "patch": Patch<ShellHead, ShellSource> } | { "view": "first_run", "patch": Patch<FirstRunHead, FoundRow> } | { "view": "topology", "patch": Patch<TopologyHead, TopologyRow> } | { "view": "services", "patch": Patch<ServicesHead, ServiceRow> } | { "view": "health", "patch": Patch<HealthHead, HealthRow> } | { "view": "breakers", "patch": Patch<BreakersHead, BreakerRow> } | { "view": "config_tree", "patch": Patch<ConfigTreeHead, ConfigTreeRow> } | { "view": "sources", "patch": Patch<SourcesHead, SourceRow> } | { "view": "timeline", "patch": Patch<TimelineHead, TimelineRow> } | { "view": "inspector", "patch": Patch<InspectorHead, InspectorRow> };
+export type ViewPatch = { "view": "shell", "patch": Patch<ShellHead, ShellSource> } | { "view": "first_run", "patch": Patch<FirstRunHead, FoundRow> } | { "view": "topology", "patch": Patch<TopologyHead, TopologyRow> } | { "view": "services", "patch": Patch<ServicesHead, ServiceRow> } | { "view": "health", "patch": Patch<HealthHead, HealthRow> } | { "view": "breakers", "patch": Patch<BreakersHead, BreakerRow> } | { "view": "config_tree", "patch": Patch<ConfigTreeHead, ConfigTreeRow> } | { "view": "disagreements", "patch": Patch<DisagreementsHead, DisagreementRow> } | { "view": "sources", "patch": Patch<SourcesHead, SourceRow> } | { "view": "timeline", "patch": Patch<TimelineHead, TimelineRow> } | { "view": "inspector", "patch": Patch<InspectorHead, InspectorRow> };
 
 /** A view with its parameters. */
-export type ViewRequest = { "view": "shell" } | { "view": "first_run" } | { "view": "topology" } & TopologyParams | { "view": "services" } | { "view": "health" } | { "view": "breakers" } | { "view": "config_tree" } & ConfigTreeParams | { "view": "sources" } | { "view": "timeline" } & TimelineParams | { "view": "inspector" } & InspectorParams;
+export type ViewRequest = { "view": "shell" } | { "view": "first_run" } | { "view": "topology" } & TopologyParams | { "view": "services" } | { "view": "health" } | { "view": "breakers" } | { "view": "config_tree" } & ConfigTreeParams | { "view": "disagreements" } | { "view": "sources" } | { "view": "timeline" } & TimelineParams | { "view": "inspector" } & InspectorParams;
