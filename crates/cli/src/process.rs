@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Parser as _;
 use clap::error::ErrorKind;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::arguments::{Arguments, Command, ErrorForm};
@@ -47,6 +47,8 @@ fn runtime(command: &Command) -> std::io::Result<tokio::runtime::Runtime> {
 }
 
 async fn command(arguments: Arguments) -> Exit {
+    // Before anything is shown: whoever sees the first output may send a signal.
+    let mut signals = Signals::new();
     let interrupt = CancellationToken::new();
     let session = Session::new(arguments.global, interrupt.clone());
     let mut work = std::pin::pin!(commands::run(&session, arguments.command));
@@ -54,7 +56,7 @@ async fn command(arguments: Arguments) -> Exit {
     let result = loop {
         tokio::select! {
             result = &mut work => break result,
-            exit = signalled() => {
+            exit = signals.next() => {
                 if ended_by.replace(exit).is_some() {
                     // The second signal does not wait for anything.
                     break Err(Failure::silent(exit));
@@ -73,16 +75,21 @@ async fn command(arguments: Arguments) -> Exit {
     }
 }
 
-/// Waits for a signal that ends the command.
-async fn signalled() -> Exit {
-    let (interrupts, terminations) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
-    let (Ok(mut interrupts), Ok(mut terminations)) = (interrupts, terminations) else {
-        // Without handlers the signals do what they do by default: they end the process.
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupts.recv() => Exit::Interrupted,
-        _ = terminations.recv() => Exit::Terminated,
+/// The signals that end the command. Without handlers they do what they do by default: they end the process.
+struct Signals(Option<(Signal, Signal)>);
+
+impl Signals {
+    fn new() -> Self {
+        let (interrupts, terminations) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+        Self(interrupts.ok().zip(terminations.ok()))
+    }
+
+    async fn next(&mut self) -> Exit {
+        let Some((interrupts, terminations)) = &mut self.0 else { return std::future::pending().await };
+        tokio::select! {
+            _ = interrupts.recv() => Exit::Interrupted,
+            _ = terminations.recv() => Exit::Terminated,
+        }
     }
 }
 
