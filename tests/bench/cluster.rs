@@ -91,7 +91,7 @@ async fn first_picture(cluster: &Cluster) -> Outcome<()> {
         let ready = running.line_with("\"ready\"").await?;
         watch.add(started.elapsed());
         let ready: Value = serde_json::from_str(&ready)?;
-        if ready["services"].as_u64() < Some(Crowd::LARGE.deployments as u64) {
+        if ready.get("services").and_then(Value::as_u64) < Some(Crowd::LARGE.deployments as u64) {
             return Err(format!("not whole: {ready}").into());
         }
         running.child.kill().await?;
@@ -109,10 +109,13 @@ async fn first_picture(cluster: &Cluster) -> Outcome<()> {
     Ok(())
 }
 
+fn list<'a>(of: &'a Value, field: &str) -> &'a [Value] {
+    of.get(field).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
 fn check_whole(printed: &[u8]) -> Outcome<()> {
     let snapshot: Value = serde_json::from_slice(printed)?;
-    let services = snapshot["services"].as_array().map_or(&[][..], Vec::as_slice);
-    let pods: usize = services.iter().map(|service| service["instances"].as_array().map_or(0, Vec::len)).sum();
+    let pods: usize = list(&snapshot, "services").iter().map(|service| list(service, "instances").len()).sum();
     if pods >= Crowd::LARGE.pods() { Ok(()) } else { Err(format!("not whole: {pods} Pods").into()) }
 }
 
@@ -164,7 +167,7 @@ impl Certificates {
 async fn patch_to_line(cluster: &Cluster, changes: usize) -> Outcome<()> {
     let client = cluster.client()?;
     let all = client.get("/api/v1/pods?limit=500").await?;
-    let pods: Vec<(String, String, String)> = all["items"].as_array().into_iter().flatten().filter_map(read).collect();
+    let pods: Vec<(String, String, String)> = list(&all, "items").iter().filter_map(read).collect();
     let mut watch = Running::start(binnaclectl(cluster, &["watch", "--only", "service"])?)?;
     watch.line_with("\"ready\"").await?;
     let mut command = Command::new(cluster.kubectl_program());
