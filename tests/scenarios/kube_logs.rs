@@ -6,7 +6,6 @@ use binnacle_engine::logs::LogBatch;
 use binnacle_engine::{Clock, Engine, EngineConfig, Opening};
 use binnacle_history::History;
 use binnacle_model::SourceId;
-use binnacle_sources::Connection;
 use binnacle_sources::kubernetes::Kubernetes;
 use binnacle_sources::logs::{LogQuery, LogStream, Logs};
 use lab::cluster::{Cluster, Credential, Pod};

@@ -13,6 +13,7 @@ mod edges;
 mod identity;
 mod parties;
 mod services;
+mod targets;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -8,3 +8,4 @@ mod cases;
 mod disagreements;
 mod identity;
 mod merge;
+mod targets;

@@ -45,6 +45,10 @@ pub enum DisagreementKind {
     OtherPort,
     /// A cluster service selects no instance at all.
     SelectsNothing,
+    /// A Prometheus server cannot scrape it, and its cluster says that it is ready.
+    TargetDown,
+    /// No Prometheus server scrapes it, although it asks for it or its like are scraped.
+    NotScraped,
 }
 
 /// One disagreement.
