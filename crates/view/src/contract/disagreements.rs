@@ -89,7 +89,7 @@ pub struct ClaimCard {
     pub query: String,
     /// `pushed` or `asked`; empty as above.
     pub how: String,
-    /// When it was seen; `null` where the source speaks by silence. Milliseconds since 1970.
+    /// When it was seen, or when a source that speaks by silence answered last; milliseconds since 1970.
     pub seen: Option<f64>,
     /// True for the side in doubt.
     pub doubt: bool,

@@ -110,15 +110,17 @@ fn row(scene: &Scene, one: &Disagreement) -> DisagreementRow {
         title: title(one.kind).to_owned(),
         subject: text::name(&one.subject),
         service: one.service.as_ref().map(|id| named(snapshot, id)),
-        claims: one.claims.iter().enumerate().map(|(place, claim)| card(claim, place == 0)).collect(),
+        claims: one.claims.iter().enumerate().map(|(place, claim)| card(scene, claim, place == 0)).collect(),
         meaning: meaning(one.kind).to_owned(),
         since: one.since.into(),
         steps: steps(scene, one),
     }
 }
 
-fn card(claim: &Claim, doubt: bool) -> ClaimCard {
+fn card(scene: &Scene, claim: &Claim, doubt: bool) -> ClaimCard {
     let told = claim.evidence.as_ref().map(|evidence| &evidence.observation);
+    // Who is silent was silent when it answered last.
+    let answered = || scene.connections.iter().find(|one| one.sources.contains(&claim.source))?.last_answer;
     ClaimCard {
         letter: letter(&claim.source),
         source: claim.source.to_string(),
@@ -126,7 +128,7 @@ fn card(claim: &Claim, doubt: bool) -> ClaimCard {
         says: text::output(&claim.says),
         query: told.map(|seen| text::output(&seen.origin.query)).unwrap_or_default(),
         how: told.map(|seen| how_word(seen.origin.how).to_owned()).unwrap_or_default(),
-        seen: told.map(|seen| millis(seen.seen)),
+        seen: told.map(|seen| seen.seen).or_else(answered).map(millis),
         doubt,
     }
 }
