@@ -15,6 +15,7 @@ mod identity;
 mod parties;
 mod patched;
 mod services;
+mod targets;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -428,6 +428,10 @@ pub enum DisagreementKind {
     OtherPort,
     /// A cluster service selects no instance at all.
     SelectsNothing,
+    /// A Prometheus server cannot scrape it, and its cluster says that it is ready.
+    TargetDown,
+    /// No Prometheus server scrapes it, although it asks for it or its like are scraped.
+    NotScraped,
 }
 
 impl DisagreementKind {
@@ -439,6 +443,8 @@ impl DisagreementKind {
             Self::PassingButUnready => "passing_but_unready",
             Self::OtherPort => "other_port",
             Self::SelectsNothing => "selects_nothing",
+            Self::TargetDown => "target_down",
+            Self::NotScraped => "not_scraped",
         }
     }
 }

@@ -71,10 +71,11 @@ impl World {
         self.publish(touched, now)
     }
 
-    /// What of a source's status the picture is made of.
-    fn standing(&self, source: &SourceId) -> (SourceState, Vec<Arc<str>>) {
+    /// What of a source's status the picture is made of: its state, whether parts fail, and what it does not show whole.
+    fn standing(&self, source: &SourceId) -> (SourceState, bool, Vec<Arc<str>>) {
         let status = self.store.sources().get(source).and_then(|facts| facts.status.as_ref());
-        status.map_or((SourceState::Live, Vec::new()), |status| (status.state, status.unseen.clone()))
+        let of = |status: &SourceStatus| (status.state, status.partial.is_empty(), status.unseen.clone());
+        status.map_or((SourceState::Live, true, Vec::new()), of)
     }
 
     fn publish(&mut self, touched: Touched, now: Timestamp) -> Option<ChangeSet> {

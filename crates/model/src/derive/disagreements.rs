@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::targets::{self, Finding};
 use crate::fact::{Exposure, Fact, InstanceRole};
 use crate::id::{DisagreementId, InstanceId, ServiceId, SourceId, SourceKind};
 use crate::snapshot::{
@@ -39,6 +40,12 @@ pub(super) fn of(
             }
         }
     }
+    for finding in targets::findings(store, services, now) {
+        match finding {
+            Finding::Down(about, claims) => found.add(DisagreementKind::TargetDown, about, claims),
+            Finding::NotScraped(about, claims) => found.add(DisagreementKind::NotScraped, about, claims),
+        }
+    }
     for front in cluster_services.values() {
         if let Some(claims) = selects_nothing(front, store) {
             found.add_front(front, claims);
@@ -48,9 +55,9 @@ pub(super) fn of(
 }
 
 #[derive(Clone, Copy)]
-struct About<'a> {
-    service: &'a Service,
-    instance: &'a Instance,
+pub(super) struct About<'a> {
+    pub(super) service: &'a Service,
+    pub(super) instance: &'a Instance,
 }
 
 struct Findings<'a> {
@@ -99,7 +106,7 @@ impl Findings<'_> {
 
 /// Whether a source is current and has told everything of a collection: what is missing while it still tells, and what it
 /// may not see, contradicts nothing.
-fn is_whole(facts: &SourceFacts, collection: &str) -> bool {
+pub(super) fn is_whole(facts: &SourceFacts, collection: &str) -> bool {
     let unseen = |status: &SourceStatus| status.unseen.iter().any(|one| &**one == collection);
     facts.status.as_ref().is_none_or(|status| status.state == SourceState::Live && !unseen(status))
 }
@@ -107,7 +114,7 @@ fn is_whole(facts: &SourceFacts, collection: &str) -> bool {
 /// The collection of Pods, whose absence speaks.
 const PODS: &str = "pods";
 
-fn claim(evidence: &Evidence, says: impl Into<Arc<str>>) -> Claim {
+pub(super) fn claim(evidence: &Evidence, says: impl Into<Arc<str>>) -> Claim {
     Claim { source: evidence.source.clone(), says: says.into(), evidence: Some(evidence.clone()) }
 }
 

@@ -10,3 +10,4 @@ mod identity;
 mod labelled;
 mod merge;
 mod patched;
+mod targets;

@@ -97,11 +97,10 @@ fn told(error: SourceError, query: &LogQuery) -> SourceError {
             ErrorKind::NotFound,
             "The pod is gone; what runs it may have started another one by another name.".to_owned(),
         ),
-        ErrorKind::Invalid if said.contains("previous terminated container") => (
-            ErrorKind::NotFound,
-            "This container was not started anew on its node, so there is no run before this one. Leave --previous out."
-                .to_owned(),
-        ),
+        // Its node says in words of its own that it has none.
+        ErrorKind::Invalid if query.previous && !said.contains("is not valid for pod") => {
+            (ErrorKind::NotFound, "Its node has no log of a run before this one. Leave --previous out.".to_owned())
+        }
         ErrorKind::Invalid if said.contains("is waiting to start") || said.contains("podinitializing") => {
             (ErrorKind::NotFound, "It has written nothing yet. See in its checks what it waits for.".to_owned())
         }
@@ -183,7 +182,8 @@ mod tests {
             (ErrorKind::NotFound, "404: pods \"cart-0\" not found", "kube.not_found", "The pod is gone"),
             (ErrorKind::Forbidden, "403: no", "kube.forbidden", "\"pods/log\"], verbs: [\"get\"]"),
         ] {
-            let told = told(error(kind, came_back), &query("shop/cart-0"));
+            let query = LogQuery { previous: came_back == previous, ..query("shop/cart-0") };
+            let told = told(error(kind, came_back), &query);
             assert_eq!(told.code(), code, "{came_back}");
             assert!(told.hint.contains(hint), "{came_back}: {}", told.hint);
         }

@@ -45,6 +45,10 @@ pub enum DisagreementKind {
     OtherPort,
     /// A cluster service selects no instance at all.
     SelectsNothing,
+    /// A Prometheus server cannot scrape it, and its cluster says that it is ready.
+    TargetDown,
+    /// No Prometheus server scrapes it, although it asks for it or its like are scraped.
+    NotScraped,
 }
 
 /// One disagreement.
@@ -85,7 +89,7 @@ pub struct ClaimCard {
     pub query: String,
     /// `pushed` or `asked`; empty as above.
     pub how: String,
-    /// When it was seen; `null` where the source speaks by silence. Milliseconds since 1970.
+    /// When it was seen, or when a source that speaks by silence answered last; milliseconds since 1970.
     pub seen: Option<f64>,
     /// True for the side in doubt.
     pub doubt: bool,

