@@ -21,6 +21,7 @@ mod edits;
 mod increments;
 mod keyring;
 mod kube_access;
+mod kube_discovery;
 mod kube_live;
 mod laboratory;
 mod laboratory_cluster;
