@@ -146,10 +146,15 @@ impl ConsulApi {
 
     /// The same with the way that leads there now.
     pub(super) fn address(&self) -> Arc<str> {
-        match self.road.words() {
+        match self.way() {
             Some(way) => Arc::from(format!("{} by {way}", self.shown)),
             None => Arc::from(self.shown.as_str()),
         }
+    }
+
+    /// By which way it is reached now; `None` where it is reached straight.
+    pub(super) fn way(&self) -> Option<String> {
+        self.road.words()
     }
 
     /// Keeps the way open for as long as it is polled.

@@ -269,6 +269,10 @@ impl Connection for Consul {
         &self.meter
     }
 
+    fn way(&self) -> Option<String> {
+        self.api.way()
+    }
+
     async fn probe(&self) -> Result<Probe, SourceError> {
         let began = Instant::now();
         let identity = self.identity().await?;

@@ -98,6 +98,10 @@ impl Connection for Prometheus {
         &self.meter
     }
 
+    fn way(&self) -> Option<String> {
+        self.api.way()
+    }
+
     async fn probe(&self) -> Result<Probe, SourceError> {
         let began = Instant::now();
         // Some servers do not say what they are; then it shows by an answer whether they are of this kind.

@@ -3,7 +3,8 @@
 //! ```text
 //!                                            ┌▶ proxy    the API server passes the request on to the Service
 //!  kube://CONTEXT/NAMESPACE/SERVICE:PORT ─▶ inside
-//!                                            └▶ forward  a stream to a Pod behind the Service (backend) carries it
+//!        ▲                                   └▶ forward  a stream to a Pod behind the Service (backend) carries it
+//!        └── look: Services ─recognise─▶ what they stand for, each asked by that very way
 //! ```
 //!
 //! The proxy is the usual way: one request there is one request here. A port-forward is taken where a person chose it, where the
@@ -12,8 +13,10 @@
 
 mod backend;
 mod forward;
+mod look;
 mod place;
 mod proxy;
+mod recognise;
 mod stream;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,7 +27,9 @@ use reqwest::Response;
 use tokio::sync::Notify;
 
 use self::forward::Forward;
+pub use self::look::{Find, look};
 pub use self::place::{Place, Way};
+pub use self::recognise::{Product, Sign};
 use super::Doors;
 use super::api::{KubeApi, unreachable_hint};
 use super::session::Session;

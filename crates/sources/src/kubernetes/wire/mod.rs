@@ -16,7 +16,7 @@ use serde_json::value::RawValue;
 
 pub(super) use config::{ConfigMap, Secret};
 pub(super) use event::{Autoscaler, Event};
-pub(super) use network::{EndpointSlice, IntOrString, ObjectReference, Service};
+pub(super) use network::{EndpointSlice, IntOrString, ObjectReference, Service, ServicePort};
 pub(super) use pod::{Container, ContainerState, ContainerStatus, Pod, Probe, Terminated};
 pub(super) use route::{HttpPathMatch, HttpRoute, Ingress, IngressBackend};
 pub(super) use workload::{CronJob, DaemonSet, Deployment, Job, Node, ReplicaSet, StatefulSet};
