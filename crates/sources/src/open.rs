@@ -26,8 +26,8 @@ pub fn open_by(
     let spec = spec.clone();
     Ok(match spec.kind {
         SourceKind::Consul => Arc::new(Consul::by(spec, environment, doors)?),
-        SourceKind::Scrape => Arc::new(Scrape::fixed(spec)?),
-        SourceKind::Hystrix => Arc::new(Hystrix::fixed(spec)?),
+        SourceKind::Scrape => Arc::new(Scrape::by(spec, environment, doors)?),
+        SourceKind::Hystrix => Arc::new(Hystrix::by(spec, environment, doors)?),
         SourceKind::Kube => Arc::new(Kubernetes::by(spec, environment, doors)?),
         SourceKind::Prometheus => Arc::new(Prometheus::by(spec, environment, doors)?),
     })

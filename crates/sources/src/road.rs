@@ -45,6 +45,14 @@ pub(crate) struct Unanswered {
     pub(crate) never_arrived: bool,
 }
 
+/// Keeps a way open for as long as it is polled, where there is one that needs it.
+pub(crate) async fn kept(road: Option<&Road>, nudge: &Notify) {
+    match road {
+        Some(road) => road.keep(nudge).await,
+        None => std::future::pending().await,
+    }
+}
+
 impl Unanswered {
     /// One that was not even sent.
     pub(crate) fn never_arrived(error: SourceError) -> Self {

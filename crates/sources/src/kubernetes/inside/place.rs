@@ -10,9 +10,9 @@ use crate::http::shorten;
 const PLAIN: &str = "kube://";
 const WITH_TLS: &str = "kube+https://";
 /// What stays as it is in a context's name.
-const CONTEXT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b':');
+const CONTEXT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 const HINT: &str = "Name it as kube://CONTEXT/NAMESPACE/SERVICE:PORT, or kube+https://… where the Service speaks TLS; PORT is a \
-                    number or a name, and / and @ in the context's name are %2F and %40.";
+                    number or a name, and / : and @ in the context's name are %2F, %3A and %40.";
 
 /// A port of a Service inside a cluster that speaks HTTP.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -206,7 +206,7 @@ mod tests {
         let read = place("kube+https://arn:aws:eks:eu%2Fprod%40x/a/b:8501/below/?way=forward").unwrap();
         assert_eq!((&*read.context, &*read.port, read.tls), ("arn:aws:eks:eu/prod@x", "8501", true));
         assert_eq!((&*read.path, read.way), ("/below", Some(Way::Forward)));
-        assert_eq!(read.to_string(), "kube+https://arn:aws:eks:eu%2Fprod%40x/a/b:8501/below?way=forward");
+        assert_eq!(read.to_string(), "kube+https://arn%3Aaws%3Aeks%3Aeu%2Fprod%40x/a/b:8501/below?way=forward");
     }
 
     #[test]
