@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::ran::Home;
 
 /// Every command, in the order of the help.
-const COMMANDS: [&[&str]; 22] = [
+const COMMANDS: [&[&str]; 23] = [
     &["sources"],
     &["services"],
     &["health"],
@@ -26,6 +26,7 @@ const COMMANDS: [&[&str]; 22] = [
     &["register"],
     &["deregister"],
     &["profiles"],
+    &["discover"],
     &["doctor"],
     &["demo"],
     &["completions"],
