@@ -19,7 +19,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use binnacle_engine::{Clock, Engine, EngineConfig, Opening, profile};
+use binnacle_engine::{Clock, Engine, EngineConfig, EngineError, Opening, profile};
 use binnacle_history::History;
 use binnacle_sources::Environment;
 use clap::Parser as _;
@@ -91,7 +91,13 @@ fn run(arguments: &Arguments) -> Result<(), Refusal> {
         read_only: arguments.read_only,
         clock,
     };
-    let engine = runtime.block_on(Engine::start(config)).map_err(|error| Refusal {
+    let started = async {
+        let engine = Engine::start(config).await?;
+        // One click on a cluster brings what is in it.
+        engine.look_inside_clusters();
+        Ok(engine)
+    };
+    let engine = runtime.block_on(started).map_err(|error: EngineError| Refusal {
         code: error.code(),
         message: error.to_string(),
         hint: error.hint(),

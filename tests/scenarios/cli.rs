@@ -14,19 +14,19 @@ use crate::binnaclectl::executable;
 const DEADLINE: Duration = Duration::from_secs(60);
 
 /// A home folder, and the variables of one shell.
-struct Shell {
+pub(crate) struct Shell {
     home: TempDir,
     variables: Vec<(String, String)>,
 }
 
-struct Ran {
-    code: i32,
-    out: String,
-    err: String,
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl Shell {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { home: tempfile::tempdir().unwrap(), variables: Vec::new() }
     }
 
@@ -45,7 +45,7 @@ impl Shell {
         shell
     }
 
-    fn with(mut self, name: &str, value: impl std::fmt::Display) -> Self {
+    pub(crate) fn with(mut self, name: &str, value: impl std::fmt::Display) -> Self {
         self.variables.retain(|(known, _)| known != name);
         self.variables.push((name.to_owned(), value.to_string()));
         self
@@ -59,7 +59,7 @@ impl Shell {
         command.spawn().unwrap()
     }
 
-    async fn run(&self, arguments: &[&str]) -> Ran {
+    pub(crate) async fn run(&self, arguments: &[&str]) -> Ran {
         let child = self.start(arguments).await;
         let output = tokio::time::timeout(DEADLINE, child.wait_with_output()).await;
         let output = output.expect("the command takes too long").unwrap();

@@ -22,6 +22,7 @@ mod increments;
 mod keyring;
 mod kube_access;
 mod kube_bad_days;
+mod kube_discovery;
 mod kube_identity;
 mod kube_live;
 mod kube_logs;

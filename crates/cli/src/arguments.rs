@@ -7,8 +7,8 @@ use binnacle_sources::ConnectionSpec;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    breakers, completions, config, demo, disagreements, doctor, edges, graph, health, logs, profiles, registration,
-    services, snapshot, sources, watch,
+    breakers, completions, config, demo, disagreements, discover, doctor, edges, graph, health, logs, profiles,
+    registration, services, snapshot, sources, watch,
 };
 use crate::duration;
 
@@ -62,10 +62,14 @@ pub(crate) struct Arguments {
 /// What holds for every command.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "For every command")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub(crate) struct Global {
     /// A system to read, such as consul=http://127.0.0.1:8500; repeat it for several
     #[arg(long = "source", value_name = "KIND=WHERE", global = true)]
     pub(crate) sources: Vec<ConnectionSpec>,
+    /// Also read the Consul and Prometheus found inside each cluster that is read; see binnaclectl discover
+    #[arg(long, global = true)]
+    pub(crate) discover: bool,
     /// A named set of connections; with --source just the sources named are read, and the rest of the profile holds
     #[arg(long, value_name = "NAME", env = "BINNACLE_PROFILE", hide_env_values = true, global = true)]
     pub(crate) profile: Option<String>,
@@ -149,6 +153,7 @@ pub(crate) enum Command {
     Register(Box<registration::Register>),
     Deregister(registration::Deregister),
     Profiles(profiles::Arguments),
+    Discover(discover::Arguments),
     Doctor(doctor::Arguments),
     Demo(demo::Arguments),
     Completions(completions::Arguments),

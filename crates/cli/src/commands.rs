@@ -5,6 +5,7 @@ pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod demo;
 pub(crate) mod disagreements;
+pub(crate) mod discover;
 pub(crate) mod doctor;
 pub(crate) mod edges;
 pub(crate) mod graph;
@@ -39,6 +40,7 @@ pub(crate) async fn run(session: &Session, command: Command) -> Result<Exit, Fai
         Command::Register(arguments) => registration::register(session, &arguments).await,
         Command::Deregister(arguments) => registration::deregister(session, &arguments).await,
         Command::Profiles(arguments) => profiles::run(session, &arguments).await,
+        Command::Discover(arguments) => session.until_interrupted(discover::run(session, &arguments)).await,
         Command::Doctor(arguments) => session.until_interrupted(doctor::run(session, &arguments)).await,
         Command::Demo(_) => session.until_interrupted(demo::run()).await,
         Command::Completions(arguments) => completions::run(&arguments).await,

@@ -11,9 +11,11 @@ use binnacle_engine::profile::{self, Profile, ProfileError};
 use binnacle_engine::{Clock, Engine, EngineConfig, EngineError, Opening, Token, TokenOrigin};
 use binnacle_history::History;
 use binnacle_model::fact::{CallsBasis, Fact};
+use binnacle_model::id::SourceKind;
 use binnacle_model::snapshot::{Edge, Snapshot};
 use binnacle_sources::{ConnectionSpec, Environment};
 use binnacle_view::text::visible;
+use futures_util::future::join_all;
 use tokio_util::sync::CancellationToken;
 
 use crate::arguments::{ErrorForm, Global};
@@ -72,9 +74,36 @@ impl Session {
         self.with_tokens(profile::openings(profile, &named, &self.environment)).await
     }
 
-    /// The connections that this command is about: those named or of the profile, or what the environment says, or the
-    /// usual address if a Consul answers there, or the cluster of the current context if that does.
+    /// The connections that this command is about, with `--discover` also what was found inside their clusters. What they are
+    /// is settled here, once: a command reads the same systems from its beginning to its end.
     pub(crate) async fn connections(&self) -> Result<Vec<Opening>, Failure> {
+        let mut openings = self.chosen().await?;
+        if self.global.discover {
+            let looks = openings.iter().map(|opening| self.found_inside(opening));
+            for found in join_all(looks).await.into_iter().flatten() {
+                if !openings.iter().any(|opening| is_read_by(opening, &found)) {
+                    openings.push(found);
+                }
+            }
+        }
+        Ok(openings)
+    }
+
+    /// What is found inside the cluster of a connection. A cluster that cannot be looked into is said to be so, and read all the
+    /// same.
+    async fn found_inside(&self, opening: &Opening) -> Vec<Opening> {
+        match discover::inside(opening, self.global.wait).await {
+            Ok(found) => found,
+            Err(error) => {
+                self.warn(&Failure::from(error).of(&opening.spec));
+                Vec::new()
+            }
+        }
+    }
+
+    /// The connections without what is inside: those named or of the profile, or what the environment says, or the
+    /// usual address if a Consul answers there, or the cluster of the current context if that does.
+    async fn chosen(&self) -> Result<Vec<Opening>, Failure> {
         let named = self.named().await?;
         if self.global.demo || !named.is_empty() {
             return Ok(named);
@@ -252,6 +281,15 @@ impl Session {
     pub(crate) fn warn(&self, failure: &Failure) {
         say(failure, "warning", self.global.errors);
     }
+}
+
+/// Whether what was found is read already: by its own name, or as the datacenter of another Consul. Of one that was named it is
+/// not known which that is, and it is meant.
+fn is_read_by(opening: &Opening, found: &Opening) -> bool {
+    let datacenter = |opening: &Opening| opening.found.as_ref().map(|found| found.datacenter().to_owned());
+    let both_consul = [opening, found].iter().all(|one| one.spec.kind == SourceKind::Consul);
+    opening.spec == found.spec
+        || (both_consul && datacenter(opening).is_none_or(|known| Some(known) == datacenter(found)))
 }
 
 /// Writes to stderr. A stderr that is closed has nobody to tell.

@@ -7,9 +7,12 @@ use binnacle_model::id::SourceKind;
 use binnacle_sources::kubernetes::{self, Context};
 use binnacle_sources::prometheus::URL_VARIABLE;
 use binnacle_sources::transport::no_answer;
-use binnacle_sources::{ConnectionSpec, Environment, ErrorKind, Probe, SourceError};
+use binnacle_sources::{ConnectionSpec, Doors, Environment, ErrorKind, Probe, SourceError};
 use futures_util::StreamExt as _;
 use futures_util::stream;
+
+use crate::Opening;
+use crate::inside::is_read_by_itself;
 
 /// How long a system may take to say that it is there.
 const PATIENCE: Duration = Duration::from_millis(1500);
@@ -29,6 +32,8 @@ pub struct Found {
     pub title: String,
     /// Where it was found: `CONSUL_HTTP_ADDR`, `the usual address`, a kubeconfig file.
     pub place: String,
+    /// Whether a program would have to sign in before anything is read.
+    pub signs_in: bool,
     /// What came of asking.
     pub answer: Answer,
 }
@@ -71,7 +76,13 @@ pub fn usual_cluster(environment: &Environment) -> Option<ConnectionSpec> {
 async fn consul(environment: &Environment) -> Found {
     let (spec, from) = usual_consul(environment);
     let answer = ask(&spec, environment).await;
-    Found { title: "Consul".to_owned(), place: format!("{} from {from}", spec.shown_place()), spec: Some(spec), answer }
+    Found {
+        title: "Consul".to_owned(),
+        place: format!("{} from {from}", spec.shown_place()),
+        spec: Some(spec),
+        signs_in: false,
+        answer,
+    }
 }
 
 /// The Prometheus that `PROMETHEUS_URL` names, or the one at the usual address. That one was not chosen by anybody, so it gets
@@ -89,7 +100,7 @@ async fn prometheus(environment: &Environment) -> Option<Found> {
     };
     let from = if named.is_some() { URL_VARIABLE } else { "the usual address" };
     let place = format!("{} from {from}", spec.shown_place());
-    Some(Found { title: "Prometheus".to_owned(), place, spec: Some(spec), answer })
+    Some(Found { title: "Prometheus".to_owned(), place, spec: Some(spec), signs_in: false, answer })
 }
 
 /// Asks a system who it is.
@@ -117,6 +128,7 @@ async fn clusters(environment: &Environment) -> Vec<Found> {
         spec: None,
         title: "Kubernetes".to_owned(),
         place: "kubeconfig".to_owned(),
+        signs_in: false,
         answer: Answer::Fails(error),
     });
     let asked: Vec<Found> = stream::iter(contexts.into_iter().map(|context| cluster(context, environment)))
@@ -129,7 +141,22 @@ async fn clusters(environment: &Environment) -> Vec<Found> {
 async fn cluster(context: Context, environment: &Environment) -> Found {
     let spec = ConnectionSpec { kind: SourceKind::Kube, place: context.name.clone() };
     let answer = ask(&spec, environment).await;
-    Found { title: context.name, place: context.file.display().to_string(), spec: Some(spec), answer }
+    let signs_in = context.plugin.is_some();
+    Found { title: context.name, place: context.file.display().to_string(), spec: Some(spec), signs_in, answer }
+}
+
+/// What is found inside the cluster of a connection and shows that it is what it seems: the Consul and the Prometheus there.
+/// Empty for what is no cluster.
+pub async fn inside(cluster: &Opening, patience: Duration) -> Result<Vec<Opening>, SourceError> {
+    if cluster.spec.kind != SourceKind::Kube {
+        return Ok(Vec::new());
+    }
+    let (context, doors) = (&cluster.spec.place, Doors::default());
+    let looked = tokio::time::timeout(patience, kubernetes::inside::look(context, &cluster.environment, &doors)).await;
+    let late = || no_answer("kube", format!("looking into the cluster of the context {context}"), context, patience);
+    let finds = looked.unwrap_or_else(|_| Err(late()))?;
+    let wanted = finds.iter().filter(|find| find.is_confirmed() && is_read_by_itself(find.product));
+    Ok(wanted.filter_map(|find| Some(Opening::of_find(find, find.spec.clone()?, cluster))).collect())
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ pub mod edits;
 pub mod error;
 mod follow;
 mod ingest;
+pub mod inside;
 pub mod keyring;
 pub mod logs;
 mod opening;
@@ -24,6 +25,7 @@ mod supervise;
 pub mod timeline;
 mod token;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -32,7 +34,7 @@ use binnacle_history::History;
 use binnacle_model::change::ChangeSet;
 use binnacle_model::id::{SourceId, SourceKind};
 use binnacle_model::snapshot::{Snapshot, Source, SourceState};
-use binnacle_sources::{Connection, ConnectionSpec, Environment, Meter};
+use binnacle_sources::{Connection, ConnectionSpec, Doors, Environment, Meter};
 use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -40,12 +42,14 @@ use tokio_util::task::TaskTracker;
 pub use clock::Clock;
 pub use discover::Found;
 pub use error::EngineError;
+pub use inside::{FoundIn, Inventory};
 pub use keyring::{Keyring, KeyringError};
 pub use opening::Opening;
 pub use timeline::{Timeline, TimelineEvent};
 pub use token::{Token, TokenOrigin};
 
 use edits::{Edits, Rules};
+use inside::Clusters;
 use profile::{Profile, ProfileName};
 use registry::Registry;
 use supervise::Supervisor;
@@ -89,6 +93,10 @@ struct Shared {
     cancel: CancellationToken,
     demo: Mutex<Option<Demo>>,
     read_only: bool,
+    doors: Doors,
+    clusters: Clusters,
+    /// Whether connected clusters are looked into.
+    looks_inside: AtomicBool,
 }
 
 /// One connection, as the Sources screen shows it.
@@ -100,6 +108,10 @@ pub struct ConnectionReport {
     pub profile: Option<ProfileName>,
     /// True for one that nobody asked for by its address: those of the demo fleet.
     pub own: bool,
+    /// The cluster that it was found in, for one that nobody named.
+    pub found: Option<FoundIn>,
+    /// By which way the system is reached now, in words; `None` where it is reached straight.
+    pub way: Option<String>,
     /// What holds for writes by it.
     pub rules: Rules,
     /// Where its token comes from; `None` where none would be sent.
@@ -123,7 +135,8 @@ impl Engine {
         let (ingest, snapshots) = ingest::Ingest::new(config.clock.clone(), changes.clone(), timeline.clone());
         let inlet = ingest.inlet();
         tasks.spawn(ingest.run(cancel.child_token()));
-        let supervisor = Supervisor::new(inlet, config.clock.clone(), tasks.clone(), cancel.clone());
+        let doors = Doors::default();
+        let supervisor = Supervisor::new(inlet, config.clock.clone(), tasks.clone(), cancel.clone(), doors.clone());
         let stores = Arc::new(supervisor.clone());
         let edits = Arc::new(Edits::new(
             stores.clone(),
@@ -148,6 +161,9 @@ impl Engine {
                 cancel,
                 demo: Mutex::new(None),
                 read_only: config.read_only,
+                doors,
+                clusters: Clusters::default(),
+                looks_inside: AtomicBool::new(false),
             }),
         };
         for opening in &config.connections {
@@ -161,11 +177,12 @@ impl Engine {
 
     /// Opens a connection by the surroundings alone. Opening one that is open already changes nothing.
     pub fn connect(&self, spec: &ConnectionSpec) -> Result<(), EngineError> {
+        self.shared.clusters.turned_on(spec);
         self.open(&Opening::new(spec.clone(), &self.shared.environment))
     }
 
     fn open(&self, opening: &Opening) -> Result<(), EngineError> {
-        let connection = opening.open()?;
+        let connection = opening.open_by(&self.shared.doors)?;
         self.shared.supervisor.supervise(connection, Some(opening.clone()));
         Ok(())
     }
@@ -202,7 +219,7 @@ impl Engine {
     /// profile says of it holds from now on. When one cannot be opened, none is.
     pub async fn open_profile(&self, profile: &Profile) -> Result<(), EngineError> {
         let openings = profile.openings(&self.shared.environment);
-        let opened = openings.into_iter().map(|opening| Ok((opening.open()?, opening)));
+        let opened = openings.into_iter().map(|opening| Ok((opening.open_by(&self.shared.doors)?, opening)));
         let opened: Vec<(Arc<dyn Connection>, Opening)> = opened.collect::<Result<_, EngineError>>()?;
         for (connection, opening) in opened {
             self.shared.supervisor.replace(connection, opening).await;
@@ -242,9 +259,27 @@ impl Engine {
         self.lock_demo().is_some()
     }
 
-    /// Closes a connection and forgets what its sources stated.
+    /// Closes a connection and forgets what its sources stated; with a cluster also what was connected because it was found
+    /// there. Something found stays closed while its cluster is connected.
     pub async fn disconnect(&self, spec: &ConnectionSpec) {
+        self.shared.clusters.turned_off(spec);
         self.shared.supervisor.dismiss(spec).await;
+        let found_there = |report: &ConnectionReport| report.found.as_ref().is_some_and(|found| found.cluster == *spec);
+        for report in self.connections().into_iter().filter(found_there) {
+            self.shared.supervisor.dismiss(&report.spec).await;
+        }
+    }
+
+    /// From now on, what is found inside connected clusters is connected by itself, see [`inside`].
+    pub fn look_inside_clusters(&self) {
+        if !self.shared.looks_inside.swap(true, Ordering::Relaxed) {
+            self.spawn(inside::follow(self.clone()));
+        }
+    }
+
+    /// What was found inside a connected cluster; `None` before it was looked into.
+    pub fn inventory(&self, cluster: &ConnectionSpec) -> Option<Inventory> {
+        self.shared.clusters.inventory(cluster)
     }
 
     /// Makes a failing source try at once instead of waiting for its back-off.
@@ -349,8 +384,14 @@ impl Engine {
 
     fn missing(&self, snapshot: &Snapshot) -> Vec<Missing> {
         let mut missing = Vec::new();
-        for report in self.connections() {
-            if report.sources.is_empty() {
+        let reports = self.connections();
+        if self.shared.looks_inside.load(Ordering::Relaxed) {
+            let clusters = reports.iter().filter(|report| report.spec.kind == SourceKind::Kube);
+            let not_yet = clusters.filter(|report| self.inventory(&report.spec).is_none());
+            missing.extend(not_yet.map(|report| Missing { spec: report.spec.clone(), source: None }));
+        }
+        for report in reports {
+            if report.sources.is_empty() && !missing.iter().any(|missing| missing.spec == report.spec) {
                 missing.push(Missing { spec: report.spec.clone(), source: None });
             }
             let not_live = report

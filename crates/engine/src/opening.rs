@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use binnacle_model::id::SourceKind;
-use binnacle_sources::{Connection, ConnectionSpec, Environment, SourceError};
+use binnacle_sources::kubernetes::inside::Find;
+use binnacle_sources::{Connection, ConnectionSpec, Doors, Environment, SourceError, open_by};
 
 use crate::edits::Rules;
+use crate::inside::FoundIn;
 use crate::profile::{Profile, ProfileName};
 use crate::token::{Token, TokenOrigin};
 
@@ -23,6 +25,8 @@ pub struct Opening {
     pub profile: Option<ProfileName>,
     /// What holds for writes.
     pub rules: Rules,
+    /// The cluster that it was found in, for one that nobody named.
+    pub found: Option<FoundIn>,
     own_token_file: bool,
     given: Option<(Token, TokenOrigin)>,
 }
@@ -31,7 +35,7 @@ impl Opening {
     /// By the surroundings alone.
     pub fn new(spec: ConnectionSpec, environment: &Environment) -> Self {
         let (environment, rules) = (environment.clone(), Rules::default());
-        Self { spec, environment, profile: None, rules, own_token_file: false, given: None }
+        Self { spec, environment, profile: None, rules, found: None, own_token_file: false, given: None }
     }
 
     /// The same as a profile's: its rules hold.
@@ -39,6 +43,19 @@ impl Opening {
         self.profile = Some(profile.name.clone());
         self.rules = profile.rules.clone();
         self
+    }
+
+    /// Something that was found inside a cluster: what holds for writes there holds here, and nothing secret of the surroundings
+    /// is sent to it.
+    pub(crate) fn of_find(find: &Find, spec: ConnectionSpec, cluster: &Self) -> Self {
+        let says = find.answer.as_ref().map_or("", |(_, detail)| detail);
+        let by = Arc::from(find.by.to_string());
+        let found = FoundIn { cluster: cluster.spec.clone(), by, says: Arc::from(says) };
+        Self {
+            rules: cluster.rules.clone(),
+            found: Some(found),
+            ..Self::new(spec, &cluster.environment.for_a_stranger())
+        }
     }
 
     /// The same with a token that stands over the surroundings'.
@@ -90,10 +107,15 @@ impl Opening {
 
     /// Makes the connection; nothing is contacted yet.
     pub fn open(&self) -> Result<Arc<dyn Connection>, SourceError> {
-        let Some((token, _)) = &self.given else { return binnacle_sources::open(&self.spec, &self.environment) };
+        self.open_by(&Doors::default())
+    }
+
+    /// The same through the doors to clusters that other connections share.
+    pub fn open_by(&self, doors: &Doors) -> Result<Arc<dyn Connection>, SourceError> {
+        let Some((token, _)) = &self.given else { return open_by(&self.spec, &self.environment, doors) };
         // A file would win over the variable.
         let environment = self.environment.clone().without(TOKEN_FILE).with(TOKEN, token.expose());
-        binnacle_sources::open(&self.spec, &environment)
+        open_by(&self.spec, &environment, doors)
     }
 }
 

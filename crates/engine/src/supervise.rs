@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use binnacle_model::id::SourceId;
 use binnacle_model::snapshot::{Fault, SourceState, SourceStatus};
 use binnacle_model::world::Update;
-use binnacle_sources::{Connection, ConnectionSpec, Outbox, SourceError};
+use binnacle_sources::{Connection, ConnectionSpec, Doors, Outbox, SourceError};
 use futures_util::FutureExt;
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -34,6 +34,8 @@ pub(crate) struct Supervisor {
     posts: Arc<Mutex<BTreeMap<ConnectionSpec, Arc<Post>>>>,
     /// Held while a connection is put in place of another: two at a time might each undo what the other's profile says.
     turn: Arc<tokio::sync::Mutex<()>>,
+    /// The doors to clusters, which all connections share.
+    doors: Doors,
 }
 
 /// A connection at work.
@@ -79,8 +81,9 @@ impl Supervisor {
         clock: Clock,
         tasks: TaskTracker,
         cancel: CancellationToken,
+        doors: Doors,
     ) -> Self {
-        Self { inlet, clock, tasks, cancel, posts: Arc::default(), turn: Arc::default() }
+        Self { inlet, clock, tasks, cancel, posts: Arc::default(), turn: Arc::default(), doors }
     }
 
     fn posts(&self) -> MutexGuard<'_, BTreeMap<ConnectionSpec, Arc<Post>>> {
@@ -124,7 +127,7 @@ impl Supervisor {
     ) -> Result<(), SourceError> {
         let _turn = self.turn.lock().await;
         let Some(opening) = change(self.opening_of(spec)) else { return Ok(()) };
-        self.put(opening.open()?, opening).await;
+        self.put(opening.open_by(&self.doors)?, opening).await;
         Ok(())
     }
 
@@ -138,7 +141,7 @@ impl Supervisor {
     }
 
     /// How a connection was opened.
-    fn opening_of(&self, spec: &ConnectionSpec) -> Option<Opening> {
+    pub(crate) fn opening_of(&self, spec: &ConnectionSpec) -> Option<Opening> {
         self.posts().get(spec).and_then(|post| post.opening.clone())
     }
 
@@ -221,6 +224,8 @@ impl Supervisor {
             spec: post.connection.spec().clone(),
             profile: post.opening.as_ref().and_then(|opening| opening.profile.clone()),
             own: post.opening.is_none(),
+            found: post.opening.as_ref().and_then(|opening| opening.found.clone()),
+            way: post.connection.way(),
             may_recall: post.opening.as_ref().is_some_and(Opening::may_recall),
             token: post.opening.as_ref().filter(|opening| opening.takes_token()).map(Opening::token),
             rules: post.rules(),

@@ -40,6 +40,11 @@ pub trait Connection: Send + Sync {
     /// a jittered back-off, at once when `nudge` is notified ("Try now").
     async fn run(&self, out: Outbox, nudge: Arc<Notify>, cancel: CancellationToken);
 
+    /// By which way the system is reached now, in words; `None` where it is reached straight.
+    fn way(&self) -> Option<String> {
+        None
+    }
+
     /// The config stores behind it, if it has any.
     fn config_store(&self) -> Option<&dyn ConfigStore> {
         None

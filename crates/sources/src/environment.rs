@@ -22,6 +22,15 @@ impl Environment {
         self
     }
 
+    /// The same without what was set for systems that a person named: tokens, passwords and certificates in it are not for one
+    /// that was merely found.
+    #[must_use]
+    pub fn for_a_stranger(&self) -> Self {
+        let is_of_a_system = |name: &str| name.starts_with("CONSUL_") || name.starts_with("PROMETHEUS_");
+        let kept = self.variables.iter().filter(|(name, _)| !is_of_a_system(name));
+        Self { variables: kept.map(|(name, value)| (name.clone(), value.clone())).collect() }
+    }
+
     /// The same without one variable.
     #[must_use]
     pub fn without(mut self, name: &str) -> Self {

@@ -51,15 +51,17 @@ impl Tls {
     }
 }
 
-/// By which way a system is reached, when it is not the usual one.
+/// By what means a system is reached, when they are not the usual ones.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Way<'a> {
+pub(crate) struct Means<'a> {
     /// A Unix socket to speak through instead of TCP.
     pub(crate) socket: Option<&'a Path>,
     /// A proxy (http, https or socks5) instead of those that the environment names.
     pub(crate) proxy: Option<&'a Secret>,
     /// True when answers are not to be compressed.
     pub(crate) uncompressed: bool,
+    /// True when HTTP/2 is not to be spoken.
+    pub(crate) http1_only: bool,
     /// The authorities to trust as PEM itself, where they are in no file.
     pub(crate) ca_pem: Option<&'a Secret>,
     /// Our own certificate and its key as PEM, where they are in no file.
@@ -94,15 +96,15 @@ pub fn wire(
     socket: Option<&Path>,
     environment: &Environment,
 ) -> Result<Wire, SourceError> {
-    wire_by(system, address, tls, Way { socket, ..Way::default() }, environment)
+    wire_by(system, address, tls, Means { socket, ..Means::default() }, environment)
 }
 
-/// The same by a certain way.
+/// The same by certain means.
 pub(crate) fn wire_by(
     system: &'static str,
     address: &Url,
     tls: &Tls,
-    way: Way<'_>,
+    means: Means<'_>,
     environment: &Environment,
 ) -> Result<Wire, SourceError> {
     let mut builder = Client::builder()
@@ -115,21 +117,24 @@ pub(crate) fn wire_by(
         .http2_keep_alive_interval(KEEP_ALIVE)
         .http2_keep_alive_timeout(KEEP_ALIVE)
         .no_proxy();
-    let here = way.socket.is_some() || is_loopback(address);
-    if here || way.uncompressed {
+    let here = means.socket.is_some() || is_loopback(address);
+    if here || means.uncompressed {
         builder = builder.gzip(false);
     }
-    if let Some(proxy) = way.proxy {
+    if means.http1_only {
+        builder = builder.http1_only();
+    }
+    if let Some(proxy) = means.proxy {
         builder = builder.proxy(named_proxy(system, proxy)?);
     } else if !here {
         builder = with_proxies(system, builder, environment)?;
     }
-    if let Some(path) = way.socket {
+    if let Some(path) = means.socket {
         builder = builder.unix_socket(path.to_owned());
     }
     let mut base = address.clone();
     if address.scheme() == "https" {
-        builder = with_tls(system, builder, tls, way)?;
+        builder = with_tls(system, builder, tls, means)?;
         if let Some(name) = &tls.server_name {
             builder = with_server_name(system, builder, &mut base, name)?;
         }
@@ -200,14 +205,14 @@ fn with_tls(
     system: &'static str,
     mut builder: ClientBuilder,
     tls: &Tls,
-    way: Way<'_>,
+    means: Means<'_>,
 ) -> Result<ClientBuilder, SourceError> {
     if tls.accept_any {
         builder = builder.tls_danger_accept_invalid_certs(true);
-    } else if tls.ca_file.is_some() || tls.ca_folder.is_some() || way.ca_pem.is_some() {
-        builder = builder.tls_certs_only(authorities(system, tls, way)?);
+    } else if tls.ca_file.is_some() || tls.ca_folder.is_some() || means.ca_pem.is_some() {
+        builder = builder.tls_certs_only(authorities(system, tls, means)?);
     }
-    if let Some(pem) = way.identity_pem {
+    if let Some(pem) = means.identity_pem {
         let identity = Identity::from_pem(pem.expose().as_bytes()).map_err(|error| {
             misconfigured(
                 system,
@@ -243,7 +248,7 @@ fn with_tls(
     }
 }
 
-fn authorities(system: &'static str, tls: &Tls, way: Way<'_>) -> Result<Vec<Certificate>, SourceError> {
+fn authorities(system: &'static str, tls: &Tls, means: Means<'_>) -> Result<Vec<Certificate>, SourceError> {
     let mut files: Vec<PathBuf> = tls.ca_file.iter().cloned().collect();
     if let Some(folder) = &tls.ca_folder {
         let listed = std::fs::read_dir(folder).map_err(|error| unreadable(system, folder, &error))?;
@@ -257,7 +262,7 @@ fn authorities(system: &'static str, tls: &Tls, way: Way<'_>) -> Result<Vec<Cert
         let found = Certificate::from_pem_bundle(&read_file(system, &file)?).unwrap_or_default();
         certificates.extend(found);
     }
-    if let Some(pem) = way.ca_pem {
+    if let Some(pem) = means.ca_pem {
         certificates.extend(Certificate::from_pem_bundle(pem.expose().as_bytes()).unwrap_or_default());
     }
     if certificates.is_empty() {

@@ -48,7 +48,7 @@ pub use client::{ConsulClient, KvPair};
 pub use consul::{Cluster, Consul, ConsulBuilder, Datacenters};
 pub use deadline::until;
 pub use error::LabError;
-pub use executable::Release;
+pub use executable::{Release, Server};
 pub use faulty_wire::{Fault, FaultyWire};
 pub use fleet::Fleet;
 pub use metrics_server::job;

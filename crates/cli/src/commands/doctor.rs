@@ -117,6 +117,7 @@ async fn look(session: &Session, demo: Option<&Demo>) -> Result<(Vec<Found>, Sou
             place: format!("{} from --demo", spec.shown_place()),
             answer: ask(binnacle_sources::open(&spec, &Environment::default())).await,
             spec: Some(spec),
+            signs_in: false,
         });
     }
     for opening in named {
@@ -129,6 +130,7 @@ async fn look(session: &Session, demo: Option<&Demo>) -> Result<(Vec<Found>, Sou
             place: format!("{} from {from}", opening.spec.shown_place()),
             answer: ask(opening.open()).await,
             spec: Some(opening.spec),
+            signs_in: false,
         });
     }
     Ok((found, Sought::Named))

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::ran::Home;
 
 /// Every command, in the order of the help.
-const COMMANDS: [&[&str]; 24] = [
+const COMMANDS: [&[&str]; 25] = [
     &["sources"],
     &["services"],
     &["health"],
@@ -28,6 +28,7 @@ const COMMANDS: [&[&str]; 24] = [
     &["register"],
     &["deregister"],
     &["profiles"],
+    &["discover"],
     &["doctor"],
     &["demo"],
     &["completions"],

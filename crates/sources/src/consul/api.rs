@@ -7,12 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use hyper::body::Bytes;
 use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Response;
 use serde::de::DeserializeOwned;
+use tokio::sync::Notify;
 
 use super::SYSTEM;
 use super::config::{ConsulConfig, TokenKeeper};
@@ -20,9 +21,12 @@ use super::watch::Mark;
 use crate::connection::Meter;
 use crate::environment::Environment;
 use crate::error::{ErrorKind, SourceError};
-use crate::http::{Wire, next_part, shorten, shown_address, too_large, whole_body, wire};
+use crate::http::{next_part, shorten, shown_address, too_large, whole_body, wire};
+use crate::kubernetes::Doors;
+use crate::kubernetes::inside::{Inside, Need};
+use crate::road::{Call, Road, Unanswered};
 use crate::secret::Secret;
-use crate::transport::{no_answer, peer, transport_error, was_never_sent};
+use crate::transport::no_answer;
 
 /// How long the beginning of an answer to a plain question may take. A large listing takes the server a while.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -43,10 +47,8 @@ pub(super) fn segment(text: &str) -> String {
 /// Speaks to one Consul agent.
 #[derive(Debug)]
 pub(super) struct ConsulApi {
-    wire: Wire,
+    road: Road,
     shown: String,
-    /// Host and port, or the path of the socket.
-    peer: String,
     token: TokenKeeper,
     basic_auth: Option<Secret>,
     scope: String,
@@ -107,11 +109,24 @@ pub(super) struct Answer {
 }
 
 impl ConsulApi {
-    pub(super) fn new(config: ConsulConfig, environment: &Environment, meter: Arc<Meter>) -> Result<Self, SourceError> {
-        let wire = wire(SYSTEM, &config.address, &config.tls, config.socket.as_deref(), environment)?;
-        let (shown, peer) = match &config.socket {
-            Some(socket) => (format!("unix://{}", socket.display()), socket.display().to_string()),
-            None => (shown_address(&config.address), peer(&config.address)),
+    pub(super) fn new(
+        config: ConsulConfig,
+        environment: &Environment,
+        doors: &Doors,
+        meter: Arc<Meter>,
+    ) -> Result<Self, SourceError> {
+        let wire = || wire(SYSTEM, &config.address, &config.tls, config.socket.as_deref(), environment);
+        let (shown, road) = match (&config.inside, &config.socket) {
+            (Some(place), _) => {
+                let need = if config.basic_auth.is_some() { Need::EndToEnd } else { Need::Plain };
+                let inside = Inside::new(SYSTEM, place.clone(), need, environment, doors, meter.clone())?;
+                (place.to_string(), Road::Inside(Box::new(inside)))
+            }
+            (None, Some(socket)) => {
+                let peer = socket.display().to_string();
+                (format!("unix://{peer}"), Road::Straight { wire: wire()?, peer })
+            }
+            (None, None) => (shown_address(&config.address), Road::straight(wire()?, &config.address)),
         };
         let mut scope = String::new();
         for (name, value) in [("ns", &config.namespace), ("partition", &config.partition)] {
@@ -121,12 +136,30 @@ impl ConsulApi {
         }
         let uncertified = config.address.scheme() == "https" && config.tls.client_cert.is_none();
         let token = TokenKeeper::new(config.token);
-        Ok(Self { uncertified, wire, shown, peer, token, basic_auth: config.basic_auth, scope, meter })
+        Ok(Self { uncertified, road, shown, token, basic_auth: config.basic_auth, scope, meter })
     }
 
     /// Where it is reached, without credentials.
     pub(super) fn shown(&self) -> &str {
         &self.shown
+    }
+
+    /// The same with the way that leads there now.
+    pub(super) fn address(&self) -> Arc<str> {
+        match self.way() {
+            Some(way) => Arc::from(format!("{} by {way}", self.shown)),
+            None => Arc::from(self.shown.as_str()),
+        }
+    }
+
+    /// By which way it is reached now; `None` where it is reached straight.
+    pub(super) fn way(&self) -> Option<String> {
+        self.road.words()
+    }
+
+    /// Keeps the way open for as long as it is polled.
+    pub(super) async fn keep(&self, nudge: &Notify) {
+        self.road.keep(nudge).await;
     }
 
     /// True when requests carry no token.
@@ -172,25 +205,24 @@ impl ConsulApi {
     async fn begin(&self, method: Method, question: &Question<'_>) -> Result<(Response, String), SourceError> {
         let target = self.target(question);
         let tried = format!("{method} {}{target}", self.shown);
-        let headers = self.headers()?;
-        let base = self.wire.base.as_str().trim_end_matches('/');
+        let mut headers = self.headers()?;
         let changes_something = method == Method::PUT || method == Method::DELETE;
-        let mut request = self.wire.client.request(method, format!("{base}{target}")).headers(headers);
-        if let Some(body) = &question.body {
-            request = request.header(CONTENT_TYPE, "application/json").body(body.clone());
+        if question.body.is_some() {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
+        let call = Call { method, target, headers, body: question.body.clone() };
         let patience = question.hold.as_ref().map_or(PATIENCE, Hold::deadline);
         self.meter.sent();
-        match tokio::time::timeout(patience, request.send()).await {
+        match tokio::time::timeout(patience, self.road.send(SYSTEM, call, &tried)).await {
             Ok(Ok(response)) => Ok((response, tried)),
-            Ok(Err(error)) => {
+            Ok(Err(Unanswered { error, never_arrived })) => {
                 self.meter.failed();
-                let failed = self.explained(transport_error(SYSTEM, tried, &self.peer, &error));
-                Err(if changes_something && !was_never_sent(&error) { lost(failed) } else { failed })
+                let failed = self.explained(error);
+                Err(if changes_something && !never_arrived { lost(failed) } else { failed })
             }
             Err(_) => {
                 self.meter.failed();
-                let failed = no_answer(SYSTEM, tried, &self.peer, patience);
+                let failed = no_answer(SYSTEM, tried, &self.road.peer(), patience);
                 Err(if changes_something { lost(failed) } else { failed })
             }
         }
@@ -389,7 +421,7 @@ mod tests {
         let environment: Environment =
             variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let config = ConsulConfig::new(place, &environment).unwrap();
-        ConsulApi::new(config, &environment, Arc::default()).unwrap()
+        ConsulApi::new(config, &environment, &Doors::default(), Arc::default()).unwrap()
     }
 
     #[test]

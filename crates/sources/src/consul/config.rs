@@ -13,6 +13,7 @@ use super::SYSTEM;
 use crate::environment::Environment;
 use crate::error::{ErrorKind, SourceError};
 use crate::http::Tls;
+use crate::kubernetes::inside::Place;
 use crate::secret::Secret;
 
 /// The port of the HTTP API when none is named.
@@ -25,6 +26,8 @@ pub(super) struct ConsulConfig {
     pub(super) address: Url,
     /// A Unix socket to speak through.
     pub(super) socket: Option<PathBuf>,
+    /// The Service inside a cluster that it is; the address is then the cluster's own for it.
+    pub(super) inside: Option<Place>,
     /// TLS settings; used when the address is `https`.
     pub(super) tls: Tls,
     /// Enterprise namespace.
@@ -109,13 +112,14 @@ impl ConsulConfig {
     /// apply as they do for Consul's own tools.
     pub(super) fn new(place: &str, environment: &Environment) -> Result<Self, SourceError> {
         let tls_asked = flag(environment, "CONSUL_HTTP_SSL")?.unwrap_or(false);
-        let (mut address, socket) = parse_place(place, tls_asked)?;
+        let Named { mut address, socket, inside } = Named::parse(place, tls_asked)?;
         let in_address = basic_auth_of(&mut address).or_else(|| of_the_same_address(&address, tls_asked, environment));
         let path = |name: &str| environment.get(name).map(PathBuf::from);
         let text = |name: &str| environment.get(name).map(str::to_owned);
         Ok(Self {
             address,
             socket,
+            inside,
             tls: Tls {
                 ca_file: path("CONSUL_CACERT"),
                 ca_folder: path("CONSUL_CAPATH"),
@@ -170,7 +174,7 @@ fn basic(user_and_password: &str) -> Secret {
 /// User name and password that `CONSUL_HTTP_ADDR` holds, when it is this address that it names: a connection that was found by
 /// the variable is known without them.
 fn of_the_same_address(address: &Url, tls_asked: bool, environment: &Environment) -> Option<Secret> {
-    let (mut named, _) = parse_place(environment.get("CONSUL_HTTP_ADDR")?, tls_asked).ok()?;
+    let Named { address: mut named, .. } = Named::parse(environment.get("CONSUL_HTTP_ADDR")?, tls_asked).ok()?;
     let credentials = basic_auth_of(&mut named);
     credentials.filter(|_| named == *address)
 }
@@ -186,13 +190,31 @@ fn basic_auth_of(address: &mut Url) -> Option<Secret> {
     Some(basic(&both))
 }
 
-/// Reads `host:port`, `http://…`, `https://…` (with or without a path) and `unix:///path`.
-fn parse_place(place: &str, tls_asked: bool) -> Result<(Url, Option<PathBuf>), SourceError> {
-    let place = place.trim();
-    if let Some(path) = place.strip_prefix("unix://") {
-        let base = Url::parse("http://localhost").map_err(|error| not_an_address(place, &error.to_string()))?;
-        return Ok((base, Some(PathBuf::from(path))));
+/// What a place names.
+struct Named {
+    address: Url,
+    socket: Option<PathBuf>,
+    inside: Option<Place>,
+}
+
+impl Named {
+    /// Reads `host:port`, `http://…`, `https://…` (with or without a path), `unix:///path` and `kube://…`.
+    fn parse(place: &str, tls_asked: bool) -> Result<Self, SourceError> {
+        let place = place.trim();
+        let url = |text: &str| Url::parse(text).map_err(|error| not_an_address(place, &error.to_string()));
+        if let Some(path) = place.strip_prefix("unix://") {
+            return Ok(Self { address: url("http://localhost")?, socket: Some(PathBuf::from(path)), inside: None });
+        }
+        if Place::is_meant(place) {
+            let inside = Place::parse(SYSTEM, place)?;
+            let address = url(&format!("{}://{}{}", inside.scheme(), inside.host(), inside.path))?;
+            return Ok(Self { address, socket: None, inside: Some(inside) });
+        }
+        Ok(Self { address: parse_address(place, tls_asked)?, socket: None, inside: None })
     }
+}
+
+fn parse_address(place: &str, tls_asked: bool) -> Result<Url, SourceError> {
     let with_scheme = match place.split_once("://") {
         Some(("http" | "https", _)) => place.to_owned(),
         Some((scheme, _)) => {
@@ -210,7 +232,7 @@ fn parse_place(place: &str, tls_asked: bool) -> Result<(Url, Option<PathBuf>), S
     }
     address.set_query(None);
     address.set_fragment(None);
-    Ok((address, None))
+    Ok(address)
 }
 
 fn not_an_address(place: &str, why: &str) -> SourceError {
@@ -219,7 +241,7 @@ fn not_an_address(place: &str, why: &str) -> SourceError {
     misconfigured(
         format!("reading the address `{}`", crate::http::shorten(shown)),
         why.to_owned(),
-        "Name it as host:port, http://host:port, https://host:port or unix:///path.",
+        "Name it as host:port, http://host:port, https://host:port, unix:///path or kube://CONTEXT/NAMESPACE/SERVICE:PORT.",
     )
 }
 

@@ -111,7 +111,7 @@ impl<'a> Datacenter<'a> {
             nudge,
             pace,
             began: Instant::now(),
-            standing: Mutex::new(Standing::new(api.shown(), product)),
+            standing: Mutex::new(Standing::new(&api.address(), product)),
             structure: Structure::default(),
             settled: Notify::new(),
         }
@@ -253,6 +253,7 @@ impl<'a> Datacenter<'a> {
     pub(super) async fn publish_status(&self) {
         let (news, settled) = {
             let mut standing = self.lock();
+            standing.reached(self.api.address());
             (standing.news(Timestamp::now()), standing.is_settled())
         };
         if settled {

@@ -50,6 +50,7 @@ use crate::connection::{Connection, ConnectionSpec, Meter, Outbox, Probe};
 use crate::edit::ConfigStore;
 use crate::environment::Environment;
 use crate::error::{ErrorKind, SourceError};
+use crate::kubernetes::Doors;
 use crate::register::Registrar;
 
 /// The first half of this source's error codes.
@@ -83,9 +84,14 @@ impl Consul {
     /// Prepares a connection; nothing is sent yet. The place is what the user named, everything else comes from the
     /// `CONSUL_*` variables of the environment.
     pub fn new(spec: ConnectionSpec, environment: &Environment) -> Result<Self, SourceError> {
+        Self::by(spec, environment, &Doors::default())
+    }
+
+    /// The same through the doors to clusters that other connections share.
+    pub(crate) fn by(spec: ConnectionSpec, environment: &Environment, doors: &Doors) -> Result<Self, SourceError> {
         let config = ConsulConfig::new(&spec.place, environment)?;
         let meter = Arc::new(Meter::default());
-        let api = ConsulApi::new(config, environment, meter.clone())?;
+        let api = ConsulApi::new(config, environment, doors, meter.clone())?;
         Ok(Self { spec: spec.without_credentials(), api, meter, pace: Pace::default() })
     }
 
@@ -146,7 +152,7 @@ impl Consul {
             let status = SourceStatus {
                 state: SourceState::Failing,
                 since: *failing_since.get_or_insert(now),
-                address: Arc::from(self.api.shown()),
+                address: self.api.address(),
                 product: None,
                 fault: Some(error.fault()),
                 partial: Vec::new(),
@@ -264,6 +270,10 @@ impl Connection for Consul {
         &self.meter
     }
 
+    fn way(&self) -> Option<String> {
+        self.api.way()
+    }
+
     async fn probe(&self) -> Result<Probe, SourceError> {
         let began = Instant::now();
         let identity = self.identity().await?;
@@ -287,6 +297,7 @@ impl Connection for Consul {
         tokio::select! {
             () = cancel.cancelled() => {}
             () = self.read_all(&out, &nudge) => {}
+            () = self.api.keep(&nudge) => {}
         }
     }
 

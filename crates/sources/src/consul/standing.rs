@@ -103,6 +103,11 @@ impl Standing {
         }
     }
 
+    /// Where and by which way it is reached now.
+    pub(super) fn reached(&mut self, address: Arc<str>) {
+        self.address = address;
+    }
+
     /// A part answered.
     pub(super) fn well(&mut self, part: Part, head: &Head, anonymous: bool) {
         self.blind |= head.default_deny && anonymous;

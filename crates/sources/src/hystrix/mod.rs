@@ -17,8 +17,11 @@ use tokio::sync::{Notify, watch as list};
 use tokio_util::sync::CancellationToken;
 
 use crate::connection::{Connection, ConnectionSpec, Meter, Outbox, Probe};
+use crate::environment::Environment;
 use crate::error::{ErrorKind, SourceError};
-use crate::scrape::{Clients, Target, ask};
+use crate::kubernetes::Doors;
+use crate::road::{Road, kept};
+use crate::scrape::{Clients, Target, ask, way_inside};
 use watch::Watch;
 
 /// The first half of this source's error codes.
@@ -37,20 +40,29 @@ pub struct Hystrix {
     spec: ConnectionSpec,
     targets: list::Receiver<Arc<[Target]>>,
     meter: Arc<Meter>,
+    /// The way to the one target, where that is inside a cluster.
+    inside: Option<Arc<Road>>,
 }
 
 impl Hystrix {
     /// Reads the one stream that the spec names: `hystrix=http://127.0.0.1:8080/hystrix.stream`.
     pub fn fixed(spec: ConnectionSpec) -> Result<Self, SourceError> {
+        Self::by(spec, &Environment::default(), &Doors::default())
+    }
+
+    /// The same through the doors to clusters that other connections share.
+    pub(crate) fn by(spec: ConnectionSpec, environment: &Environment, doors: &Doors) -> Result<Self, SourceError> {
         let target = Target::named(SYSTEM, &spec.place, USUAL_PATH)?;
         let id = SourceId::from(format!("{SYSTEM}:{}", target.short(USUAL_PATH)));
+        let meter = Arc::default();
+        let inside = way_inside(SYSTEM, &target, environment, doors, &meter)?;
         let (_, targets) = list::channel(Arc::from([target]));
-        Ok(Self::following(id, spec, targets))
+        Ok(Self { meter, inside, ..Self::following(id, spec, targets) })
     }
 
     /// Reads the streams of a list, as the list changes. Facts of a stream that left the list are removed.
     pub fn following(id: SourceId, spec: ConnectionSpec, targets: list::Receiver<Arc<[Target]>>) -> Self {
-        Self { id, spec, targets, meter: Arc::default() }
+        Self { id, spec, targets, meter: Arc::default(), inside: None }
     }
 }
 
@@ -64,14 +76,18 @@ impl Connection for Hystrix {
         &self.meter
     }
 
+    fn way(&self) -> Option<String> {
+        self.inside.as_deref().and_then(Road::words)
+    }
+
     async fn probe(&self) -> Result<Probe, SourceError> {
         let probe = |detail: &str, took| Probe { product: PRODUCT.to_owned(), detail: detail.to_owned(), took };
         let targets = self.targets.borrow().clone();
         let Some(target) = targets.first() else { return Ok(probe("no stream yet", Duration::ZERO)) };
         let asked = Instant::now();
-        let client = Clients::default().of(SYSTEM, &target.url)?;
+        let road = Clients::by(self.inside.clone()).of(SYSTEM, &target.url)?;
         self.meter.sent();
-        match tokio::time::timeout(PROBE_PATIENCE, ask(SYSTEM, &client, target, "text/event-stream")).await {
+        match tokio::time::timeout(PROBE_PATIENCE, ask(SYSTEM, &road, target, "text/event-stream")).await {
             Ok(Ok(_)) => Ok(probe("it sends events", asked.elapsed())),
             Ok(Err(error)) => {
                 self.meter.failed();
@@ -97,6 +113,7 @@ impl Connection for Hystrix {
             () = cancel.cancelled() => {}
             // It ends by itself only when there is nobody left to tell.
             _ = watch.run(&nudge) => {}
+            () = kept(self.inside.as_deref(), &nudge) => {}
         }
     }
 }

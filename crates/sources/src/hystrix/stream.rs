@@ -9,7 +9,7 @@ use eventsource_stream::{EventStream, EventStreamError};
 use futures_util::stream::{self, BoxStream};
 use futures_util::{Stream, StreamExt, pin_mut};
 use jiff::Timestamp;
-use reqwest::{Client, Response};
+use reqwest::Response;
 use tokio::sync::mpsc;
 
 use super::SYSTEM;
@@ -17,6 +17,7 @@ use super::wire::{Command, Event};
 use crate::connection::Meter;
 use crate::error::{ErrorKind, SourceError};
 use crate::http;
+use crate::road::Road;
 use crate::scrape::{Target, ask};
 use crate::transport::{peer, transport_error};
 
@@ -44,15 +45,10 @@ pub(super) enum News {
 }
 
 /// Reads one connection to its end, which is always an error. True when it brought a command.
-pub(super) async fn read(
-    client: &Client,
-    target: &Target,
-    meter: &Meter,
-    out: &mpsc::Sender<News>,
-) -> (bool, SourceError) {
+pub(super) async fn read(road: &Road, target: &Target, meter: &Meter, out: &mpsc::Sender<News>) -> (bool, SourceError) {
     meter.sent();
     let mut brought = false;
-    let broken = match events(client, target, meter, out, &mut brought).await {
+    let broken = match events(road, target, meter, out, &mut brought).await {
         Ok(()) => broken(target, ErrorKind::CutOff, "the stream ended", "It is opened again by itself."),
         Err(error) => error,
     };
@@ -61,13 +57,13 @@ pub(super) async fn read(
 }
 
 async fn events(
-    client: &Client,
+    road: &Road,
     target: &Target,
     meter: &Meter,
     out: &mpsc::Sender<News>,
     brought: &mut bool,
 ) -> Result<(), SourceError> {
-    let response = head(client, target, out).await?;
+    let response = head(road, target, out).await?;
     tell(out, News::Opened).await;
     let mut events = EventStream::new(whole_lines(target.clone(), response.bytes_stream().boxed()).boxed());
     while let Some(event) = events.next().await {
@@ -99,8 +95,8 @@ async fn events(
 const SEE_ADDRESS: &str = "See that the address is that of a Hystrix stream, such as http://HOST:PORT/hystrix.stream.";
 
 /// The head of the answer, however long it takes once the connection stands.
-async fn head(client: &Client, target: &Target, out: &mpsc::Sender<News>) -> Result<Response, SourceError> {
-    let asking = ask(SYSTEM, client, target, "text/event-stream");
+async fn head(road: &Road, target: &Target, out: &mpsc::Sender<News>) -> Result<Response, SourceError> {
+    let asking = ask(SYSTEM, road, target, "text/event-stream");
     pin_mut!(asking);
     let response = tokio::select! {
         response = &mut asking => response,

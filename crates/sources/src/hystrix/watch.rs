@@ -21,6 +21,7 @@ use super::wire::Command;
 use super::{Hystrix, PRODUCT, SYSTEM};
 use crate::connection::{EngineGone, Meter, Outbox};
 use crate::error::SourceError;
+use crate::road::Road;
 use crate::scrape::{Account, Clients, Outcome, Standing, Target, address, jittered, pause_after};
 
 /// News of all streams that may wait.
@@ -74,7 +75,7 @@ impl<'a> Watch<'a> {
             hystrix,
             out,
             targets: hystrix.targets.clone(),
-            clients: Clients::default(),
+            clients: Clients::by(hystrix.inside.clone()),
             wake: Arc::default(),
             lives: 0,
             posts: BTreeMap::new(),
@@ -135,7 +136,7 @@ impl<'a> Watch<'a> {
             let keeper = Keeper {
                 target: target.clone(),
                 life: self.lives,
-                client: self.clients.of(SYSTEM, &target.url),
+                road: self.clients.of(SYSTEM, &target.url),
                 meter: self.hystrix.meter.clone(),
                 wake: self.wake.clone(),
                 out: self.teller.clone(),
@@ -195,7 +196,11 @@ impl<'a> Watch<'a> {
         }
         let state = self.standing.state(&self.posts.values().map(|post| &post.outcome));
         let account = Account {
-            address: address(&self.targets.borrow(), &self.hystrix.spec.place),
+            address: address(
+                &self.targets.borrow(),
+                &self.hystrix.spec.place,
+                self.hystrix.inside.as_deref().and_then(Road::words),
+            ),
             product: self.product(state),
             faults: self.posts.values().filter_map(Post::fault).collect(),
         };
@@ -259,7 +264,7 @@ impl Post {
 struct Keeper {
     target: Target,
     life: u64,
-    client: Result<reqwest::Client, SourceError>,
+    road: Result<Arc<Road>, SourceError>,
     meter: Arc<Meter>,
     wake: Arc<Notify>,
     out: mpsc::Sender<Told>,
@@ -283,13 +288,13 @@ impl Keeper {
     }
 
     async fn read(&self) -> (bool, SourceError) {
-        let client = match &self.client {
-            Ok(client) => client,
+        let road = match &self.road {
+            Ok(road) => road,
             Err(error) => return (false, error.clone()),
         };
         // One at a time: the stream is read no faster than the picture is made.
         let (sender, mut news) = mpsc::channel(1);
-        let reading = stream::read(client, &self.target, &self.meter, &sender);
+        let reading = stream::read(road, &self.target, &self.meter, &sender);
         tokio::pin!(reading);
         loop {
             tokio::select! {

@@ -7,13 +7,14 @@ use std::time::Duration;
 use http::header::{ACCEPT, RETRY_AFTER};
 use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::Response;
+use reqwest::{RequestBuilder, Response};
 use serde::de::DeserializeOwned;
+use serde_json::json;
 use tokio::sync::Semaphore;
 
 use super::SYSTEM;
 use super::session::{Door, Session, unauthenticated_hint};
-use super::wire::Status;
+use super::wire::{Review, Status};
 use crate::connection::Meter;
 use crate::error::{ErrorKind, SourceError};
 use crate::http::{shorten, whole_body};
@@ -37,7 +38,7 @@ pub(super) fn segment(text: &str) -> String {
 /// An API server as one context reaches it.
 #[derive(Debug)]
 pub(super) struct KubeApi {
-    pub(super) door: Door,
+    pub(super) door: Arc<Door>,
     pub(super) listings: Semaphore,
     meter: Arc<Meter>,
 }
@@ -70,7 +71,7 @@ pub(super) struct Answer {
 }
 
 impl KubeApi {
-    pub(super) fn new(door: Door, meter: Arc<Meter>) -> Self {
+    pub(super) fn new(door: Arc<Door>, meter: Arc<Meter>) -> Self {
         Self { door, listings: Semaphore::new(LISTINGS), meter }
     }
 
@@ -92,9 +93,41 @@ impl KubeApi {
     pub(super) async fn ask_as(&self, session: &Session, target: &str, accept: &str) -> Result<Answer, Failed> {
         let tried = format!("GET {}{target}", session.shown);
         let base = session.wire.base.as_str().trim_end_matches('/');
-        let request = session.wire.client.get(format!("{base}{target}")).headers(session.headers()?);
+        let request = session.wire.client.get(format!("{base}{target}"));
+        self.sent(session, tried, request.header(ACCEPT, accept)).await
+    }
+
+    /// Whether this account may do something in a namespace, by the API server's own word
+    /// (<https://kubernetes.io/docs/reference/kubernetes-api/authorization-resources/self-subject-access-review-v1/>).
+    pub(super) async fn may(
+        &self,
+        verb: &str,
+        resource: &str,
+        subresource: &str,
+        namespace: &str,
+    ) -> Result<bool, SourceError> {
+        let attributes =
+            json!({ "verb": verb, "resource": resource, "subresource": subresource, "namespace": namespace });
+        let review = json!({
+            "apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
+            "spec": { "resourceAttributes": attributes },
+        });
+        let session = self.door.session().await?;
+        let target = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+        let tried = format!("POST {}{target}", session.shown);
+        let base = session.wire.base.as_str().trim_end_matches('/');
+        let request = session.wire.client.post(format!("{base}{target}")).header(ACCEPT, JSON).json(&review);
+        let answer = self.sent(&session, tried.clone(), request).await.map_err(|failed| failed.error)?;
+        let body = answer.whole().await?;
+        let review: Review =
+            serde_json::from_slice(&body).map_err(|error| not_understood(&tried, &error.to_string()))?;
+        Ok(review.status.allowed)
+    }
+
+    async fn sent(&self, session: &Session, tried: String, request: RequestBuilder) -> Result<Answer, Failed> {
+        let request = request.headers(session.headers()?);
         self.meter.sent();
-        let sent = tokio::time::timeout(PATIENCE, request.header(ACCEPT, accept).send()).await;
+        let sent = tokio::time::timeout(PATIENCE, request.send()).await;
         let response = match sent {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => {
@@ -195,7 +228,7 @@ pub(super) fn of_status(tried: &str, status: &Status) -> Failed {
     Failed { error, gone, retry_after: None }
 }
 
-fn unreachable_hint(error: SourceError) -> SourceError {
+pub(super) fn unreachable_hint(error: SourceError) -> SourceError {
     match error.kind {
         ErrorKind::Unreachable => SourceError {
             hint: "See that the cluster is up (`minikube status`); its address is read anew from the kubeconfig by itself."

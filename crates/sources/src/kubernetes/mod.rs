@@ -12,6 +12,8 @@
 
 mod api;
 mod cluster;
+mod doors;
+pub mod inside;
 mod kubeconfig;
 mod ledger;
 mod logs;
@@ -35,11 +37,11 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+pub use self::doors::Doors;
 pub use self::kubeconfig::{Context, contexts};
 
 use self::api::{JSON, KubeApi, not_understood};
 use self::cluster::Cluster;
-use self::session::Door;
 use self::wire::Version;
 use crate::connection::{Connection, ConnectionSpec, Meter, Outbox, Probe};
 use crate::environment::Environment;
@@ -111,7 +113,12 @@ impl Kubernetes {
     /// Prepares a connection; nothing is sent and no plugin is run. The place is the name of a context in the files that
     /// `KUBECONFIG` names or in `~/.kube/config`, or `in-cluster`.
     pub fn new(spec: ConnectionSpec, environment: &Environment) -> Result<Self, SourceError> {
-        let door = Door::new(&spec.place, environment);
+        Self::by(spec, environment, &Doors::default())
+    }
+
+    /// The same through the door that other connections to the cluster share.
+    pub(crate) fn by(spec: ConnectionSpec, environment: &Environment, doors: &Doors) -> Result<Self, SourceError> {
+        let door = doors.to(&spec.place, environment);
         door.target()?;
         let meter = Arc::new(Meter::default());
         let id = SourceId::from(format!("{SYSTEM}:{}", spec.place));

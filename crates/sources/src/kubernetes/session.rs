@@ -18,7 +18,7 @@ use super::plugin::{self, Credential};
 use super::{SYSTEM, misconfigured};
 use crate::environment::Environment;
 use crate::error::SourceError;
-use crate::http::{Tls, Way, Wire, shown_address, wire_by};
+use crate::http::{Means, Tls, Wire, shown_address, wire_by};
 use crate::secret::Secret;
 use crate::transport::peer;
 
@@ -33,6 +33,8 @@ const MARGIN: SignedDuration = SignedDuration::from_secs(30);
 #[derive(Clone, Debug)]
 pub(super) struct Session {
     pub(super) wire: Wire,
+    /// The same for requests that turn into something else than HTTP, which HTTP/2 does not let them.
+    pub(super) http1: Wire,
     /// Where it leads, for people.
     pub(super) shown: Arc<str>,
     /// Who is asked, as failures name it.
@@ -50,7 +52,7 @@ pub(super) struct Session {
 
 /// Makes sessions for one context.
 #[derive(Debug)]
-pub(super) struct Door {
+pub(crate) struct Door {
     context: String,
     environment: Environment,
     held: Mutex<Held>,
@@ -225,14 +227,15 @@ fn prepare(
         None => (target.user.token.clone(), None),
     };
     let Trust { tls, ca_pem, identity_pem } = trust_of(target, identity)?;
-    let way = Way {
+    let means = Means {
         ca_pem: ca_pem.as_ref(),
         identity_pem: identity_pem.as_ref(),
         proxy: target.cluster.proxy_url.as_ref().filter(|proxy| !proxy.expose().is_empty()),
         uncompressed: target.cluster.disable_compression,
-        socket: None,
+        ..Means::default()
     };
-    let wire = wire_by(SYSTEM, &address, &tls, way, environment)?;
+    let wire = wire_by(SYSTEM, &address, &tls, means, environment)?;
+    let http1 = wire_by(SYSTEM, &address, &tls, Means { http1_only: true, ..means }, environment)?;
     let mut headers = impersonation(&target.user)?;
     if let Some(value) = authorization(&target.user, token.as_ref())? {
         headers.insert(AUTHORIZATION, value);
@@ -242,6 +245,7 @@ fn prepare(
     }
     Ok(Session {
         wire,
+        http1,
         shown: Arc::from(shown_address(&address)),
         peer: Arc::from(peer(&address)),
         namespace: Arc::from(target.namespace.as_str()),

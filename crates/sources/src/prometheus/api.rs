@@ -6,11 +6,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::StatusCode;
-use http::header::{ACCEPT, CONTENT_TYPE, DATE, HeaderMap};
+use http::header::{ACCEPT, CONTENT_TYPE, DATE};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Response;
 use serde::de::DeserializeOwned;
+use tokio::sync::Notify;
 use url::form_urlencoded::Serializer;
 
 use super::SYSTEM;
@@ -20,8 +21,10 @@ use super::wire::{Alerts, BuildInfo, Envelope, Found, Refusal, Rows, Rules, Seri
 use crate::connection::Meter;
 use crate::environment::Environment;
 use crate::error::{ErrorKind, SourceError};
-use crate::http::{Wire, shorten, shown_address, whole_body, wire};
-use crate::transport::{peer, transport_error};
+use crate::http::{shorten, shown_address, whole_body, wire};
+use crate::kubernetes::Doors;
+use crate::kubernetes::inside::{Inside, Need};
+use crate::road::{Call, Road};
 
 /// How long the server may work on one query.
 const SERVER_PATIENCE: Duration = Duration::from_secs(5);
@@ -41,7 +44,7 @@ const LONGEST_ADDRESS: usize = 2_000;
 /// Speaks to one server.
 #[derive(Debug)]
 pub(super) struct Api {
-    wire: Wire,
+    road: Road,
     shown: String,
     config: PrometheusConfig,
     meter: Arc<Meter>,
@@ -78,15 +81,41 @@ impl Api {
     pub(super) fn new(
         config: PrometheusConfig,
         environment: &Environment,
+        doors: &Doors,
         meter: Arc<Meter>,
     ) -> Result<Self, SourceError> {
-        let wire = wire(SYSTEM, &config.address, &config.tls, None, environment)?;
-        Ok(Self { wire, shown: shown_address(&config.address), config, meter })
+        let (shown, road) = if let Some(place) = &config.inside {
+            let need = if config.is_anonymous() { Need::Plain } else { Need::EndToEnd };
+            let inside = Inside::new(SYSTEM, place.clone(), need, environment, doors, meter.clone())?;
+            (place.to_string(), Road::Inside(Box::new(inside)))
+        } else {
+            let wire = wire(SYSTEM, &config.address, &config.tls, None, environment)?;
+            (shown_address(&config.address), Road::straight(wire, &config.address))
+        };
+        Ok(Self { road, shown, config, meter })
     }
 
     /// Where it is reached, without credentials.
     pub(super) fn shown(&self) -> &str {
         &self.shown
+    }
+
+    /// The same with the way that leads there now.
+    pub(super) fn address(&self) -> Arc<str> {
+        match self.way() {
+            Some(way) => Arc::from(format!("{} by {way}", self.shown)),
+            None => Arc::from(self.shown.as_str()),
+        }
+    }
+
+    /// By which way it is reached now; `None` where it is reached straight.
+    pub(super) fn way(&self) -> Option<String> {
+        self.road.words()
+    }
+
+    /// Keeps the way open for as long as it is polled.
+    pub(super) async fn keep(&self, nudge: &Notify) {
+        self.road.keep(nudge).await;
     }
 
     /// The evidence for what a query brought.
@@ -215,22 +244,20 @@ impl Api {
     }
 
     async fn exchange(&self, question: &Question<'_>, tried: &str) -> Result<Exchanged, SourceError> {
-        let base = self.wire.base.as_str().trim_end_matches('/');
-        let address = format!("{base}/api/v1/{}", question.path);
+        let mut headers = self.config.headers()?;
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        let target = format!("/api/v1/{}", question.path);
         let form = Serializer::new(String::new()).extend_pairs(question.parameters).finish();
-        let client = &self.wire.client;
-        let request = if question.may_post && form.len() > LONGEST_ADDRESS {
-            client.post(address).header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(form)
+        let call = if question.may_post && form.len() > LONGEST_ADDRESS {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+            Call { method: Method::POST, target, headers, body: Some(form.into_bytes()) }
         } else if form.is_empty() {
-            client.get(address)
+            Call::get(target, headers)
         } else {
-            client.get(format!("{address}?{form}"))
+            Call::get(format!("{target}?{form}"), headers)
         };
-        let request = request.headers(self.config.headers()?).header(ACCEPT, "application/json");
         let asked = Timestamp::now();
-        let sent = request.send().await;
-        let response =
-            sent.map_err(|error| transport_error(SYSTEM, tried.to_owned(), &peer(&self.wire.base), &error))?;
+        let response = self.road.send(SYSTEM, call, tried).await.map_err(|unanswered| unanswered.error)?;
         let skew = skew(response.headers(), asked, Timestamp::now());
         if response.status() != StatusCode::OK {
             return Err(refusal(response, tried, self.config.is_anonymous()).await);

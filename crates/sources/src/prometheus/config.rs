@@ -17,6 +17,7 @@ use super::SYSTEM;
 use crate::environment::Environment;
 use crate::error::{ErrorKind, SourceError};
 use crate::http::{Tls, shorten};
+use crate::kubernetes::inside::Place;
 
 /// The port of the HTTP API when none is named.
 const USUAL_PORT: u16 = 9090;
@@ -34,6 +35,8 @@ const LONGEST_SECRET: usize = 64 * 1024;
 pub(super) struct PrometheusConfig {
     /// Where, without user name and password.
     pub(super) address: Url,
+    /// The Service inside a cluster that it is; the address is then the cluster's own for it.
+    pub(super) inside: Option<Place>,
     /// TLS settings; used when the address is `https`.
     pub(super) tls: Tls,
     /// Headers that every request carries; marked as secret.
@@ -135,10 +138,12 @@ impl PrometheusConfig {
     /// Puts the named place and the environment together. What is secret in the environment is for the server that
     /// `PROMETHEUS_URL` names, or, where it names none, for the one that the user did.
     pub(super) fn new(place: &str, environment: &Environment) -> Result<Self, SourceError> {
-        let (address, in_place) = parse(place)?;
-        let named = environment.get(URL_VARIABLE).map(parse).transpose()?;
-        let ours = named.as_ref().is_none_or(|(named, _)| named.origin() == address.origin());
-        let in_variable = named.and_then(|(_, credentials)| credentials).filter(|_| ours);
+        let Named { address, inside, credentials: in_place } = Named::parse(place)?;
+        let named = environment.get(URL_VARIABLE).map(Named::parse).transpose()?;
+        let is_this =
+            |named: &Named| named.address.origin() == address.origin() && named.is_in_cluster_of(inside.as_ref());
+        let ours = named.as_ref().is_none_or(is_this);
+        let in_variable = named.and_then(|named| named.credentials).filter(|_| ours);
         let file = environment.get(FILE_VARIABLE).filter(|_| ours);
         let file = file.map(|file| HttpConfig::read(Path::new(file))).transpose()?.unwrap_or_default();
         let credentials = match (in_place.or(in_variable), file.credentials()?) {
@@ -154,7 +159,18 @@ impl PrometheusConfig {
             server_name,
             accept_any: insecure_skip_verify,
         };
-        Ok(Self { address, tls, headers: headers(file.http_headers)?, credentials })
+        Ok(Self { address, inside, tls, headers: headers(file.http_headers)?, credentials })
+    }
+
+    /// The address as the source's name has it: `127.0.0.1:9090`, `thanos.example:443/query-frontend`,
+    /// `minikube/monitoring/prometheus:9090`.
+    pub(super) fn short(&self) -> String {
+        if let Some(inside) = &self.inside {
+            return inside.short();
+        }
+        let host = self.address.host_str().unwrap_or_default();
+        let port = self.address.port_or_known_default().unwrap_or_default();
+        format!("{host}:{port}{}", self.address.path().trim_end_matches('/'))
     }
 
     /// True when requests do not say who asks.
@@ -292,13 +308,41 @@ impl HttpConfig {
 }
 
 /// What the user named, as the base of all requests, and who asks by it.
-fn parse(place: &str) -> Result<(Url, Option<HeaderValue>), SourceError> {
-    let refused = |why: String| {
-        // The place may carry a password: what is before an `@` is not repeated.
-        let shown = place.rsplit('@').next().unwrap_or_default();
-        let hint = "Name it as http://HOST:PORT, with the path before /api/v1 where it has one.";
-        misconfigured(format!("reading `{}` as an address", shorten(shown)), why, hint)
-    };
+struct Named {
+    address: Url,
+    inside: Option<Place>,
+    credentials: Option<HeaderValue>,
+}
+
+impl Named {
+    fn parse(place: &str) -> Result<Self, SourceError> {
+        if Place::is_meant(place.trim()) {
+            let place = Place::parse(SYSTEM, place.trim())?;
+            let inside = Place { path: base_path(&place.path), ..place };
+            let address = format!("{}://{}{}", inside.scheme(), inside.host(), inside.path);
+            let address =
+                address.parse().map_err(|error: url::ParseError| not_an_address(&address, &error.to_string()))?;
+            return Ok(Self { address, inside: Some(inside), credentials: None });
+        }
+        let (address, credentials) = parse_address(place)?;
+        Ok(Self { address, inside: None, credentials })
+    }
+
+    fn is_in_cluster_of(&self, other: Option<&Place>) -> bool {
+        let context = |place: &Place| place.context.clone();
+        self.inside.as_ref().map(context) == other.map(context)
+    }
+}
+
+fn not_an_address(place: &str, why: &str) -> SourceError {
+    // The place may carry a password: what is before an `@` is not repeated.
+    let shown = place.rsplit('@').next().unwrap_or_default();
+    let hint = "Name it as http://HOST:PORT, with the path before /api/v1 where it has one, or kube://CONTEXT/NAMESPACE/SERVICE:PORT.";
+    misconfigured(format!("reading `{}` as an address", shorten(shown)), why, hint)
+}
+
+fn parse_address(place: &str) -> Result<(Url, Option<HeaderValue>), SourceError> {
+    let refused = |why: String| not_an_address(place, &why);
     let text = if place.contains("://") { place.to_owned() } else { format!("http://{place}") };
     let mut url: Url = text.parse().map_err(|error: url::ParseError| refused(error.to_string()))?;
     if !matches!(url.scheme(), "http" | "https") {
@@ -321,18 +365,16 @@ fn parse(place: &str) -> Result<(Url, Option<HeaderValue>), SourceError> {
     let _ = url.set_password(None);
     url.set_query(None);
     url.set_fragment(None);
-    let path = url.path().trim_end_matches('/');
-    let path = path.strip_suffix("/api/v1").unwrap_or(path);
-    let path = PAGES.iter().find_map(|page| path.strip_suffix(page)).unwrap_or(path).to_owned();
+    let path = base_path(url.path());
     url.set_path(&path);
     Ok((url, credentials))
 }
 
-/// The address as the source's name has it: `127.0.0.1:9090`, `thanos.example:443/query-frontend`.
-pub(super) fn short(address: &Url) -> String {
-    let host = address.host_str().unwrap_or_default();
-    let port = address.port_or_known_default().unwrap_or_default();
-    format!("{host}:{port}{}", address.path().trim_end_matches('/'))
+/// What stands before `/api/v1`, also where people copied the address of a page.
+fn base_path(path: &str) -> String {
+    let path = path.trim_end_matches('/');
+    let path = path.strip_suffix("/api/v1").unwrap_or(path);
+    PAGES.iter().find_map(|page| path.strip_suffix(page)).unwrap_or(path).to_owned()
 }
 
 #[cfg(test)]
@@ -372,7 +414,7 @@ mod tests {
             ("http://[::1]:9090/", "[::1]:9090"),
         ] {
             let config = PrometheusConfig::new(place, &env(&[])).unwrap();
-            assert_eq!(short(&config.address), name, "{place}");
+            assert_eq!(config.short(), name, "{place}");
             assert!(config.is_anonymous());
         }
     }
@@ -392,7 +434,7 @@ mod tests {
         assert_eq!(authorization(&config), format!("Basic {}", STANDARD.encode("ann:s@cret")));
         let shown = format!("{config:?} {:?}", config.headers().unwrap());
         assert!(!shown.contains("cret") && !shown.contains(&STANDARD.encode("ann:s@cret")), "{shown}");
-        assert_eq!(short(&config.address), "127.0.0.1:9090/x");
+        assert_eq!(config.short(), "127.0.0.1:9090/x");
     }
 
     #[test]

@@ -36,6 +36,7 @@ pub use self::round::REQUESTS_A_BEAT;
 use crate::connection::{Connection, ConnectionSpec, Meter, Outbox, Probe};
 use crate::environment::Environment;
 use crate::error::{ErrorKind, SourceError};
+use crate::kubernetes::Doors;
 use crate::scrape::dialect::built_in;
 
 /// The first half of this source's error codes.
@@ -56,10 +57,15 @@ impl Prometheus {
     /// Prepares a connection; nothing is sent yet. The place is what the user named; what is secret comes with it or from the
     /// environment, and is in no spec.
     pub fn new(spec: ConnectionSpec, environment: &Environment) -> Result<Self, SourceError> {
+        Self::by(spec, environment, &Doors::default())
+    }
+
+    /// The same through the doors to clusters that other connections share.
+    pub(crate) fn by(spec: ConnectionSpec, environment: &Environment, doors: &Doors) -> Result<Self, SourceError> {
         let config = PrometheusConfig::new(&spec.place, environment)?;
-        let id = SourceId::from(format!("{SYSTEM}:{}", config::short(&config.address)));
+        let id = SourceId::from(format!("{SYSTEM}:{}", config.short()));
         let meter = Arc::new(Meter::default());
-        let api = Api::new(config, environment, meter.clone())?;
+        let api = Api::new(config, environment, doors, meter.clone())?;
         Ok(Self { id, spec: spec.without_credentials(), api, meter, beat: None })
     }
 
@@ -90,6 +96,10 @@ impl Connection for Prometheus {
 
     fn meter(&self) -> &Arc<Meter> {
         &self.meter
+    }
+
+    fn way(&self) -> Option<String> {
+        self.api.way()
     }
 
     async fn probe(&self) -> Result<Probe, SourceError> {
@@ -125,6 +135,7 @@ impl Connection for Prometheus {
             () = cancel.cancelled() => {}
             // It ends by itself only when there is nobody left to tell.
             _ = round.run(&nudge) => {}
+            () = self.api.keep(&nudge) => {}
         }
     }
 }

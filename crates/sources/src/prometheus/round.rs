@@ -85,7 +85,7 @@ impl<'a> Round<'a> {
             prometheus,
             out,
             dialects: built_in(),
-            standing: Standing::new(prometheus.api.shown()),
+            standing: Standing::new(&prometheus.api.address()),
             turns: Turns::default(),
             beats: 0,
             failures: 0,
@@ -138,6 +138,7 @@ impl<'a> Round<'a> {
     }
 
     async fn tell(&mut self) -> Result<(), EngineGone> {
+        self.standing.reached(self.prometheus.api.address());
         match self.standing.news(Timestamp::now()) {
             Some(status) => self.out.status(self.id(), status).await,
             None => Ok(()),

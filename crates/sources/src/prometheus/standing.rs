@@ -51,6 +51,11 @@ impl Standing {
         }
     }
 
+    /// Where and by which way it is reached now.
+    pub(super) fn reached(&mut self, address: Arc<str>) {
+        self.address = address;
+    }
+
     /// Nothing could be read.
     pub(super) fn fails(&mut self, error: SourceError, next_try: Timestamp) {
         self.failing = Some((error, next_try));

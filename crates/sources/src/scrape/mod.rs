@@ -32,10 +32,13 @@ pub(crate) use pace::{jittered, pause_after};
 pub(crate) use round::unknown;
 pub(crate) use standing::{Account, Outcome, Standing, address};
 pub use target::Target;
-pub(crate) use target::{Clients, ask, count};
+pub(crate) use target::{Clients, ask, count, way_inside};
 
 use crate::connection::{Connection, ConnectionSpec, Meter, Outbox, Probe};
+use crate::environment::Environment;
 use crate::error::SourceError;
+use crate::kubernetes::Doors;
+use crate::road::{Road, kept};
 use round::Round;
 
 /// The first half of this source's error codes.
@@ -53,15 +56,24 @@ pub struct Scrape {
     targets: watch::Receiver<Arc<[Target]>>,
     interval: Duration,
     meter: Arc<Meter>,
+    /// The way to the one target, where that is inside a cluster.
+    inside: Option<Arc<Road>>,
 }
 
 impl Scrape {
     /// Reads the one endpoint that the spec names: `scrape=http://127.0.0.1:9100/metrics`.
     pub fn fixed(spec: ConnectionSpec) -> Result<Self, SourceError> {
+        Self::by(spec, &Environment::default(), &Doors::default())
+    }
+
+    /// The same through the doors to clusters that other connections share.
+    pub(crate) fn by(spec: ConnectionSpec, environment: &Environment, doors: &Doors) -> Result<Self, SourceError> {
         let target = Target::named(SYSTEM, &spec.place, USUAL_PATH)?;
         let id = SourceId::from(format!("{SYSTEM}:{}", target.short(USUAL_PATH)));
+        let meter = Arc::default();
+        let inside = way_inside(SYSTEM, &target, environment, doors, &meter)?;
         let (_, targets) = watch::channel(Arc::from([target]));
-        Ok(Self::following(id, spec, targets, INTERVAL))
+        Ok(Self { meter, inside, ..Self::following(id, spec, targets, INTERVAL) })
     }
 
     /// Reads the endpoints of a list, as the list changes. Facts of an endpoint that left the list are removed.
@@ -71,7 +83,7 @@ impl Scrape {
         targets: watch::Receiver<Arc<[Target]>>,
         interval: Duration,
     ) -> Self {
-        Self { id, spec, targets, interval, meter: Arc::default() }
+        Self { id, spec, targets, interval, meter: Arc::default(), inside: None }
     }
 }
 
@@ -85,6 +97,10 @@ impl Connection for Scrape {
         &self.meter
     }
 
+    fn way(&self) -> Option<String> {
+        self.inside.as_deref().and_then(Road::words)
+    }
+
     async fn probe(&self) -> Result<Probe, SourceError> {
         let targets = self.targets.borrow().clone();
         let Some(target) = targets.first() else {
@@ -95,8 +111,8 @@ impl Connection for Scrape {
             });
         };
         let asked = Instant::now();
-        let client = Clients::default().of(SYSTEM, &target.url)?;
-        let answer = read::read(&client, target, &self.meter).await?;
+        let road = Clients::by(self.inside.clone()).of(SYSTEM, &target.url)?;
+        let answer = read::read(&road, target, &self.meter).await?;
         let tally = answer.exposition.tally;
         let detail = format!("{} samples, {} of them of calls and breakers", tally.got + tally.passed_over, tally.got);
         Ok(Probe { product: PRODUCT.to_owned(), detail, took: asked.elapsed() })
@@ -112,6 +128,7 @@ impl Connection for Scrape {
             () = cancel.cancelled() => {}
             // It ends by itself only when there is nobody left to tell.
             _ = round.run(&nudge) => {}
+            () = kept(self.inside.as_deref(), &nudge) => {}
         }
     }
 }

@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use reqwest::Client;
 
 use super::dialect::built_in;
 use super::exposition::{Exposition, Value};
@@ -12,6 +11,7 @@ use super::{SYSTEM, Target, ask, count};
 use crate::connection::Meter;
 use crate::error::{ErrorKind, SourceError};
 use crate::http;
+use crate::road::Road;
 
 /// How long a whole answer may take.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -37,9 +37,9 @@ pub(super) struct Answer {
 }
 
 /// Reads an endpoint once.
-pub(super) async fn read(client: &Client, target: &Target, meter: &Meter) -> Result<Answer, SourceError> {
+pub(super) async fn read(road: &Road, target: &Target, meter: &Meter) -> Result<Answer, SourceError> {
     meter.sent();
-    let outcome = match tokio::time::timeout(PATIENCE, answer(client, target)).await {
+    let outcome = match tokio::time::timeout(PATIENCE, answer(road, target)).await {
         Ok(outcome) => outcome,
         Err(_) => Err(SourceError {
             system: SYSTEM,
@@ -53,8 +53,8 @@ pub(super) async fn read(client: &Client, target: &Target, meter: &Meter) -> Res
     outcome
 }
 
-async fn answer(client: &Client, target: &Target) -> Result<Answer, SourceError> {
-    let response = ask(SYSTEM, client, target, ACCEPT).await?;
+async fn answer(road: &Road, target: &Target) -> Result<Answer, SourceError> {
+    let response = ask(SYSTEM, road, target, ACCEPT).await?;
     // Counters are read when the head is written, not when a long body has arrived.
     let (at, seen) = (Instant::now(), Timestamp::now());
     let body = http::whole_body(SYSTEM, &target.request(), response, LARGEST_BODY).await?;

@@ -23,6 +23,7 @@ use super::standing::{Account, Outcome, Standing, address};
 use super::{Clients, PRODUCT, SYSTEM, Scrape, Target};
 use crate::connection::{EngineGone, Meter, Outbox};
 use crate::error::{ErrorKind, SourceError};
+use crate::road::Road;
 
 /// How many endpoints are read at once.
 const AT_ONCE: usize = 16;
@@ -76,7 +77,7 @@ impl<'a> Round<'a> {
             out,
             targets: scrape.targets.clone(),
             dialects: built_in(),
-            clients: Clients::default(),
+            clients: Clients::by(scrape.inside.clone()),
             wake: Arc::default(),
             slots: Arc::new(Semaphore::new(AT_ONCE)),
             began: Instant::now(),
@@ -157,10 +158,10 @@ impl<'a> Round<'a> {
     }
 
     fn read_later(&mut self, target: &Target, life: u64, pause: Duration) {
-        let client = self.clients.of(SYSTEM, &target.url);
+        let road = self.clients.of(SYSTEM, &target.url);
         let (target, meter, slots, wake) =
             (target.clone(), self.scrape.meter.clone(), self.slots.clone(), self.wake.clone());
-        self.readings.push(reading(client, target, life, pause, meter, slots, wake).boxed());
+        self.readings.push(reading(road, target, life, pause, meter, slots, wake).boxed());
     }
 
     fn take(&mut self, (target, life, outcome): Read) {
@@ -193,7 +194,11 @@ impl<'a> Round<'a> {
             self.out.facts(Batch::delta(self.scrape.id.clone(), put, removed)).await?;
         }
         let account = Account {
-            address: address(&self.targets.borrow(), &self.scrape.spec.place),
+            address: address(
+                &self.targets.borrow(),
+                &self.scrape.spec.place,
+                self.scrape.inside.as_deref().and_then(Road::words),
+            ),
             product: (state == SourceState::Live).then(|| Arc::from(PRODUCT)),
             faults: self.faults(),
         };
@@ -300,7 +305,7 @@ fn complaint(target: &Target, exposition: &super::exposition::Exposition) -> Opt
 }
 
 async fn reading(
-    client: Result<reqwest::Client, SourceError>,
+    road: Result<Arc<Road>, SourceError>,
     target: Target,
     life: u64,
     pause: Duration,
@@ -314,8 +319,8 @@ async fn reading(
     }
     // The semaphore is never closed; without a permit the endpoint would only be read beside the others.
     let _slot = slots.acquire().await;
-    let outcome = match client {
-        Ok(client) => read::read(&client, &target, &meter).await,
+    let outcome = match road {
+        Ok(road) => read::read(&road, &target, &meter).await,
         Err(error) => Err(error),
     };
     (target, life, outcome)

@@ -80,10 +80,11 @@ impl Standing {
 }
 
 /// Where a list of endpoints is reached.
-pub(crate) fn address(targets: &[Target], place: &str) -> Arc<str> {
-    match targets {
-        [only] => Arc::from(http::shown_address(&only.url)),
-        many => Arc::from(format!("{} endpoints of {place}", many.len())),
+pub(crate) fn address(targets: &[Target], place: &str, way: Option<String>) -> Arc<str> {
+    match (targets, way) {
+        ([only], Some(way)) => Arc::from(format!("{} by {way}", http::shown_address(&only.url))),
+        ([only], None) => Arc::from(http::shown_address(&only.url)),
+        (many, _) => Arc::from(format!("{} endpoints of {place}", many.len())),
     }
 }
 

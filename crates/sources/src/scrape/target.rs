@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
+use ::http::header::ACCEPT;
+use ::http::{HeaderMap, HeaderValue};
 use binnacle_model::fact::Party;
 use jiff::Timestamp;
 use reqwest::{Client, Response};
@@ -12,8 +14,10 @@ use url::{Host, Url};
 use crate::connection::Meter;
 use crate::environment::Environment;
 use crate::error::{ErrorKind, SourceError};
-use crate::http;
-use crate::transport::{peer, transport_error};
+use crate::http::{self, Wire};
+use crate::kubernetes::Doors;
+use crate::kubernetes::inside::{Inside, Need, Place};
+use crate::road::{Call, Road};
 
 /// One process that shows something at an address.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,6 +38,10 @@ impl Target {
             came_back,
             hint: hint.to_owned(),
         };
+        if Place::is_meant(place) {
+            return Self::inside(Place::parse(system, place)?, usual_path)
+                .map_err(|why| refused(why, "Give it as kube://CONTEXT/NAMESPACE/SERVICE:PORT/PATH"));
+        }
         let form = format!("Give it as http://HOST:PORT{usual_path}");
         let text = if place.contains("://") { place.to_owned() } else { format!("http://{place}") };
         let mut url: Url = text.parse().map_err(|error: url::ParseError| refused(error.to_string(), &form))?;
@@ -63,6 +71,21 @@ impl Target {
         Ok(Self { url, instance: (Arc::from(host), port) })
     }
 
+    /// A Service inside a cluster. With several Pods behind it, each answer may be another Pod's.
+    fn inside(place: Place, usual_path: &str) -> Result<Self, String> {
+        let path = if place.path.is_empty() { usual_path.to_owned() } else { place.path };
+        let place = Place { path, ..place };
+        let url: Url = place.to_string().parse().map_err(|error: url::ParseError| error.to_string())?;
+        // A port that is known by its name alone has no number here.
+        let port = place.port.parse().unwrap_or_default();
+        Ok(Self { url, instance: (Arc::from(place.host()), port) })
+    }
+
+    /// The place inside a cluster, where it is one.
+    pub(crate) fn place(&self, system: &'static str) -> Option<Place> {
+        Place::parse(system, self.url.as_str()).ok()
+    }
+
     /// The process as a party of calls.
     pub fn party(&self) -> Party {
         Party::Address { host: self.instance.0.clone(), port: self.instance.1 }
@@ -70,6 +93,10 @@ impl Target {
 
     /// `HOST:PORT`, with the path where it is not the usual one.
     pub(crate) fn short(&self, usual_path: &str) -> String {
+        if let Some(place) = self.place("") {
+            let short = place.short();
+            return short.strip_suffix(usual_path).unwrap_or(&short).to_owned();
+        }
         let (host, port) = &self.instance;
         let host = if host.contains(':') { format!("[{host}]") } else { host.to_string() };
         match self.url.path() {
@@ -84,15 +111,24 @@ impl Target {
     }
 }
 
-/// One client for each host, so that connections are kept.
+/// One client for each host, so that connections are kept; and the way into a cluster, where the one target is there.
 #[derive(Debug, Default)]
 pub(crate) struct Clients {
     by_host: BTreeMap<(String, Option<Host>), Client>,
+    inside: Option<Arc<Road>>,
 }
 
 impl Clients {
-    /// The client to ask this address with.
-    pub(crate) fn of(&mut self, system: &'static str, url: &Url) -> Result<Client, SourceError> {
+    /// Those of a connection whose one target is inside a cluster, or of any other.
+    pub(crate) fn by(inside: Option<Arc<Road>>) -> Self {
+        Self { by_host: BTreeMap::new(), inside }
+    }
+
+    /// The road to this address.
+    pub(crate) fn of(&mut self, system: &'static str, url: &Url) -> Result<Arc<Road>, SourceError> {
+        if let Some(inside) = &self.inside {
+            return Ok(inside.clone());
+        }
         // Everything on this machine is asked alike.
         let host = match url.host() {
             Some(Host::Ipv4(ip)) if ip.is_loopback() => Some(Host::Ipv4(Ipv4Addr::LOCALHOST)),
@@ -100,25 +136,48 @@ impl Clients {
             other => other.map(|host| host.to_owned()),
         };
         let key = (url.scheme().to_owned(), host);
-        if let Some(client) = self.by_host.get(&key) {
-            return Ok(client.clone());
-        }
-        let wire = http::wire(system, url, &http::Tls::default(), None, &Environment::default())?;
-        self.by_host.insert(key, wire.client.clone());
-        Ok(wire.client)
+        let client = if let Some(client) = self.by_host.get(&key) {
+            client.clone()
+        } else {
+            let wire = http::wire(system, url, &http::Tls::default(), None, &Environment::default())?;
+            self.by_host.entry(key).or_insert(wire.client).clone()
+        };
+        let mut base = url.clone();
+        base.set_path("");
+        base.set_query(None);
+        Ok(Arc::new(Road::straight(Wire { client, base }, url)))
     }
+}
+
+/// The way to a target that is inside a cluster; `None` for any other. Nothing is sent yet.
+pub(crate) fn way_inside(
+    system: &'static str,
+    target: &Target,
+    environment: &Environment,
+    doors: &Doors,
+    meter: &Arc<Meter>,
+) -> Result<Option<Arc<Road>>, SourceError> {
+    let Some(place) = target.place(system) else { return Ok(None) };
+    let inside = Inside::new(system, place, Need::Plain, environment, doors, meter.clone())?;
+    Ok(Some(Arc::new(Road::Inside(Box::new(inside)))))
 }
 
 /// Sends the request and waits for the head of a good answer.
 pub(crate) async fn ask(
     system: &'static str,
-    client: &Client,
+    road: &Road,
     target: &Target,
     accept: &'static str,
 ) -> Result<Response, SourceError> {
     let tried = target.request();
-    let sent = client.get(target.url.clone()).header(reqwest::header::ACCEPT, accept).send().await;
-    let response = sent.map_err(|error| transport_error(system, tried.clone(), &peer(&target.url), &error))?;
+    // The way into a cluster has the whole path already.
+    let path = match (road, target.url.query()) {
+        (Road::Inside(_), _) => String::new(),
+        (Road::Straight { .. }, None) => target.url.path().to_owned(),
+        (Road::Straight { .. }, Some(query)) => format!("{}?{query}", target.url.path()),
+    };
+    let headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(accept))]);
+    let response = road.send(system, Call::get(path, headers), &tried).await.map_err(|unanswered| unanswered.error)?;
     let status = response.status();
     if status.is_success() {
         return Ok(response);
@@ -182,6 +241,18 @@ mod tests {
                 ("scrape.misconfigured", "Give it as http://HOST:PORT/metrics")
             );
         }
+    }
+
+    #[test]
+    fn a_place_inside_a_cluster_is_a_target_too() {
+        let target = named("kube://minikube/shop/web:http").unwrap();
+        assert_eq!(target.request(), "GET kube://minikube/shop/web:http/metrics");
+        assert_eq!((&*target.instance.0, target.instance.1), ("web.shop.svc", 0));
+        assert_eq!(target.short("/metrics"), "minikube/shop/web:http");
+        let other = named("kube://arn%3Ax/shop/web:80/actuator/prometheus?way=forward").unwrap();
+        assert_eq!(other.short("/metrics"), "arn%3Ax/shop/web:80/actuator/prometheus");
+        assert_eq!(other.place("scrape").unwrap().context, "arn:x");
+        assert_eq!(named("kube://minikube/shop").unwrap_err().code(), "scrape.misconfigured");
     }
 
     #[test]

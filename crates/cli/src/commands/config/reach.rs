@@ -7,7 +7,7 @@ use binnacle_demo::Demo;
 use binnacle_engine::edits::{EditError, Edits, Rules, Stores, place_of};
 use binnacle_model::id::{ConfigId, SourceId, SourceKind};
 use binnacle_sources::edit::ConfigStore;
-use binnacle_sources::{Connection, ConnectionSpec, Environment};
+use binnacle_sources::{Connection, ConnectionSpec, Doors, Environment};
 
 use crate::failure::Failure;
 use crate::session::Session;
@@ -24,8 +24,9 @@ impl Reach {
     /// Opens the connections; nothing is sent yet.
     pub(crate) async fn open(session: &Session) -> Result<Self, Failure> {
         let mut connections = Vec::new();
+        let doors = Doors::default();
         for opening in session.connections().await? {
-            connections.push(opening.open()?);
+            connections.push(opening.open_by(&doors)?);
         }
         let demo = session.demo().await?;
         if let Some(demo) = &demo {

@@ -16,7 +16,7 @@ use serde_json::value::RawValue;
 
 pub(super) use config::{ConfigMap, Secret};
 pub(super) use event::{Autoscaler, Event};
-pub(super) use network::{EndpointSlice, IntOrString, Service};
+pub(super) use network::{EndpointSlice, IntOrString, ObjectReference, Service, ServicePort};
 pub(super) use pod::{Container, ContainerState, ContainerStatus, Pod, Probe, Terminated};
 pub(super) use route::{HttpPathMatch, HttpRoute, Ingress, IngressBackend};
 pub(super) use workload::{CronJob, DaemonSet, Deployment, Job, Node, ReplicaSet, StatefulSet};
@@ -49,6 +49,27 @@ pub(super) struct List<'a> {
     pub(super) metadata: ListMeta,
     #[serde(borrow, default, deserialize_with = "or_empty")]
     pub(super) items: Vec<&'a RawValue>,
+}
+
+/// Whether an account may do something.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Review {
+    pub(super) status: ReviewStatus,
+}
+
+/// The answer of a review.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct ReviewStatus {
+    pub(super) allowed: bool,
+}
+
+/// A short listing that is read at once.
+#[derive(Debug, Deserialize)]
+pub(super) struct Items<T> {
+    #[serde(default = "Vec::new")]
+    pub(super) items: Vec<T>,
 }
 
 /// The head of a listing.
