@@ -67,6 +67,7 @@ fn key(path: &str) -> Observation {
         flags: 0,
         lock_session: None,
         created_version: 1,
+        mark: None,
     };
     Observation {
         object: ObjectKey::new("kv", path),

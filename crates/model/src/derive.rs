@@ -15,6 +15,7 @@ mod identity;
 mod parties;
 mod patched;
 mod services;
+mod settings;
 mod targets;
 
 use std::collections::BTreeMap;
@@ -25,10 +26,13 @@ use jiff::Timestamp;
 use crate::fact::{Fact, Observation, StoreKind};
 use crate::id::{BreakerId, ConfigId, DisagreementId, EdgeId, ServiceId, SourceId};
 use crate::snapshot::{
-    Alert, Breaker, ClusterService, ConfigItem, Disagreement, Edge, Evidence, MeshRule, Route, Service, Since,
-    Snapshot, Source,
+    Alert, Breaker, ClusterService, ConfigItem, Disagreement, DisagreementKind, Edge, Evidence, MeshRule, Route,
+    Service, Since, Snapshot, Source,
 };
 use crate::store::{SourceFacts, Store, Touched};
+
+/// Disagreements by id.
+type Disagreements = BTreeMap<DisagreementId, Arc<Disagreement>>;
 
 /// The derived part of a snapshot: all but config keys, which are kept up to date one by one.
 pub struct Picture {
@@ -47,7 +51,7 @@ pub struct Picture {
     /// Cluster services by `source/namespace/name`.
     pub cluster_services: BTreeMap<Arc<str>, Arc<ClusterService>>,
     /// What sources disagree about.
-    pub disagreements: BTreeMap<DisagreementId, Arc<Disagreement>>,
+    pub disagreements: Disagreements,
     /// Alerts by `source/labels`.
     pub alerts: BTreeMap<Arc<str>, Arc<Alert>>,
     /// Ids of single sources that lead to joined services.
@@ -67,7 +71,8 @@ pub fn picture(store: &Store, before: &Snapshot, now: Timestamp) -> Picture {
     services::add_signals(&mut services, &edges);
     let cluster_services = cluster_services::of(store, &services);
     let alerts = alerts::of(store, &services, &parties, before, now);
-    let disagreements = disagreements::of(store, &services, &cluster_services, before, now);
+    let mut disagreements = disagreements::of(store, &services, &cluster_services, before, now);
+    disagreements.extend(disagreements::about_settings(store, services.values(), before, now));
     let routes = routes(store, &cluster_services);
     Picture {
         sources: sources(store),
@@ -88,6 +93,19 @@ pub fn picture(store: &Store, before: &Snapshot, now: Timestamp) -> Picture {
 /// whole is to be derived.
 pub fn patched(touched: &Touched, before: &Snapshot, now: Timestamp) -> Option<BTreeMap<ServiceId, Arc<Service>>> {
     patched::services(touched, before, now)
+}
+
+/// All disagreements with those about settings found anew; `None` when they are as they were.
+pub fn settings_compared(store: &Store, snapshot: &Snapshot, now: Timestamp) -> Option<Disagreements> {
+    let services = snapshot.services.values().map(AsRef::as_ref);
+    let fresh = share(disagreements::about_settings(store, services, snapshot, now), &snapshot.disagreements);
+    let is_setting = |one: &Disagreement| one.kind == DisagreementKind::OtherValue;
+    let held = snapshot.disagreements.iter().filter(|(_, one)| is_setting(one));
+    if held.map(|(id, one)| (id, Arc::as_ptr(one))).eq(fresh.iter().map(|(id, one)| (id, Arc::as_ptr(one)))) {
+        return None;
+    }
+    let others = snapshot.disagreements.iter().filter(|(_, one)| !is_setting(one));
+    Some(others.map(|(id, one)| (id.clone(), one.clone())).chain(fresh).collect())
 }
 
 /// The sources with their states and the number of facts that they state.

@@ -341,6 +341,27 @@ pub struct ConfigFact {
     pub lock_session: Option<Arc<str>>,
     /// When the key was created, in the store's own count (Consul's CreateIndex).
     pub created_version: u64,
+    /// What tells its value apart from another one; `None` where the value is none of ours (a Secret's) or no text.
+    #[serde(skip)]
+    pub mark: Option<ValueMark>,
+}
+
+/// Tells two values apart without holding either. It is made with a key that each process draws anew, and is never printed, stored
+/// or sent.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ValueMark(u64);
+
+impl ValueMark {
+    /// A mark from a digest that is keyed; without the key it must say nothing about the value.
+    pub fn of_keyed_digest(digest: u64) -> Self {
+        Self(digest)
+    }
+}
+
+impl fmt::Debug for ValueMark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ValueMark")
+    }
 }
 
 /// One side of a call.

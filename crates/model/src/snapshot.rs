@@ -432,6 +432,8 @@ pub enum DisagreementKind {
     TargetDown,
     /// No Prometheus server scrapes it, although it asks for it or its like are scraped.
     NotScraped,
+    /// A ConfigMap and a registry's store hold different values for what is the same setting by its name.
+    OtherValue,
 }
 
 impl DisagreementKind {
@@ -445,6 +447,7 @@ impl DisagreementKind {
             Self::SelectsNothing => "selects_nothing",
             Self::TargetDown => "target_down",
             Self::NotScraped => "not_scraped",
+            Self::OtherValue => "other_value",
         }
     }
 }

@@ -102,6 +102,13 @@ impl World {
             next.routes = Arc::new(picture.routes);
             compare_picture(&before, &next, now, &mut changes, &mut transitions);
         }
+        if !touched.config.is_empty()
+            && let Some(disagreements) = derive::settings_compared(&self.store, &next, now)
+        {
+            next.disagreements = Arc::new(disagreements);
+        }
+        let (old, new) = (&before.disagreements, &next.disagreements);
+        compare(old, new, Arc::ptr_eq, Subject::Disagreement, &mut changes, |_, _| {});
         self.update_config(&mut next, touched.config, &mut changes);
         next.sources = Arc::new(derive::sources(&self.store));
         compare_sources(&before, &next, now, &mut changes, &mut transitions);
@@ -193,8 +200,6 @@ fn compare_picture(
     compare(&before.sessions, &next.sessions, PartialEq::eq, Subject::Session, changes, |_, _| {});
     let (old, new) = (&before.cluster_services, &next.cluster_services);
     compare(old, new, Arc::ptr_eq, Subject::ClusterService, changes, |_, _| {});
-    let (old, new) = (&before.disagreements, &next.disagreements);
-    compare(old, new, Arc::ptr_eq, Subject::Disagreement, changes, |_, _| {});
     compare(&before.alerts, &next.alerts, Arc::ptr_eq, Subject::Alert, changes, |_, _| {});
     compare(&before.routes, &next.routes, Arc::ptr_eq, Subject::Route, changes, |_, _| {});
 }

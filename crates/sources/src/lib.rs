@@ -12,6 +12,7 @@ pub mod http;
 pub mod hystrix;
 pub mod kubernetes;
 pub mod logs;
+mod mark;
 pub mod open;
 pub mod prometheus;
 pub mod register;

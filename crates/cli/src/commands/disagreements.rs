@@ -19,7 +19,8 @@ Examples:
 Kinds: zombie (registered, and no process behind it), ready_but_failing (its cluster says ready, a registry's check does \
 not), passing_but_unready (the reverse), other_port (registered at a port that it does not declare), selects_nothing (a \
 service whose selector no pod fits), target_down (Prometheus cannot scrape it, and its pod is ready), not_scraped (it asks to be \
-scraped, or its like are, and no target speaks of it). Only sources that are live count: what is old contradicts nothing.";
+scraped, or its like are, and no target speaks of it), other_value (a ConfigMap and a registry's store hold different values \
+for the same setting, by its name). Only sources that are live count: what is old contradicts nothing.";
 
 /// What sources state of one thing that cannot all be so
 #[derive(clap::Args, Debug)]
@@ -79,6 +80,7 @@ fn next(kind: DisagreementKind) -> &'static str {
         DisagreementKind::PassingButUnready => "see the pod's conditions; callers by the registry still reach it",
         DisagreementKind::OtherPort => "correct the registration, or declare the port",
         DisagreementKind::TargetDown => "see the target's error: the port, the path, a network policy",
+        DisagreementKind::OtherValue => "give the setting one home, or one value",
         DisagreementKind::NotScraped => "see the selector of who scrapes, and the port's name",
         DisagreementKind::SelectsNothing => "compare the selector with the pods' labels",
     }

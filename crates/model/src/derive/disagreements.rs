@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::targets::{self, Finding};
+use super::settings::{self, Finding};
+use super::targets::{self, Finding as OfTarget};
 use crate::fact::{Exposure, Fact, InstanceRole};
 use crate::id::{DisagreementId, InstanceId, ServiceId, SourceId, SourceKind};
 use crate::snapshot::{
@@ -16,7 +17,7 @@ use crate::snapshot::{
 };
 use crate::store::{SourceFacts, Store};
 
-/// Finds all disagreements.
+/// Finds all disagreements but those about settings, see [`about_settings`].
 pub(super) fn of(
     store: &Store,
     services: &BTreeMap<ServiceId, Service>,
@@ -42,14 +43,28 @@ pub(super) fn of(
     }
     for finding in targets::findings(store, services, now) {
         match finding {
-            Finding::Down(about, claims) => found.add(DisagreementKind::TargetDown, about, claims),
-            Finding::NotScraped(about, claims) => found.add(DisagreementKind::NotScraped, about, claims),
+            OfTarget::Down(about, claims) => found.add(DisagreementKind::TargetDown, about, claims),
+            OfTarget::NotScraped(about, claims) => found.add(DisagreementKind::NotScraped, about, claims),
         }
     }
     for front in cluster_services.values() {
         if let Some(claims) = selects_nothing(front, store) {
             found.add_front(front, claims);
         }
+    }
+    found.all
+}
+
+/// Finds the settings that two stores hold with different values.
+pub(super) fn about_settings<'a>(
+    store: &'a Store,
+    services: impl Iterator<Item = &'a Service>,
+    before: &Snapshot,
+    now: Timestamp,
+) -> BTreeMap<DisagreementId, Disagreement> {
+    let mut found = Findings { before, now, all: BTreeMap::new() };
+    for Finding { subject, key, service, claims } in settings::findings(store, services) {
+        found.insert(DisagreementKind::OtherValue, &key, subject, Some(service), None, claims);
     }
     found.all
 }

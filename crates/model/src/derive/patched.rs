@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::services::{check_of, in_order, rollup, service_id, worst_of};
 use super::{evidence, since};
 use crate::fact::{CheckFact, CheckSubject, Fact, InstanceFact, InstanceRole, Observation};
-use crate::id::{ServiceId, SourceId};
+use crate::id::{ServiceId, SourceId, SourceKind};
 use crate::snapshot::{Evidence, Instance, Service, Snapshot};
 use crate::store::{Replaced, Touched};
 
@@ -20,6 +20,10 @@ pub(super) fn services(
     before: &Snapshot,
     now: Timestamp,
 ) -> Option<BTreeMap<ServiceId, Arc<Service>>> {
+    // A target is held against its Pod: what changes there may begin or end a disagreement.
+    if before.sources.keys().any(|source| source.kind() == Some(SourceKind::Prometheus)) {
+        return None;
+    }
     let mut patched = Patched { before, now, services: BTreeMap::new() };
     for replaced in touched.few.facts()? {
         patched.take(replaced)?;

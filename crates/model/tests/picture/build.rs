@@ -6,7 +6,7 @@ use std::sync::Arc;
 use binnacle_model::fact::{
     BreakerFact, BreakerKind, BreakerState, CallsBasis, CallsFact, CheckFact, CheckStatus, CheckSubject, ConfigFact,
     Fact, How, InstanceFact, InstancePort, InstanceRole, NetworkScope, ObjectKey, Observation, Origin, Party, Pattern,
-    Payload, Protocol, ServiceName, Signals, StoreKind, Transport, Upstream,
+    Payload, Protocol, ServiceName, Signals, StoreKind, Transport, Upstream, ValueMark,
 };
 use binnacle_model::world::Update;
 use binnacle_model::{Batch, SourceId, World};
@@ -72,8 +72,23 @@ pub(crate) fn key(path: &str, version: u64, size_bytes: u64) -> Observation {
         flags: 0,
         lock_session: None,
         created_version: 1,
+        mark: None,
     };
     observed("kv", path.to_owned(), version, Fact::Config(fact))
+}
+
+/// A text in a store, by a mark that is equal for equal values.
+pub(crate) fn setting(store: StoreKind, path: &str, value: u64, version: u64) -> Observation {
+    let fact = ConfigFact {
+        store,
+        path: Arc::from(path),
+        size_bytes: value,
+        flags: 0,
+        lock_session: None,
+        created_version: 1,
+        mark: Some(ValueMark::of_keyed_digest(value)),
+    };
+    observed(store.collection(), path.to_owned(), version, Fact::Config(fact))
 }
 
 pub(crate) fn calls(from: usize, to: usize, version: u64, rps: f64) -> Observation {

@@ -10,4 +10,5 @@ mod identity;
 mod labelled;
 mod merge;
 mod patched;
+mod settings;
 mod targets;

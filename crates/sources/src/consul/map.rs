@@ -57,10 +57,11 @@ pub(super) fn key(known: &mut Known, seen: &Seen, entry: &KvEntry<'_>) {
         let fact = ConfigFact {
             store: StoreKind::ConsulKv,
             path: object.key.clone(),
-            size_bytes: entry.value.bytes,
+            size_bytes: entry.value.bytes(),
             flags: entry.flags,
             lock_session: entry.session.as_deref().filter(|session| !session.is_empty()).map(Arc::from),
             created_version: entry.create_index,
+            mark: entry.value.mark(),
         };
         seen.observation(object, Fact::Config(fact), Some(entry.modify_index))
     });

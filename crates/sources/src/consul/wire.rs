@@ -9,19 +9,23 @@ use std::fmt;
 use serde::de::{Deserializer, Visitor};
 use serde::{Deserialize, Serialize};
 
+use binnacle_model::fact::ValueMark;
+
+use crate::mark;
+
 /// Reads `null` as the empty value; Go writes it for empty lists and maps.
 fn or_empty<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(from: D) -> Result<T, D::Error> {
     Ok(Option::deserialize(from)?.unwrap_or_default())
 }
 
-/// A key of `GET /v1/kv/?recurse`. The value is measured and dropped at once.
+/// A key of `GET /v1/kv/?recurse`.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct KvEntry<'a> {
     #[serde(borrow)]
     pub(super) key: Cow<'a, str>,
-    #[serde(default)]
-    pub(super) value: Measured,
+    #[serde(default, borrow)]
+    pub(super) value: Encoded<'a>,
     #[serde(default)]
     pub(super) flags: u64,
     #[serde(default, borrow)]
@@ -30,42 +34,56 @@ pub(super) struct KvEntry<'a> {
     pub(super) modify_index: u64,
 }
 
-/// The length of what a base64 text stands for. The text itself is not kept.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Measured {
-    pub(super) bytes: u64,
-}
+/// A value in base64, as it stands in the answer. It is measured and marked there, and never kept.
+#[derive(Default)]
+pub(super) struct Encoded<'a>(Cow<'a, str>);
 
-impl<'de> Deserialize<'de> for Measured {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        from.deserialize_option(Measure)
+impl Encoded<'_> {
+    /// How many bytes it stands for.
+    pub(super) fn bytes(&self) -> u64 {
+        let padding = self.0.bytes().rev().take_while(|byte| *byte == b'=').take(2).count() as u64;
+        (self.0.len() as u64 / 4 * 3).saturating_sub(padding)
+    }
+
+    /// What tells it apart from another value.
+    pub(super) fn mark(&self) -> Option<ValueMark> {
+        mark::of_base64(&self.0)
     }
 }
 
-struct Measure;
+impl<'de: 'a, 'a> Deserialize<'de> for Encoded<'a> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_option(TextOrNull).map(Self)
+    }
+}
 
-impl<'de> Visitor<'de> for Measure {
-    type Value = Measured;
+struct TextOrNull;
+
+impl<'de> Visitor<'de> for TextOrNull {
+    type Value = Cow<'de, str>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a value in base64, or null")
     }
 
-    fn visit_none<E>(self) -> Result<Measured, E> {
-        Ok(Measured::default())
+    fn visit_none<E>(self) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(""))
     }
 
-    fn visit_unit<E>(self) -> Result<Measured, E> {
-        Ok(Measured::default())
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(""))
     }
 
-    fn visit_some<D: Deserializer<'de>>(self, from: D) -> Result<Measured, D::Error> {
+    fn visit_some<D: Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
         from.deserialize_str(self)
     }
 
-    fn visit_str<E>(self, text: &str) -> Result<Measured, E> {
-        let padding = text.bytes().rev().take_while(|byte| *byte == b'=').take(2).count() as u64;
-        Ok(Measured { bytes: (text.len() as u64 / 4 * 3).saturating_sub(padding) })
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(text))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(text.to_owned()))
     }
 }
 
@@ -382,7 +400,7 @@ mod tests {
     fn a_value_is_measured_without_being_kept() {
         let size = |value: &str| {
             let text = format!(r#"{{"Key":"a","Value":{value},"CreateIndex":1,"ModifyIndex":2}}"#);
-            serde_json::from_str::<KvEntry<'_>>(&text).unwrap().value.bytes
+            serde_json::from_str::<KvEntry<'_>>(&text).unwrap().value.bytes()
         };
         for (value, bytes) in [("null", 0), (r#""""#, 0), (r#""eQ==""#, 1), (r#""eXk=""#, 2), (r#""eXl5""#, 3)] {
             assert_eq!(size(value), bytes, "{value}");

@@ -49,6 +49,8 @@ pub enum DisagreementKind {
     TargetDown,
     /// No Prometheus server scrapes it, although it asks for it or its like are scraped.
     NotScraped,
+    /// A ConfigMap and a registry's store hold different values for what is the same setting by its name.
+    OtherValue,
 }
 
 /// One disagreement.

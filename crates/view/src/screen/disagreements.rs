@@ -2,7 +2,8 @@
 
 use std::cmp::Reverse;
 
-use binnacle_model::fact::Fact;
+use binnacle_model::derive::config_id;
+use binnacle_model::fact::{Fact, StoreKind};
 use binnacle_model::id::{ServiceId, SourceId, SourceKind};
 use binnacle_model::snapshot::{
     Claim, Disagreement, DisagreementKind as Kind, Instance, Service, Snapshot, SourceState,
@@ -18,7 +19,7 @@ use crate::contract::state::{Subject, SubjectKind, millis};
 use crate::text;
 
 /// Every kind, the worst in effect first.
-const KINDS: [Kind; 7] = [
+const KINDS: [Kind; 8] = [
     Kind::Zombie,
     Kind::PassingButUnready,
     Kind::ReadyButFailing,
@@ -26,6 +27,7 @@ const KINDS: [Kind; 7] = [
     Kind::OtherPort,
     Kind::TargetDown,
     Kind::NotScraped,
+    Kind::OtherValue,
 ];
 
 /// The screen.
@@ -71,6 +73,7 @@ pub(crate) fn title(kind: Kind) -> &'static str {
         Kind::SelectsNothing => "Selects nothing",
         Kind::TargetDown => "Target down",
         Kind::NotScraped => "Not scraped",
+        Kind::OtherValue => "Another value",
     }
 }
 
@@ -95,6 +98,10 @@ pub(crate) fn meaning(kind: Kind) -> &'static str {
         }
         Kind::NotScraped => {
             "Its numbers are in no sum and no alert. See the selector of who scrapes, the port's name, and network policies."
+        }
+        Kind::OtherValue => {
+            "Which of the two is in force depends on where the service reads it. They are the same setting by their names \
+             alone: give it one home, or one value."
         }
         Kind::SelectsNothing => {
             "Calls to this name go nowhere. Compare the selector with the labels of the pods that it is meant for."
@@ -142,6 +149,7 @@ fn steps(scene: &Scene, one: &Disagreement) -> Vec<Step> {
     let shown = service.map(|service| show(service, instance.map(AsRef::as_ref)));
     let first = match (one.kind, instance) {
         (Kind::Zombie, Some(instance)) => Some(deregister(scene, instance)),
+        (Kind::OtherValue, _) => one.claims.iter().find_map(open_key),
         _ => None,
     };
     let command = command(one).map(|text| Step::Copy { label: "Copy the command".to_owned(), text });
@@ -157,6 +165,17 @@ fn deregister(scene: &Scene, instance: &Instance) -> Step {
         name: text::name(&instance.native_id),
         offer: register_offer(scene, source),
     }
+}
+
+/// Opens the key of a store that is edited here.
+fn open_key(claim: &Claim) -> Option<Step> {
+    let Fact::Config(fact) = &claim.evidence.as_ref()?.observation.fact else { return None };
+    let id = (fact.store == StoreKind::ConsulKv).then(|| config_id(&claim.source, fact.store, &fact.path))?;
+    Some(Step::Show {
+        label: "Open the key".to_owned(),
+        subject: Subject { kind: SubjectKind::Config, id: id.to_string() },
+        fact: None,
+    })
 }
 
 fn show(service: &Service, instance: Option<&Instance>) -> Step {
@@ -182,6 +201,10 @@ fn command(one: &Disagreement) -> Option<String> {
                 let mut parts = fact.id.split('/');
                 (parts.next()?, parts.next()?, "pod")
             }
+            Fact::Config(fact) => {
+                let mut parts = fact.path.splitn(3, '/');
+                (parts.next()?, parts.next()?, "configmap")
+            }
             Fact::ClusterService(fact) => (fact.name.namespace.as_deref()?, &*fact.name.name, "service"),
             _ => return None,
         };
@@ -206,6 +229,7 @@ fn compared(snapshot: &Snapshot) -> Vec<String> {
     let (registries, clusters) = (live_names(snapshot, SourceKind::Consul), live_names(snapshot, SourceKind::Kube));
     if let (Some(registries), Some(clusters)) = (&registries, &clusters) {
         all.push(format!("The registrations and checks of {registries} with the pods of {clusters}."));
+        all.push(format!("The keys of {registries} with the ConfigMaps of {clusters}, by their names."));
     }
     if let (Some(servers), Some(clusters)) = (live_names(snapshot, SourceKind::Prometheus), &clusters) {
         all.push(format!("The scrape targets of {servers} with the pods of {clusters}."));
@@ -262,6 +286,7 @@ impl From<Kind> for DisagreementKind {
             Kind::SelectsNothing => Self::SelectsNothing,
             Kind::TargetDown => Self::TargetDown,
             Kind::NotScraped => Self::NotScraped,
+            Kind::OtherValue => Self::OtherValue,
         }
     }
 }

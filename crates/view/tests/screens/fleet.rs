@@ -220,6 +220,7 @@ impl Fleet {
             flags: 0,
             lock_session: None,
             created_version: 1,
+            mark: None,
         };
         self.state("kv", path.to_owned(), Fact::Config(fact))
     }

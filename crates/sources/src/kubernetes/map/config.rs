@@ -2,28 +2,28 @@
 
 use std::sync::Arc;
 
-use binnacle_model::fact::{ConfigFact, Fact, StoreKind};
+use binnacle_model::fact::{ConfigFact, Fact, StoreKind, ValueMark};
 
 use super::super::ledger::Said;
 use super::super::wire::{ConfigMap, Meta, Secret};
 use super::{Context, Saying};
 
 pub(in super::super) fn config_map(object: &ConfigMap, _: &Context<'_>) -> Saying {
-    let texts = object.data.iter().map(|(key, value)| (key, value.0));
-    let binary = object.binary_data.iter().map(|(key, value)| (key, value.0));
+    let texts = object.data.iter().map(|(key, value)| (key, value.bytes, Some(value.mark)));
+    let binary = object.binary_data.iter().map(|(key, value)| (key, value.0, None));
     texts
         .chain(binary)
-        .map(|(key, size)| said(StoreKind::ConfigMap, &object.metadata, key, size))
+        .map(|(key, size, mark)| said(StoreKind::ConfigMap, &object.metadata, key, size, mark))
         .collect::<Vec<_>>()
         .into()
 }
 
 pub(in super::super) fn secret(object: &Secret, _: &Context<'_>) -> Saying {
-    let sizes = object.data.iter().map(|(key, value)| said(StoreKind::Secret, &object.metadata, key, value.0));
+    let sizes = object.data.iter().map(|(key, value)| said(StoreKind::Secret, &object.metadata, key, value.0, None));
     sizes.collect::<Vec<_>>().into()
 }
 
-fn said(store: StoreKind, meta: &Meta, key: &str, size_bytes: u64) -> Said {
+fn said(store: StoreKind, meta: &Meta, key: &str, size_bytes: u64, mark: Option<ValueMark>) -> Said {
     let path = format!("{}/{}/{key}", meta.namespace, meta.name);
     let fact = ConfigFact {
         store,
@@ -33,6 +33,7 @@ fn said(store: StoreKind, meta: &Meta, key: &str, size_bytes: u64) -> Said {
         lock_session: None,
         // Kubernetes does not say at which version an object was made.
         created_version: 0,
+        mark,
     };
     (path, Fact::Config(fact))
 }
