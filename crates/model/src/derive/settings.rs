@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{evidence, is_stale};
-use crate::fact::{ConfigFact, Fact, Observation, ServiceName, StoreKind, ValueMark};
+use crate::fact::{ConfigFact, Fact, Observation, StoreKind, ValueMark};
 use crate::id::{ServiceId, SourceId, SourceKind};
 use crate::snapshot::{Claim, Evidence, Service};
 use crate::store::Store;
@@ -125,7 +125,8 @@ type Registries<'a> = Vec<(&'a SourceId, &'a str)>;
 
 /// Services that a cluster and a registry both know, by the cluster's name.
 struct Owners<'a> {
-    by_name: BTreeMap<(&'a SourceId, &'a ServiceName), (&'a ServiceId, Registries<'a>)>,
+    /// By cluster, namespace and name.
+    by_name: BTreeMap<(&'a SourceId, &'a str, &'a str), (&'a ServiceId, Registries<'a>)>,
 }
 
 impl<'a> Owners<'a> {
@@ -136,21 +137,22 @@ impl<'a> Owners<'a> {
             let registries: Registries<'_> =
                 of(SourceKind::Consul).map(|facet| (&facet.source, &*facet.name.name)).collect();
             if !registries.is_empty() {
-                let named = of(SourceKind::Kube).map(|facet| (&facet.source, &facet.name));
-                by_name.extend(named.map(|name| (name, (&service.id, registries.clone()))));
+                by_name.extend(of(SourceKind::Kube).filter_map(|facet| {
+                    let name = (&facet.source, facet.name.namespace.as_deref()?, &*facet.name.name);
+                    Some((name, (&service.id, registries.clone())))
+                }));
             }
         }
         Self { by_name }
     }
 
     /// Whose setting a ConfigMap's key is, and the key.
-    fn owner<'p>(&self, source: &'a SourceId, path: &'p str) -> Option<(&'a ServiceId, &Registries<'a>, &'p str)> {
+    fn owner(&self, source: &'a SourceId, path: &'a str) -> Option<(&'a ServiceId, &Registries<'a>, &'a str)> {
         let mut parts = path.splitn(3, '/');
         let (namespace, name, key) = (parts.next()?, parts.next()?, parts.next()?);
         let plain = ENDINGS.iter().find_map(|ending| name.strip_suffix(ending));
         std::iter::once(name).chain(plain).find_map(|name| {
-            let name = ServiceName { namespace: Some(Arc::from(namespace)), name: Arc::from(name) };
-            let (service, registries) = self.by_name.get(&(source, &name))?;
+            let (service, registries) = self.by_name.get(&(source, namespace, name))?;
             Some((*service, registries, key))
         })
     }
