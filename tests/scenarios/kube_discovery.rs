@@ -373,7 +373,7 @@ async fn discover_says_what_is_in_a_cluster_and_by_what_it_knows() {
           "metadata": { "name": "prometheus", "namespace": "found-cli", "labels": { "app": "prometheus" } },
           "spec": { "type": "ExternalName", "externalName": "127.0.0.1", "ports": [{ "name": "web", "port": 9090 }] } },
         { "apiVersion": "v1", "kind": "Service", "metadata": { "name": "grafana", "namespace": "found-cli" },
-          "spec": { "selector": { "app": "consul" }, "ports": [{ "name": "http", "port": 80, "targetPort": 8500 }] } },
+          "spec": { "selector": { "release": "consul" }, "ports": [{ "name": "http", "port": 80, "targetPort": 8500 }] } },
     ]});
     cluster.apply(&hostile.to_string()).await.unwrap();
     let shell = Shell::new().with("KUBECONFIG", cluster.kubeconfig().display()).with("CONSUL_HTTP_TOKEN", "s3cret");
