@@ -10,7 +10,7 @@ use binnacle_engine::edits::{Draft, DraftIntent, EditError, Verified};
 use binnacle_engine::{Clock, Engine, EngineConfig};
 use binnacle_history::History;
 use binnacle_model::id::SourceKind;
-use binnacle_model::snapshot::{Ability, Service, Snapshot, SourceState};
+use binnacle_model::snapshot::{Ability, Edge, Service, Snapshot, SourceState};
 use binnacle_sources::{Connection, ConnectionSpec};
 use lab::cluster::{Cluster, Credential, Monitoring, Pod, Registry, Served, Shop};
 use lab::relay::Address;
@@ -228,6 +228,17 @@ impl Morning {
         let monitoring = Monitoring::start(&cluster, Some(&registry), &prometheus).await.unwrap();
         let mut shop = Shop::open(&cluster, Some(&registry)).await.unwrap();
         shop.visit_for_ever().unwrap();
+        // It has run for a while when somebody looks.
+        let rates = "rate(http_client_requests_seconds_count%7Bclient_name%3D%22cart%22%7D%5B10s%5D)";
+        let rates = format!("{}/api/v1/query?query={rates}%20%3E%200", monitoring.address());
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        until("rates in the server", DEADLINE, async || {
+            let answer = http.get(&rates).send().await.map_err(|error| error.to_string())?;
+            let answer = answer.text().await.map_err(|error| error.to_string())?;
+            if answer.contains(r#""client_name":"cart""#) { Ok(()) } else { Err(answer) }
+        })
+        .await
+        .unwrap();
         Self { shop, monitoring, registry, cluster }
     }
 }
@@ -286,8 +297,12 @@ async fn one_click_on_a_cluster_brings_the_consul_and_the_prometheus_in_it() {
         let both = BTreeSet::from([SourceKind::Kube, SourceKind::Consul]);
         let is_cart = |service: &&Arc<Service>| &*service.name == "cart" && kinds(service).is_superset(&both);
         let cart = snapshot.services.values().find(is_cart)?;
-        let prometheus = snapshot.sources.get("prometheus:minikube/monitoring/prometheus-server:http")?;
-        (prometheus.facts > 0).then(|| cart.id.clone())
+        let is_measured = |edge: &&Arc<Edge>| {
+            edge.to == cart.id
+                && edge.signals.rps.is_some()
+                && edge.evidence.iter().any(|by| by.source.kind() == Some(SourceKind::Prometheus))
+        };
+        snapshot.edges.values().find(is_measured).map(|_| cart.id.clone())
     };
     let joined =
         until("the cart, seen by the cluster and by its registry, and what Prometheus says", DEADLINE, async || {

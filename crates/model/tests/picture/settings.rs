@@ -11,7 +11,7 @@ fn map(path: &str, value: u64) -> Said {
 }
 
 fn kv(path: &str, value: u64) -> Said {
-    (source(0), setting(StoreKind::ConsulKv, path, value, 1))
+    (source(1), setting(StoreKind::ConsulKv, path, value, 1))
 }
 
 /// The service `payments` in Kubernetes and in Consul, with these settings.
@@ -59,7 +59,7 @@ fn an_edit_that_makes_the_values_equal_ends_it_and_another_one_begins_it_again()
     assert_eq!(found(&world).len(), 1);
     for (version, value, left) in [(2, 4, 0), (3, 6, 1)] {
         let edited = setting(StoreKind::ConsulKv, "shop/payments/log", value, version);
-        let batch = Batch::delta(source(0), vec![edited], vec![]);
+        let batch = Batch::delta(source(1), vec![edited], vec![]);
         let changes = world.apply([Update::Facts(batch)], at(60)).unwrap();
         assert_eq!((found(&world).len(), changes.changes.len()), (left, 2), "the key, and the disagreement");
     }

@@ -601,7 +601,7 @@ text: string,
 changed: boolean, };
 
 /** What sources may disagree about. */
-export type DisagreementKind = "zombie" | "passing_but_unready" | "ready_but_failing" | "other_port" | "selects_nothing" | "target_down" | "not_scraped";
+export type DisagreementKind = "zombie" | "passing_but_unready" | "ready_but_failing" | "other_port" | "selects_nothing" | "target_down" | "not_scraped" | "other_value";
 
 /** What sources cannot both be right about. */
 export type DisagreementLine = { 
