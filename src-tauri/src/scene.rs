@@ -2,10 +2,14 @@
 
 use binnacle_engine::discover::Answer;
 use binnacle_engine::profile::Listed;
+use binnacle_engine::inside::Inventory;
 use binnacle_engine::{ConnectionReport, TimelineEvent, TokenOrigin};
+use binnacle_sources::ConnectionSpec;
 use binnacle_sources::connection::KINDS;
+use binnacle_sources::kubernetes::inside::Find;
 use binnacle_view::contract::ViewRequest;
 use binnacle_view::contract::first_run::{FoundRow, FoundState, ProfileRow};
+use binnacle_view::contract::sources::InsideRow;
 use binnacle_view::screen::{ConnectionFacts, Happened, Scene, TokenFacts};
 use binnacle_view::text;
 
@@ -28,7 +32,7 @@ pub(crate) fn of(app: &App) -> Scene {
     let demo = app.engine.demo_runs();
     Scene {
         snapshot: app.engine.snapshot(),
-        connections: app.engine.connections().into_iter().map(connection).collect(),
+        connections: app.engine.connections().into_iter().map(|report| connection(app, report)).collect(),
         happened: Vec::new(),
         said: app.said().clone(),
         found: app.found().clone(),
@@ -40,8 +44,12 @@ pub(crate) fn of(app: &App) -> Scene {
     }
 }
 
-fn connection(report: ConnectionReport) -> ConnectionFacts {
+fn connection(app: &App, report: ConnectionReport) -> ConnectionFacts {
+    let inventory = app.engine.inventory(&report.spec).unwrap_or_default();
+    let open: Vec<ConnectionSpec> = app.engine.connections().into_iter().map(|one| one.spec).collect();
     ConnectionFacts {
+        inside_fault: inventory.fault.as_ref().map(|error| failure::of_source(error, None)),
+        inside: inventory.finds.iter().map(|find| inside(find, &inventory, &open)).collect(),
         spec: report.spec.to_string(),
         read_only: report.rules.read_only.then(|| match &report.profile {
             Some(name) => format!("The profile {name} is read-only"),
@@ -74,6 +82,29 @@ fn connection(report: ConnectionReport) -> ConnectionFacts {
         bytes: report.meter.bytes(),
         last_answer: report.meter.last_answer(),
         sources: report.sources,
+    }
+}
+
+/// A system that was found inside a cluster, and what became of it.
+fn inside(find: &Find, inventory: &Inventory, open: &[ConnectionSpec]) -> InsideRow {
+    let connected = find.spec.as_ref().is_some_and(|spec| open.contains(spec));
+    let left_out = find.spec.as_ref().and_then(|spec| inventory.left_out.get(spec));
+    let note = match (&find.why_not, left_out, &find.answer) {
+        _ if connected => "connected".to_owned(),
+        (Some(why), ..) => why.clone(),
+        (None, Some(why), _) => why.clone(),
+        (None, None, Err(error)) => format!("it did not show that it is: {}", error.came_back),
+        (None, None, Ok(_)) => "not connected".to_owned(),
+    };
+    let said = find.answer.as_ref().map_or_else(|_| find.product.title().to_owned(), |(product, _)| product.clone());
+    InsideRow {
+        title: text::name(&said),
+        service: text::name(&find.service),
+        by: text::name(&find.by.to_string()),
+        way: find.way.clone(),
+        spec: find.spec.as_ref().filter(|_| !connected).map(ToString::to_string),
+        note: text::output(&note),
+        connected,
     }
 }
 

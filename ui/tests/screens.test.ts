@@ -503,7 +503,7 @@ describe('a token', () => {
       expect(await calls(page, 'remember_offer')).toEqual(Array(2).fill({ spec: 'consul=http://127.0.0.1:8500' }));
       expect(await calls(page, 'connect')).toEqual([{ spec: 'consul=http://127.0.0.1:8500', token: 's3cret-token', remember: true }]);
       await page.evaluate(() => {
-        const head = { connections: [{ spec: 'consul=http://127.0.0.1:8500', profile: 'shop-prod', read_only: null, token: 'from the keyring', wants_token: false, remembered: true, sources: ['consul:dc1', 'consul:dc2'], requests: 1, failures: 0, bytes: 1, last_answer: null }], kinds: ['consul'], demo: false };
+        const head = { connections: [{ spec: 'consul=http://127.0.0.1:8500', profile: 'shop-prod', read_only: null, token: 'from the keyring', wants_token: false, remembered: true, sources: ['consul:dc1', 'consul:dc2'], requests: 1, failures: 0, bytes: 1, last_answer: null, inside: [], inside_fault: null }], kinds: ['consul'], demo: false };
         window.host.play({ view: 'sources', head });
       });
       await page.getByRole('listitem', { name: 'consul dc1' }).getByRole('button', { name: 'Forget the token' }).click();
@@ -517,6 +517,26 @@ describe('a token', () => {
       const dialog = page.getByRole('dialog', { name: 'Add a source by address' });
       await dialog.getByLabel('Kind').selectOption('scrape');
       await dialog.getByLabel('ACL token').waitFor({ state: 'detached' });
+    }));
+});
+
+describe('what is inside a cluster', () => {
+  test('is listed with what became of it, and what is left out can be connected', () =>
+    visit({}, async (page) => {
+      await screen(page, 'Sources');
+      await page.evaluate(() => {
+        const consul = { title: 'Consul 1.22.7', service: 'consul/consul-server:http', by: 'label app=consul', way: 'service proxy', spec: null, note: 'connected', connected: true };
+        const off = { title: 'Prometheus 3.16.0', service: 'monitoring/prometheus-server:http', by: 'name', way: 'service proxy', spec: 'prometheus=kube://minikube/monitoring/prometheus-server:http', note: 'it was turned off', connected: false };
+        const other = { title: 'Grafana', service: 'monitoring/grafana:80', by: 'name', way: '', spec: null, note: 'Grafana is not read by this version', connected: false };
+        const head = { connections: [{ spec: 'consul=http://127.0.0.1:8500', profile: 'this computer', read_only: null, token: null, wants_token: false, remembered: false, sources: ['consul:dc1'], requests: 1, failures: 0, bytes: 1, last_answer: null, inside: [consul, off, other], inside_fault: null }], kinds: ['consul'], demo: false };
+        window.host.play({ view: 'sources', head });
+      });
+      const inside = page.getByRole('list', { name: 'Found inside consul dc1' });
+      expect(await inside.getByRole('listitem').allInnerTexts()).toEqual([
+        expect.stringContaining('connected'), expect.stringContaining('it was turned off'), expect.stringContaining('not read by this version'),
+      ]);
+      await inside.getByRole('button').click();
+      expect(await calls(page, 'connect')).toEqual([{ spec: 'prometheus=kube://minikube/monitoring/prometheus-server:http', token: null, remember: false }]);
     }));
 });
 

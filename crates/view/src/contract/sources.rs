@@ -42,6 +42,29 @@ pub struct ConnectionRow {
     pub bytes: f64,
     /// When the last whole answer came; milliseconds since 1970.
     pub last_answer: Option<f64>,
+    /// What was found inside it, when it is a cluster that was looked into.
+    pub inside: Vec<InsideRow>,
+    /// Why it could not be looked into.
+    pub inside_fault: Option<Failure>,
+}
+
+/// A system that was found inside a cluster.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+pub struct InsideRow {
+    /// Product and version where it said so: `Consul 1.22.7`.
+    pub title: String,
+    /// Its Service, `NAMESPACE/NAME:PORT`.
+    pub service: String,
+    /// By what it was recognised: `label app=consul`.
+    pub by: String,
+    /// By which way it was asked and is read; empty where it was not asked.
+    pub way: String,
+    /// What to give `connect`; `null` where this version cannot, and where it is connected already.
+    pub spec: Option<String>,
+    /// What became of it, in words: connected, turned off, not read by this version, not what it seems.
+    pub note: String,
+    /// True when it is connected.
+    pub connected: bool,
 }
 
 /// A source.

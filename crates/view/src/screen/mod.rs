@@ -27,6 +27,7 @@ use jiff::Timestamp;
 
 use crate::contract::Failure;
 use crate::contract::first_run::{FoundRow, ProfileRow};
+use crate::contract::sources::InsideRow;
 use crate::contract::state::{Named, Pip, millis};
 use crate::text;
 
@@ -90,6 +91,10 @@ pub struct ConnectionFacts {
     pub bytes: u64,
     /// When the last whole answer came.
     pub last_answer: Option<Timestamp>,
+    /// What was found inside it, when it is a cluster that was looked into.
+    pub inside: Vec<InsideRow>,
+    /// Why it could not be looked into.
+    pub inside_fault: Option<Failure>,
 }
 
 /// The token of a connection, without the token.

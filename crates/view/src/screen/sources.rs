@@ -43,6 +43,8 @@ fn connection(scene: &Scene, facts: &ConnectionFacts) -> ConnectionRow {
         failures: number(facts.failures),
         bytes: number(facts.bytes),
         last_answer: facts.last_answer.map(millis),
+        inside: facts.inside.clone(),
+        inside_fault: facts.inside_fault.clone(),
     }
 }
 

@@ -144,6 +144,8 @@ fn an_action_that_cannot_work_says_why() {
 /// An open connection that brings these sources.
 fn connection(spec: &str, profile: &str, read_only: bool, sources: &[&str]) -> ConnectionFacts {
     ConnectionFacts {
+        inside: Vec::new(),
+        inside_fault: None,
         spec: spec.to_owned(),
         profile: profile.to_owned(),
         read_only: read_only.then(|| format!("The profile {profile} is read-only")),
