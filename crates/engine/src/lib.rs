@@ -394,12 +394,12 @@ impl Engine {
             if report.sources.is_empty() && !missing.iter().any(|missing| missing.spec == report.spec) {
                 missing.push(Missing { spec: report.spec.clone(), source: None });
             }
-            let not_live = report
-                .sources
-                .iter()
-                .filter_map(|id| snapshot.sources.get(id))
-                .filter(|source| !matches!(source.status.state, SourceState::Live | SourceState::Off));
-            missing.extend(not_live.map(|source| Missing { spec: report.spec.clone(), source: Some(source.clone()) }));
+            // One that has just spoken for the first time may not be in the picture yet.
+            let known = report.sources.iter().map(|id| snapshot.sources.get(id));
+            let not_live = known.filter(|source| {
+                source.is_none_or(|source| !matches!(source.status.state, SourceState::Live | SourceState::Off))
+            });
+            missing.extend(not_live.map(|source| Missing { spec: report.spec.clone(), source: source.cloned() }));
         }
         missing
     }
