@@ -1,8 +1,8 @@
 //! The engine's state as the screens take it.
 
 use binnacle_engine::discover::Answer;
-use binnacle_engine::profile::Listed;
 use binnacle_engine::inside::Inventory;
+use binnacle_engine::profile::Listed;
 use binnacle_engine::{ConnectionReport, TimelineEvent, TokenOrigin};
 use binnacle_sources::ConnectionSpec;
 use binnacle_sources::connection::KINDS;
@@ -91,8 +91,7 @@ fn inside(find: &Find, inventory: &Inventory, open: &[ConnectionSpec]) -> Inside
     let left_out = find.spec.as_ref().and_then(|spec| inventory.left_out.get(spec));
     let note = match (&find.why_not, left_out, &find.answer) {
         _ if connected => "connected".to_owned(),
-        (Some(why), ..) => why.clone(),
-        (None, Some(why), _) => why.clone(),
+        (Some(why), ..) | (None, Some(why), _) => why.clone(),
         (None, None, Err(error)) => format!("it did not show that it is: {}", error.came_back),
         (None, None, Ok(_)) => "not connected".to_owned(),
     };

@@ -570,7 +570,11 @@ failures: number,
 /** Bytes of answers. */
 bytes: number, 
 /** When the last whole answer came; milliseconds since 1970. */
-last_answer: number | null, };
+last_answer: number | null, 
+/** What was found inside it, when it is a cluster that was looked into. */
+inside: Array<InsideRow>, 
+/** Why it could not be looked into. */
+inside_fault: Failure | null, };
 
 /** What `deregister_plan` is asked with. */
 export type DeregisterPlanArgs = { 
@@ -908,6 +912,23 @@ empty: string | null, };
 
 /** Causes first, then every check that does not pass, then every alert. */
 export type HealthRow = { "kind": "problem" } & Problem | { "kind": "check" } & FailingCheck | { "kind": "alert" } & AlertRow;
+
+/** A system that was found inside a cluster. */
+export type InsideRow = { 
+/** Product and version where it said so: `Consul 1.22.7`. */
+title: string, 
+/** Its Service, `NAMESPACE/NAME:PORT`. */
+service: string, 
+/** By what it was recognised: `label app=consul`. */
+by: string, 
+/** By which way it was asked and is read; empty where it was not asked. */
+way: string, 
+/** What to give `connect`; `null` where this version cannot, and where it is connected already. */
+spec: string | null, 
+/** What became of it, in words: connected, turned off, not read by this version, not what it seems. */
+note: string, 
+/** True when it is connected. */
+connected: boolean, };
 
 /** A breaker toward the thing or from it. */
 export type InspectorBreaker = { 
