@@ -55,15 +55,15 @@ fn connection(app: &App, report: ConnectionReport) -> ConnectionFacts {
             Some(name) => format!("The profile {name} is read-only"),
             None => READ_ONLY.to_owned(),
         }),
-        profile: match (&report.found, report.profile) {
-            (Some(found), _) => {
-                let way = report.way.map(|way| format!("; by {way}")).unwrap_or_default();
-                format!("found in {} by {}{way}", text::name(&found.cluster.place), found.by)
-            }
-            (None, Some(name)) => name.to_string(),
-            (None, None) if report.own => "demo".to_owned(),
-            (None, None) => "this computer".to_owned(),
+        profile: match report.profile {
+            Some(name) => name.to_string(),
+            None if report.own => "demo".to_owned(),
+            None => "this computer".to_owned(),
         },
+        found: report.found.map(|found| {
+            let way = report.way.map(|way| format!("; by {way}")).unwrap_or_default();
+            format!("found in {} by {}{way}", text::name(&found.cluster.place), text::name(&found.by))
+        }),
         token: report.token.map(|origin| TokenFacts {
             origin: match origin {
                 TokenOrigin::Nowhere => "none: anonymous",

@@ -23,7 +23,7 @@ test('nothing that a shell would take for its own is left bare', () => {
 
 test('a screen names the systems that a terminal reaches, too, and no password', () => {
   const connection = (spec: string): ConnectionRow => ({
-    spec, profile: 'this computer', read_only: null, token: null, wants_token: false, remembered: false, sources: [], requests: 0, failures: 0, bytes: 0, last_answer: null, inside: [], inside_fault: null,
+    spec, profile: 'this computer', found: null, read_only: null, token: null, wants_token: false, remembered: false, sources: [], requests: 0, failures: 0, bytes: 0, last_answer: null, inside: [], inside_fault: null,
   });
   const sources = sourcesOf(['consul=http://127.0.0.1:8500', 'scrape=demo', 'consul=http://me:word@10.0.0.1'].map(connection));
   expect(screenLine('health', sources, null)).toBe('binnaclectl --source consul=http://127.0.0.1:8500 health');

@@ -503,7 +503,7 @@ describe('a token', () => {
       expect(await calls(page, 'remember_offer')).toEqual(Array(2).fill({ spec: 'consul=http://127.0.0.1:8500' }));
       expect(await calls(page, 'connect')).toEqual([{ spec: 'consul=http://127.0.0.1:8500', token: 's3cret-token', remember: true }]);
       await page.evaluate(() => {
-        const head = { connections: [{ spec: 'consul=http://127.0.0.1:8500', profile: 'shop-prod', read_only: null, token: 'from the keyring', wants_token: false, remembered: true, sources: ['consul:dc1', 'consul:dc2'], requests: 1, failures: 0, bytes: 1, last_answer: null, inside: [], inside_fault: null }], kinds: ['consul'], demo: false };
+        const head = { connections: [{ spec: 'consul=http://127.0.0.1:8500', profile: 'shop-prod', found: null, read_only: null, token: 'from the keyring', wants_token: false, remembered: true, sources: ['consul:dc1', 'consul:dc2'], requests: 1, failures: 0, bytes: 1, last_answer: null, inside: [], inside_fault: null }], kinds: ['consul'], demo: false };
         window.host.play({ view: 'sources', head });
       });
       await page.getByRole('listitem', { name: 'consul dc1' }).getByRole('button', { name: 'Forget the token' }).click();
@@ -528,7 +528,7 @@ describe('what is inside a cluster', () => {
         const consul = { title: 'Consul 1.22.7', service: 'consul/consul-server:http', by: 'label app=consul', way: 'service proxy', spec: null, note: 'connected', connected: true };
         const off = { title: 'Prometheus 3.16.0', service: 'monitoring/prometheus-server:http', by: 'name', way: 'service proxy', spec: 'prometheus=kube://minikube/monitoring/prometheus-server:http', note: 'it was turned off', connected: false };
         const other = { title: 'Grafana', service: 'monitoring/grafana:80', by: 'name', way: '', spec: null, note: 'Grafana is not read by this version', connected: false };
-        const head = { connections: [{ spec: 'consul=http://127.0.0.1:8500', profile: 'this computer', read_only: null, token: null, wants_token: false, remembered: false, sources: ['consul:dc1'], requests: 1, failures: 0, bytes: 1, last_answer: null, inside: [consul, off, other], inside_fault: null }], kinds: ['consul'], demo: false };
+        const head = { connections: [{ spec: 'consul=http://127.0.0.1:8500', profile: 'this computer', found: null, read_only: null, token: null, wants_token: false, remembered: false, sources: ['consul:dc1'], requests: 1, failures: 0, bytes: 1, last_answer: null, inside: [consul, off, other], inside_fault: null }], kinds: ['consul'], demo: false };
         window.host.play({ view: 'sources', head });
       });
       const inside = page.getByRole('list', { name: 'Found inside consul dc1' });

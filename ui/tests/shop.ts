@@ -305,7 +305,7 @@ export function shop(): Recording {
       breakers: { head: { total: BREAKERS.length, open: 2, half_open: 1, empty: null }, rows: BREAKERS },
       disagreements: { head: DISAGREEMENTS_HEAD, rows: DISAGREEMENTS },
       config_tree: { head: { keys: 9, matched: 9, left_off: 0, empty: null }, rows: TREE },
-      sources: { head: { connections: [{ spec: 'consul=http://127.0.0.1:8500', profile: 'shop-prod', read_only: null, token: 'none: anonymous', wants_token: true, remembered: false, sources: ['consul:dc1', 'consul:dc2'], requests: 1893, failures: 19, bytes: 4_812_331, last_answer: NOW - 400, inside: [], inside_fault: null }], kinds: ['consul', 'scrape', 'hystrix'], demo: false }, rows: SOURCES },
+      sources: { head: { connections: [{ spec: 'consul=http://127.0.0.1:8500', profile: 'shop-prod', found: null, read_only: null, token: 'none: anonymous', wants_token: true, remembered: false, sources: ['consul:dc1', 'consul:dc2'], requests: 1893, failures: 19, bytes: 4_812_331, last_answer: NOW - 400, inside: [], inside_fault: null }], kinds: ['consul', 'scrape', 'hystrix'], demo: false }, rows: SOURCES },
       timeline: {
         head: { from: NOW - 41 * MINUTE, edits: 1, transitions: 6 },
         rows: [

@@ -24,6 +24,9 @@ pub struct ConnectionRow {
     pub spec: String,
     /// The profile that it was opened by; `this computer` without one.
     pub profile: String,
+    /// Where and by what it was found, and how it is reached, for one that nobody named: `found in minikube by label app=consul;
+    /// by service proxy`.
+    pub found: Option<String>,
     /// Why nothing can be written by it; `null` when it can.
     pub read_only: Option<String>,
     /// Where its token comes from, in words; `null` where none would be sent.

@@ -77,6 +77,8 @@ pub struct ConnectionFacts {
     pub spec: String,
     /// The profile that it was opened by, or what stands for one: `this computer`, `demo`.
     pub profile: String,
+    /// Where and by what it was found, and how it is reached, for one that nobody named.
+    pub found: Option<String>,
     /// Why nothing can be written by it; `None` when it can.
     pub read_only: Option<String>,
     /// Where its token comes from; `None` where none would be sent, and for what needs none.

@@ -34,6 +34,7 @@ fn connection(scene: &Scene, facts: &ConnectionFacts) -> ConnectionRow {
     ConnectionRow {
         spec: text::name(&facts.spec),
         profile: text::name(&facts.profile),
+        found: facts.found.clone(),
         read_only: facts.read_only.clone(),
         token: facts.token.as_ref().map(|token| token.origin.clone()),
         remembered: facts.token.as_ref().is_some_and(|token| token.remembered),

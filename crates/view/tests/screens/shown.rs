@@ -144,6 +144,7 @@ fn an_action_that_cannot_work_says_why() {
 /// An open connection that brings these sources.
 fn connection(spec: &str, profile: &str, read_only: bool, sources: &[&str]) -> ConnectionFacts {
     ConnectionFacts {
+        found: None,
         inside: Vec::new(),
         inside_fault: None,
         spec: spec.to_owned(),

@@ -553,6 +553,9 @@ export type ConnectionRow = {
 spec: string, 
 /** The profile that it was opened by; `this computer` without one. */
 profile: string, 
+/** Where and by what it was found, and how it is reached, for one that nobody named: `found in minikube by label app=consul;
+ * by service proxy`. */
+found: string | null, 
 /** Why nothing can be written by it; `null` when it can. */
 read_only: string | null, 
 /** Where its token comes from, in words; `null` where none would be sent. */
