@@ -1,11 +1,11 @@
 //! Starts the lab for a person: real servers with a small shop in them, until Ctrl-C.
 //!
-//! `lab consul` and `lab kubernetes` start only that part of it.
+//! `lab consul` and `lab kubernetes` start only that part of it; `lab crowd` starts a cluster of 10,000 Pods instead.
 
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use lab::cluster::{Cluster, Monitoring, Registry, Shop};
+use lab::cluster::{Cluster, Crowd, Monitoring, Registry, Shop};
 use lab::executable::Server;
 use lab::{Consul, Datacenters, LabError, shop};
 use tokio::signal::unix::{SignalKind, signal};
@@ -28,15 +28,21 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
         [] => (true, true),
         ["consul"] => (true, false),
         ["kubernetes"] => (false, true),
+        ["crowd"] => (false, false),
         // Not for a person: what passes connections into a cluster's network namespace.
         ["inside", socket] => match lab::relay::take_orders(socket.as_ref()).await? {},
-        _ => return Err("usage: lab [consul|kubernetes]".into()),
+        _ => return Err("usage: lab [consul|kubernetes|crowd]".into()),
     };
     let mut terminated = signal(SignalKind::terminate())?;
     // The servers live in this future: however it ends, they end with it.
     let lab = async {
         let consul = if consul { Some(Consuls::start().await?) } else { None };
         let kubernetes = if kubernetes { Some(Kubernetes::start().await?) } else { None };
+        let crowd = if arguments == ["crowd"] { Some(Crowd::LARGE.open().await?) } else { None };
+        if let Some(crowd) = &crowd {
+            println!("\n# Kubernetes with {} Pods; the context is minikube", Crowd::LARGE.pods());
+            println!("export KUBECONFIG={}", crowd.kubeconfig().display());
+        }
         if let Some(consul) = &consul {
             consul.print().await?;
         }
