@@ -331,13 +331,15 @@ async fn one_click_on_a_cluster_brings_the_consul_and_the_prometheus_in_it() {
     );
     assert_eq!(&*report(PROMETHEUS).unwrap().found.unwrap().by, "label app.kubernetes.io/name=prometheus");
 
-    engine.connect(&"scrape=kube://minikube/shop/web:http/metrics".parse().unwrap()).unwrap();
+    let scrape: ConnectionSpec = "scrape=kube://minikube/shop/web:http/metrics".parse().unwrap();
+    engine.connect(&scrape).unwrap();
     seen(&engine, "the shop's own metrics, through the API server", |snapshot| {
         let scraped = |edge: &&Arc<Edge>| edge.evidence.iter().any(|by| by.source.kind() == Some(SourceKind::Scrape));
         let edge = snapshot.edges.values().find(|edge| scraped(edge) && edge.signals.rps.is_some())?;
         (edge.from.as_str() == "kube:minikube/shop/web").then_some(())
     })
     .await;
+    engine.disconnect(&scrape).await;
 
     engine.disconnect(&PROMETHEUS.parse().unwrap()).await;
     let scaled = ["scale", "deployment/cart", "-n", "shop", "--replicas=2"];
