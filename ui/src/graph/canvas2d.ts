@@ -4,6 +4,7 @@
  * `willReadFrequently` keeps the pixels in memory instead of on a graphics card: several times faster where the window has
  * no real one, as in a virtual machine or under Xvfb. On real hardware the default may win, so the choice is an option.
  */
+import { Ages } from './ages';
 import { detail, eased, type Camera, type Detail, type View } from './camera';
 import { drawGroup, drawGroupTitle, drawNode, placed } from './cards';
 import { distance, overlap, sunflower, type Box, type Point } from './geometry';
@@ -51,6 +52,8 @@ export class Canvas2dRenderer implements Renderer {
   private ratio = 1;
   private level: Detail | null = null;
   private eye: Camera = { x: 0, y: 0, zoom: 1 };
+  /** Those of the last drawing. */
+  private ages = new Ages(0);
   private flight: Flight | null = null;
   private frame: number | null = null;
   private readonly pulses = new Map<string, number>();
@@ -112,7 +115,7 @@ export class Canvas2dRenderer implements Renderer {
   }
 
   tick(): void {
-    this.dirty();
+    if (this.ages.outdated(this.options.now())) this.dirty();
   }
 
   look(camera: Camera): void {
@@ -182,6 +185,7 @@ export class Canvas2dRenderer implements Renderer {
   private draw(): void {
     const { width, height } = this.view;
     if (width === 0 || height === 0) return;
+    this.ages = new Ages(this.options.now());
     const c = this.context;
     c.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     c.fillStyle = this.ink.colours.canvas;
@@ -220,7 +224,7 @@ export class Canvas2dRenderer implements Renderer {
 
   private drawGroups(level: Detail): void {
     const seen = this.seen();
-    const now = this.options.now();
+    const { ages } = this;
     for (const group of this.scene.groups) if (overlap(group.box, seen)) drawGroup(this.ink, this.eye, group);
     const wires = this.wires.filter((wire) => overlap(wire.bounds, seen));
     if (level === 'disc') this.drawBundles((id) => this.groupMiddle(id));
@@ -230,25 +234,25 @@ export class Canvas2dRenderer implements Renderer {
     if (level !== 'disc') {
       for (const wire of switched) drawBreaker(this.ink, this.eye, wire, this.groundUnder(wire), this.stateOf(wire).dimmed);
     }
-    const titles = this.scene.groups.filter(({ box }) => overlap(box, seen)).flatMap((group) => drawGroupTitle(this.ink, this.eye, group, now));
-    for (const node of nodes) this.drawOne(node, level, now);
+    const titles = this.scene.groups.filter(({ box }) => overlap(box, seen)).flatMap((group) => drawGroupTitle(this.ink, this.eye, group, ages));
+    for (const node of nodes) this.drawOne(node, level, ages);
     if (level === 'disc') this.drawLabels(nodes);
-    else this.drawOnWires(wires, switched, now, titles);
+    else this.drawOnWires(wires, switched, ages, titles);
   }
 
-  private drawOne(node: SceneNode, level: Detail, now: number): void {
+  private drawOne(node: SceneNode, level: Detail, ages: Ages): void {
     const state = {
       selected: node.id === this.emphasis.selected,
       dimmed: this.isDimmed(node.id),
       pulsing: this.pulses.has(node.id),
     };
-    drawNode(this.ink, this.eye, node, level, state, now);
+    drawNode(this.ink, this.eye, node, level, state, ages);
   }
 
-  private drawOnWires(wires: readonly Wire[], switched: readonly Wire[], now: number, titles: readonly Box[]): void {
+  private drawOnWires(wires: readonly Wire[], switched: readonly Wire[], ages: Ages, titles: readonly Box[]): void {
     const taken = [...titles, ...this.scene.nodes.map(({ box }) => placed(this.eye, box))];
     for (const wire of switched) {
-      if (!this.stateOf(wire).dimmed) drawBreakerLabel(this.ink, this.eye, wire, this.groundUnder(wire), now, taken);
+      if (!this.stateOf(wire).dimmed) drawBreakerLabel(this.ink, this.eye, wire, this.groundUnder(wire), ages, taken);
     }
     const picked = wires.filter(({ edge }) => edge.id === this.emphasis.hovered || edge.id === this.emphasis.selected);
     for (const wire of picked) drawEdgeLabel(this.ink, this.eye, wire, taken);

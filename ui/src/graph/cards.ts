@@ -1,6 +1,7 @@
 /** Cards, pipes, folded stacks, discs and group boxes, at the level of detail that the zoom allows. */
 import { HEALTH, type HealthState } from '../glyphs';
-import { age, errorTone, latency, perSecond, percent, rate } from '../format';
+import { errorTone, latency, perSecond, percent, rate } from '../format';
+import type { Ages } from './ages';
 import type { Camera, Detail } from './camera';
 import { toScreen } from './camera';
 import type { Box } from './geometry';
@@ -37,10 +38,10 @@ export function drawGroup(ink: Ink, camera: Camera, group: SceneGroup): void {
 }
 
 /** The title and the counts of a group, on a ground of their own: they are read over the edges. Gives back where they stand. */
-export function drawGroupTitle(ink: Ink, camera: Camera, group: SceneGroup, now: number): Box[] {
+export function drawGroupTitle(ink: Ink, camera: Camera, group: SceneGroup, ages: Ages): Box[] {
   if (camera.zoom < 0.2) return [];
   const { x, y, w } = placed(camera, group.box);
-  const stale = group.staleSince === null ? null : `stale ${age(now - group.staleSince)}`;
+  const stale = group.staleSince === null ? null : `stale ${ages.of(group.staleSince)}`;
   const title = ink.width(group.title, 12, 600);
   const room = w - 24 - Math.min(title, w / 2) - 8;
   const counts = stale ?? (ink.width(group.counts) <= room ? group.counts : group.short);
@@ -60,13 +61,13 @@ function plateUnder(ink: Ink, { x, y, w, h }: Box): void {
   ink.fill('group');
 }
 
-export function drawNode(ink: Ink, camera: Camera, node: SceneNode, level: Detail, state: CardState, now: number): void {
+export function drawNode(ink: Ink, camera: Camera, node: SceneNode, level: Detail, state: CardState, ages: Ages): void {
   const c = ink.context;
   c.globalAlpha = state.dimmed ? 0.25 : node.staleSince === null ? 1 : 0.8;
   if (level === 'dot' || level === 'disc') drawDisc(ink, camera, node, level, state);
   else if (node.kind === 'queue' || node.kind === 'topic') drawPipe(ink, camera, node, level, state);
   else if (node.kind === 'folded') drawStack(ink, camera, node, level, state);
-  else drawCard(ink, camera, node, level, state, now);
+  else drawCard(ink, camera, node, level, state, ages);
   c.globalAlpha = 1;
 }
 
@@ -113,7 +114,7 @@ function borderTone(node: SceneNode): Tone {
   return node.health === 'critical' ? 'crit' : node.health === 'warning' ? 'warn' : 'line2';
 }
 
-function drawCard(ink: Ink, camera: Camera, node: SceneNode, level: Detail, state: CardState, now: number): void {
+function drawCard(ink: Ink, camera: Camera, node: SceneNode, level: Detail, state: CardState, ages: Ages): void {
   const box = placed(camera, node.box);
   frame(ink, node, box, state);
   drawSpine(ink, node, box, camera.zoom, box.w < NARROW);
@@ -133,7 +134,7 @@ function drawCard(ink: Ink, camera: Camera, node: SceneNode, level: Detail, stat
   ink.text(node.name, start, first, { tone: 'tx1', size, weight: 600, room: right - start });
   if (lines >= 2) {
     const words = level === 'full' ? { x: left, y: y + 34 * k, right: x + w - 9 } : { x: start, y: first + (h >= 34 ? 14 : 12), right: below ? edge : x + w - 9 };
-    drawWord(ink, node, words, below ? `${counted(node)} ` : '', now);
+    drawWord(ink, node, words, below ? `${counted(node)} ` : '', ages);
   }
   if (lines === 3) drawNumbers(ink, node, left, y + 51 * k, x + w - 9);
   if (node.differs) drawTab(ink, x + w, y);
@@ -156,27 +157,27 @@ function countsText(ink: Ink, node: SceneNode, right: number, y: number, spare: 
   return right - ink.width(text, 11, 600) - 4;
 }
 
-function drawWord(ink: Ink, node: SceneNode, { x, y, right }: { x: number; y: number; right: number }, lead: string, now: number): void {
+function drawWord(ink: Ink, node: SceneNode, { x, y, right }: { x: number; y: number; right: number }, lead: string, ages: Ages): void {
   const bad = node.health !== 'passing';
   const tone: Tone = node.staleSince !== null ? 'tx1' : bad ? (HEALTH[node.health].tone as Tone) : 'tx3';
   const weight = bad || node.staleSince !== null ? 500 : 400;
-  const whole = `${lead}${stateWords(node, now)}`;
-  const short = `${lead}${shortWords(node, now)}`;
+  const whole = `${lead}${stateWords(node, ages)}`;
+  const short = `${lead}${shortWords(node, ages)}`;
   // Where there is no room, the glyph says the state and the text what it does not say.
-  const text = [whole, short].find((text) => ink.width(text, 11, weight) <= right - x) ?? shortWords(node, now);
+  const text = [whole, short].find((text) => ink.width(text, 11, weight) <= right - x) ?? shortWords(node, ages);
   ink.text(text, x, y, { tone, weight, room: right - x });
 }
 
 /** `critical 3m 08s`, `stale 12 s`, `unknown · no check`. */
-export function stateWords(node: SceneNode, now: number): string {
-  if (node.staleSince !== null) return `stale ${age(now - node.staleSince)}`;
-  const since = node.since === null || node.health === 'passing' ? '' : ` ${node.atLeast ? '≥ ' : ''}${age(now - node.since)}`;
+export function stateWords(node: SceneNode, ages: Ages): string {
+  if (node.staleSince !== null) return `stale ${ages.of(node.staleSince)}`;
+  const since = node.since === null || node.health === 'passing' ? '' : ` ${node.atLeast ? '≥ ' : ''}${ages.of(node.since)}`;
   return node.note === null ? `${node.health}${since}` : `${node.health} · ${node.note}`;
 }
 
-function shortWords(node: SceneNode, now: number): string {
+function shortWords(node: SceneNode, ages: Ages): string {
   if (node.note !== null) return node.note;
-  const since = node.since === null ? null : age(now - (node.staleSince ?? node.since));
+  const since = node.since === null ? null : ages.of(node.staleSince ?? node.since);
   return since === null ? node.health : `${node.atLeast && node.staleSince === null ? '≥ ' : ''}${since}`;
 }
 

@@ -13,7 +13,7 @@ export interface Renderer {
   resize(view: View, ratio: number): void;
   /** The theme changed. */
   repaint(): void;
-  /** A second went by: ages changed. */
+  /** A second went by: draws again where an age that is shown reads otherwise. */
   tick(): void;
   look(camera: Camera): void;
   /** Flies there within a moment; at once where motion is not wanted. */

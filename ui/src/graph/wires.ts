@@ -1,6 +1,7 @@
 /** Edges with their breakers and labels, and the bundles that stand for them from far away. */
 import { BREAKER } from '../glyphs';
-import { age, errorTone, latency, percent, perSecond, THIN } from '../format';
+import { errorTone, latency, percent, perSecond, THIN } from '../format';
+import type { Ages } from './ages';
 import { toScreen, type Camera } from './camera';
 import { at, chord, cut, gap, middle, overlap, ports, route, width, type Box, type Curve, type Point } from './geometry';
 import type { Ink, Tone } from './ink';
@@ -215,11 +216,11 @@ export function drawBreaker(ink: Ink, camera: Camera, wire: Wire, ground: Tone, 
 }
 
 /** What a breaker says of itself, beside its switch where nothing else stands; `taken` grows by it. */
-export function drawBreakerLabel(ink: Ink, camera: Camera, wire: Wire, ground: Tone, now: number, taken: Box[]): void {
+export function drawBreakerLabel(ink: Ink, camera: Camera, wire: Wire, ground: Tone, ages: Ages, taken: Box[]): void {
   const { breaker } = wire.edge;
   if (breaker === null || breaker.state === 'closed') return;
   const curve = onScreen(camera, wire.curve);
-  const all = breakerLines(breaker, now);
+  const all = breakerLines(breaker, ages);
   const steep = Math.abs(Math.sin(chord(curve, gap(curve, wire.middle(), SWITCH)))) > 0.6;
   const middle = at(curve, wire.middle());
   // Where the whole has no room the state alone is tried; where that has none, the switch itself says it.
@@ -239,9 +240,9 @@ export function drawBreakerLabel(ink: Ink, camera: Camera, wire: Wire, ground: T
   }
 }
 
-function breakerLines(breaker: SceneBreaker, now: number): { text: string; weight: 400 | 600; tone: Tone }[] {
+function breakerLines(breaker: SceneBreaker, ages: Ages): { text: string; weight: 400 | 600; tone: Tone }[] {
   const { tone, word } = BREAKER[breaker.state];
-  const said = breaker.since === null ? word : `${word} ${age(now - breaker.since)}`;
+  const said = breaker.since === null ? word : `${word} ${ages.of(breaker.since)}`;
   const lines: { text: string; weight: 400 | 600; tone: Tone }[] = [{ text: said, weight: 600, tone: tone === 'tx3' ? 'tx2' : (tone as Tone) }];
   if (breaker.detail !== null) lines.push({ text: breaker.detail, weight: 400, tone: 'tx2' });
   return lines;
