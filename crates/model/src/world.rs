@@ -83,12 +83,14 @@ impl World {
         let mut changes = Vec::new();
         let mut transitions = Vec::new();
         let mut next = Snapshot::clone(&before);
+        let mut whole = false;
         if !touched.picture {
             // Config keys and statuses alone.
         } else if let Some(services) = derive::patched(&touched, &before, now) {
             next.services = Arc::new(services);
             compare_picture(&before, &next, now, &mut changes, &mut transitions);
         } else {
+            whole = true;
             let picture = derive::picture(&self.store, &before, now);
             next.services = Arc::new(picture.services);
             next.edges = Arc::new(picture.edges);
@@ -102,7 +104,8 @@ impl World {
             next.routes = Arc::new(picture.routes);
             compare_picture(&before, &next, now, &mut changes, &mut transitions);
         }
-        if !touched.config.is_empty()
+        if !whole
+            && !touched.config.is_empty()
             && let Some(disagreements) = derive::settings_compared(&self.store, &next, now)
         {
             next.disagreements = Arc::new(disagreements);
