@@ -24,15 +24,19 @@ const READ_ONLY: &str = "This window was opened read-only (--read-only)";
 pub(crate) fn for_view(app: &App, request: &ViewRequest) -> Scene {
     let shows_it = matches!(request, ViewRequest::Shell | ViewRequest::Timeline(_));
     let happened = if shows_it { app.engine.timeline().since(app.started) } else { Vec::new() };
-    Scene { happened: happened.into_iter().map(happening).collect(), ..of(app) }
+    let mut scene = Scene { happened: happened.into_iter().map(happening).collect(), ..of(app) };
+    if matches!(request, ViewRequest::Sources) {
+        add_finds(app, &mut scene.connections);
+    }
+    scene
 }
 
-/// The same without what happened.
+/// The same without what happened, and without what is inside clusters.
 pub(crate) fn of(app: &App) -> Scene {
     let demo = app.engine.demo_runs();
     Scene {
         snapshot: app.engine.snapshot(),
-        connections: app.engine.connections().into_iter().map(|report| connection(app, report)).collect(),
+        connections: app.engine.connections().into_iter().map(connection).collect(),
         happened: Vec::new(),
         said: app.said().clone(),
         found: app.found().clone(),
@@ -44,12 +48,21 @@ pub(crate) fn of(app: &App) -> Scene {
     }
 }
 
-fn connection(app: &App, report: ConnectionReport) -> ConnectionFacts {
-    let inventory = app.engine.inventory(&report.spec).unwrap_or_default();
+/// What was found inside each cluster.
+fn add_finds(app: &App, connections: &mut [ConnectionFacts]) {
     let open: Vec<ConnectionSpec> = app.engine.connections().into_iter().map(|one| one.spec).collect();
+    for spec in &open {
+        let Some(inventory) = app.engine.inventory(spec) else { continue };
+        let Some(facts) = connections.iter_mut().find(|facts| facts.spec == spec.to_string()) else { continue };
+        facts.inside_fault = inventory.fault.as_ref().map(|error| failure::of_source(error, None));
+        facts.inside = inventory.finds.iter().map(|find| inside(find, &inventory, &open)).collect();
+    }
+}
+
+fn connection(report: ConnectionReport) -> ConnectionFacts {
     ConnectionFacts {
-        inside_fault: inventory.fault.as_ref().map(|error| failure::of_source(error, None)),
-        inside: inventory.finds.iter().map(|find| inside(find, &inventory, &open)).collect(),
+        inside: Vec::new(),
+        inside_fault: None,
         spec: report.spec.to_string(),
         read_only: report.rules.read_only.then(|| match &report.profile {
             Some(name) => format!("The profile {name} is read-only"),
