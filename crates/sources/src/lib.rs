@@ -15,6 +15,7 @@ pub mod logs;
 mod mark;
 pub mod open;
 pub mod prometheus;
+mod published;
 pub mod register;
 mod road;
 pub mod scrape;

@@ -3,6 +3,8 @@
 //! A source asks by a [`Road`] and does not see which one it is. What fails on the way itself is told as that, apart from what
 //! the system answers.
 
+use std::sync::Arc;
+
 use http::{HeaderMap, Method};
 use reqwest::Response;
 use tokio::sync::Notify;
@@ -64,6 +66,14 @@ impl Call {
     /// A question without a body.
     pub(crate) fn get(target: impl Into<String>, headers: HeaderMap) -> Self {
         Self { method: Method::GET, target: target.into(), headers, body: None }
+    }
+}
+
+/// An address as people read it, with the way that leads there.
+pub(crate) fn by_way(shown: &str, way: Option<String>) -> Arc<str> {
+    match way {
+        Some(way) => Arc::from(format!("{shown} by {way}")),
+        None => Arc::from(shown),
     }
 }
 

@@ -24,7 +24,7 @@ use crate::error::{ErrorKind, SourceError};
 use crate::http::{next_part, shorten, shown_address, too_large, whole_body, wire};
 use crate::kubernetes::Doors;
 use crate::kubernetes::inside::{Inside, Need};
-use crate::road::{Call, Road, Unanswered};
+use crate::road::{Call, Road, Unanswered, by_way};
 use crate::secret::Secret;
 use crate::transport::no_answer;
 
@@ -146,10 +146,7 @@ impl ConsulApi {
 
     /// The same with the way that leads there now.
     pub(super) fn address(&self) -> Arc<str> {
-        match self.way() {
-            Some(way) => Arc::from(format!("{} by {way}", self.shown)),
-            None => Arc::from(self.shown.as_str()),
-        }
+        by_way(&self.shown, self.way())
     }
 
     /// By which way it is reached now; `None` where it is reached straight.

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use super::api::Head;
 use crate::error::{ErrorKind, SourceError};
+use crate::published::Published;
 
 /// What is read by a watch of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -88,7 +89,7 @@ pub(super) struct Standing {
     /// True when Consul denies by default and no token is sent: an empty answer says nothing then.
     blind: bool,
     may: BTreeSet<Ability>,
-    published: Option<SourceStatus>,
+    published: Published,
 }
 
 impl Standing {
@@ -99,7 +100,7 @@ impl Standing {
             parts: Part::PRIMARY.into_iter().map(|part| (part, State::Waiting)).collect(),
             blind: false,
             may: BTreeSet::from([Ability::ReadConfig, Ability::EditConfig, Ability::Register]),
-            published: None,
+            published: Published::default(),
         }
     }
 
@@ -157,13 +158,9 @@ impl Standing {
     /// The status to publish, when it is another than the one published last.
     pub(super) fn news(&mut self, now: Timestamp) -> Option<SourceStatus> {
         let (state, fault, next_try) = self.sum();
-        let since = match &self.published {
-            Some(last) if last.state == state => last.since,
-            _ => now,
-        };
         let status = SourceStatus {
             state,
-            since,
+            since: self.published.since(state, now),
             address: self.address.clone(),
             product: self.product.clone(),
             fault,
@@ -172,11 +169,7 @@ impl Standing {
             next_try,
             abilities: self.abilities(),
         };
-        if self.published.as_ref() == Some(&status) {
-            return None;
-        }
-        self.published = Some(status.clone());
-        Some(status)
+        self.published.news(status)
     }
 
     fn sum(&self) -> (SourceState, Option<Fault>, Option<Timestamp>) {

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use super::part::Part;
 use crate::error::{ErrorKind, SourceError};
+use crate::published::Published;
 
 /// How one part is doing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +38,7 @@ pub(super) struct Standing {
     /// What stands in the way of all parts: no credential, no kubeconfig; or what is about to be done.
     note: Option<Fault>,
     files: Option<Fault>,
-    published: Option<SourceStatus>,
+    published: Published,
 }
 
 impl Standing {
@@ -49,7 +50,7 @@ impl Standing {
             read: BTreeSet::new(),
             note: None,
             files: None,
-            published: None,
+            published: Published::default(),
         }
     }
 
@@ -119,13 +120,9 @@ impl Standing {
         let same =
             |part: &Fault| fault.as_ref().is_some_and(|fault| fault.code == part.code && fault.hint == part.hint);
         partial.retain(|part| !same(part));
-        let since = match &self.published {
-            Some(last) if last.state == state => last.since,
-            _ => now,
-        };
         let status = SourceStatus {
             state,
-            since,
+            since: self.published.since(state, now),
             address: self.address.clone(),
             product: self.product.clone(),
             fault,
@@ -135,11 +132,7 @@ impl Standing {
             // Nothing can be edited or registered here yet.
             abilities: Vec::new(),
         };
-        if self.published.as_ref() == Some(&status) {
-            return None;
-        }
-        self.published = Some(status.clone());
-        Some(status)
+        self.published.news(status)
     }
 
     fn sum(&self) -> (SourceState, Option<Fault>, Option<Timestamp>) {

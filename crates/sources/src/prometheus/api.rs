@@ -24,7 +24,7 @@ use crate::error::{ErrorKind, SourceError};
 use crate::http::{shorten, shown_address, whole_body, wire};
 use crate::kubernetes::Doors;
 use crate::kubernetes::inside::{Inside, Need};
-use crate::road::{Call, Road};
+use crate::road::{Call, Road, by_way};
 
 /// How long the server may work on one query.
 const SERVER_PATIENCE: Duration = Duration::from_secs(5);
@@ -102,10 +102,7 @@ impl Api {
 
     /// The same with the way that leads there now.
     pub(super) fn address(&self) -> Arc<str> {
-        match self.way() {
-            Some(way) => Arc::from(format!("{} by {way}", self.shown)),
-            None => Arc::from(self.shown.as_str()),
-        }
+        by_way(&self.shown, self.way())
     }
 
     /// By which way it is reached now; `None` where it is reached straight.

@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::SYSTEM;
 use crate::error::{ErrorKind, SourceError};
+use crate::published::Published;
 
 /// A clock that is off by less is not worth a word.
 const TOLERATED_SKEW: SignedDuration = SignedDuration::from_secs(5);
@@ -32,7 +33,7 @@ pub(super) struct Standing {
     /// How many beats the whole picture takes, and how many questions it is.
     spread: Option<(usize, usize, Duration)>,
     answered: bool,
-    published: Option<SourceStatus>,
+    published: Published,
 }
 
 impl Standing {
@@ -47,7 +48,7 @@ impl Standing {
             skew: SignedDuration::ZERO,
             spread: None,
             answered: false,
-            published: None,
+            published: Published::default(),
         }
     }
 
@@ -115,13 +116,9 @@ impl Standing {
             (None, None) if self.answered => (SourceState::Live, None, None),
             (None, None) => (SourceState::Connecting, None, None),
         };
-        let since = match &self.published {
-            Some(last) if last.state == state => last.since,
-            _ => now,
-        };
         let status = SourceStatus {
             state,
-            since,
+            since: self.published.since(state, now),
             address: self.address.clone(),
             product: self.product.clone(),
             fault,
@@ -130,11 +127,7 @@ impl Standing {
             next_try,
             abilities: Vec::new(),
         };
-        if self.published.as_ref() == Some(&status) {
-            return None;
-        }
-        self.published = Some(status.clone());
-        Some(status)
+        self.published.news(status)
     }
 
     fn fault(&self, kind: ErrorKind, came_back: String, hint: &str) -> Fault {

@@ -9,6 +9,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::Target;
 use crate::error::SourceError;
 use crate::http;
+use crate::published::Published;
+use crate::road::by_way;
 
 /// How many failing endpoints are named one by one.
 const NAMED_FAULTS: usize = 20;
@@ -19,7 +21,7 @@ pub(crate) type Outcome = Option<Result<(), SourceError>>;
 /// The status that was published last, and the next one made from it.
 #[derive(Debug, Default)]
 pub(crate) struct Standing {
-    published: Option<SourceStatus>,
+    published: Published,
     next_try: Option<Timestamp>,
 }
 
@@ -34,7 +36,7 @@ pub(crate) struct Account {
 impl Standing {
     /// The state that the endpoints add up to.
     pub(crate) fn state<'o>(&self, outcomes: &(impl Iterator<Item = &'o Outcome> + Clone)) -> SourceState {
-        let before = self.published.as_ref().map_or(SourceState::Connecting, |status| status.state);
+        let before = self.published.last().map_or(SourceState::Connecting, |status| status.state);
         let none = outcomes.clone().next().is_none();
         let open = outcomes.clone().any(Option::is_none);
         let read = outcomes.clone().any(|outcome| matches!(outcome, Some(Ok(()))));
@@ -56,13 +58,12 @@ impl Standing {
 
     /// The status to publish; `None` when it is the published one.
     pub(crate) fn news(&mut self, state: SourceState, account: Account) -> Option<SourceStatus> {
-        let before = self.published.as_ref();
-        let since = before.filter(|status| status.state == state).map(|status| status.since);
+        let before = self.published.last();
         let failing = state == SourceState::Failing;
         let mut faults = few(account.faults).into_iter();
         let status = SourceStatus {
             state,
-            since: since.unwrap_or_else(Timestamp::now),
+            since: self.published.since(state, Timestamp::now()),
             address: account.address,
             product: account.product.or_else(|| before.and_then(|status| status.product.clone())),
             fault: if failing { faults.next() } else { None },
@@ -71,20 +72,15 @@ impl Standing {
             next_try: self.next_try.filter(|_| failing),
             abilities: Vec::new(),
         };
-        if before == Some(&status) {
-            return None;
-        }
-        self.published = Some(status.clone());
-        Some(status)
+        self.published.news(status)
     }
 }
 
 /// Where a list of endpoints is reached.
 pub(crate) fn address(targets: &[Target], place: &str, way: Option<String>) -> Arc<str> {
-    match (targets, way) {
-        ([only], Some(way)) => Arc::from(format!("{} by {way}", http::shown_address(&only.url))),
-        ([only], None) => Arc::from(http::shown_address(&only.url)),
-        (many, _) => Arc::from(format!("{} endpoints of {place}", many.len())),
+    match targets {
+        [only] => by_way(&http::shown_address(&only.url), way),
+        many => Arc::from(format!("{} endpoints of {place}", many.len())),
     }
 }
 
