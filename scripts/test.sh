@@ -121,9 +121,16 @@ tell_attendance() {
   sort -u "$BINNACLE_LAB_ATTENDANCE" | cut -f 1 | uniq -c | awk '{ n = $1; sub(/^ *[0-9]+ /, ""); printf "  %4d  %s\n", n, $0 }'
 }
 
+# What the failed tests of a stage said, once more at the end, where it is found.
+tell_failures() { # stage
+  awk '/^failures:$/ { told = 1 } /^test result: / { told = 0 } told' "$logs/$1.log" | head -n 300
+}
+
 finish() {
+  local stage
   tell_attendance
   if [ ${#failures[@]} -gt 0 ]; then
+    for stage in "${failures[@]}"; do tell_failures "$stage"; done
     echo "failed: ${failures[*]} (output in $logs/)"
   fi
   echo "$passed passed, $failed failed"
