@@ -14,8 +14,9 @@ export function shortened(text: string, fits: (text: string) => boolean): string
  */
 export function shortenedName(name: string, fits: (text: string) => boolean): string {
   const tail = /[-._/:]([^-._/:]+)$/.exec(name)?.[1] ?? '';
-  const kept = tail === '' || tail.length > LONGEST_TAIL ? null : cut(name.slice(0, -tail.length - 1), `…${tail}`, fits, name);
-  return kept ?? shortened(name, fits);
+  if (tail === '' || tail.length > LONGEST_TAIL) return shortened(name, fits);
+  const end = `…${tail}`;
+  return cut(name.slice(0, -tail.length - 1), end, fits, name) ?? (fits(end) ? end : shortened(name, fits));
 }
 
 /** The longest beginning of a text that fits together with an end; the whole where that fits. `null`: not even one letter does. */

@@ -29,7 +29,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use binnacle_model::id::{SourceId, SourceKind};
+use binnacle_model::id::SourceId;
 use binnacle_model::snapshot::{SourceState, SourceStatus};
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
