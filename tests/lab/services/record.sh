@@ -1,0 +1,185 @@
+#!/usr/bin/env bash
+# Records what the services of the lab's shop really say, closed and open, into recorded/.
+#
+#   tests/lab/services/record.sh [go|envoy|java|node ...]
+#
+# A caller `cart` calls `inventory`, whose knob is turned until the caller's breaker opens. Only the series that say
+# something of calls and breakers are kept. The services end with this script.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+recorded=$here/recorded
+work=$(mktemp -d)
+pids=()
+finish() {
+  [ ${#pids[@]} -eq 0 ] || kill "${pids[@]}" 2>/dev/null || true
+  wait
+  rm -rf "$work"
+}
+trap finish EXIT
+
+# Looks every 50 ms, at most 60 s, until the command succeeds.
+await() {
+  local deadline=$((SECONDS + 60))
+  until "$@" >/dev/null 2>&1; do
+    [ "$SECONDS" -lt "$deadline" ] || { echo "record: waited in vain for: $*" >&2; tail -n 5 "$work"/*.log >&2; exit 1; }
+    read -rt 0.05 <> <(:) || true
+  done
+}
+
+# Starts a service and sets $http, and $rpc where it has one.
+start() { # log, command...
+  local log=$work/$1.log
+  shift
+  # Another service's log of that name is not to be taken for its own.
+  rm -f "$log"
+  setpriv --pdeathsig KILL "$@" >"$log" 2>&1 &
+  pids+=($!)
+  await grep -q '^ready ' "$log"
+  http=$(sed -n 's/^ready .*http=\([^ ]*\).*/\1/p' "$log")
+  rpc=$(sed -n 's/^ready .*rpc=\([^ ]*\).*/\1/p' "$log")
+}
+
+get() { curl -sS --max-time 10 "$@"; }
+visit() { # times, address
+  local n
+  for ((n = 0; n < $1; n++)); do get -o "$work/answer" "http://$2/"; done
+}
+turn() { get -o "$work/answer" -X POST "http://$1/knob?$2"; }
+says() { get "$1" | grep -qE "$2"; }
+
+# Keeps the families that match, with who made them in the first lines.
+keep() { # file, emitter, what it shows, url, families
+  local file=$recorded/$1
+  {
+    echo "# From $2."
+    echo "# $3"
+    get "$4" | awk -v wanted="^($5)" '
+      /^#/ { if ($3 ~ wanted) print; next }
+      $0 ~ wanted { print }'
+  } >"$file"
+  [ "$(wc -l <"$file")" -gt 2 ] || { echo "record: $file has nothing" >&2; exit 1; }
+  echo "recorded/$1"
+}
+
+# One event of each type and name from a stream that have passed since it was opened; the later ones.
+keep_stream() { # file, emitter, what it shows, url
+  local file=$recorded/$1
+  timeout 3 curl -sSN "$4" >"$work/stream" || true
+  {
+    echo ": From $2."
+    echo ": $3"
+    echo
+    sed -n '/^data/p' "$work/stream" | tail -n 2 | sed 's/$/\n/'
+  } >"$file"
+  grep -q '^data' "$file" || { echo "record: $file has nothing" >&2; exit 1; }
+  echo "recorded/$1"
+}
+
+# A version as the module's own go.mod has it.
+version_of() { awk -v module="$1" '$1 == module { print $2 }' "$here/go/go.mod"; }
+
+# Closed, open, half-open while a slow try is under way, and closed again, as a state gauge of 0, 1 and 2 says it.
+gauge_of() { # kind, emitter, series of the state, families
+  local kind=$1 emitter=$2 series=$3 families=$4
+  local metrics="http://$cart/metrics" note="Service $kind, a caller named cart; its breaker for inventory is"
+  visit 5 "$cart"
+  keep "$kind-closed.prom" "$emitter" "$note closed after five visits." "$metrics" "$families"
+  turn "$inventory" fail=1
+  visit 12 "$cart"
+  await says "$metrics" "^$series 2"
+  keep "$kind-open.prom" "$emitter" "$note open: inventory fails, and some calls were rejected." "$metrics" "$families"
+  turn "$inventory" 'delay_ms=300'
+  await half_open "$metrics" "$series"
+  keep "$kind-half-open.prom" "$emitter" "$note half-open: one slow try is under way." "$metrics" "$families"
+  await says "$metrics" "^$series 0"
+  turn "$inventory" fail=0
+}
+half_open() {
+  get -o "$work/answer" "http://$cart/" &
+  local n
+  for ((n = 0; n < 5; n++)); do says "$1" "^$2 1" && return; done
+  return 1
+}
+
+# Both of go-micro, which find each other in a Consul.
+record_go_micro() { # executable
+  local shop=$1 consul="127.0.0.1:$((20000 + $$ % 10000))" emitter
+  setpriv --pdeathsig KILL "$("$here/../consul/build.sh")" agent -dev -bind=127.0.0.1 -http-port="${consul#*:}" \
+    -dns-port=-1 -grpc-port=-1 -grpc-tls-port=-1 -server-port=$((30000 + $$ % 2000)) -serf-lan-port=$((32000 + $$ % 700)) \
+    -serf-wan-port=-1 >"$work/consul.log" 2>&1 &
+  pids+=($!)
+  await says "http://$consul/v1/status/leader" :
+  emitter="go-micro $(version_of github.com/micro/go-micro) with sony/gobreaker $(version_of github.com/sony/gobreaker) in wrappers of the application, with the names of go-plugins' wrapper"
+  start inventory "$shop" go-micro --name=inventory --consul="$consul"
+  inventory=$http
+  start cart "$shop" go-micro --name=cart --consul="$consul" --call=inventory=micro://inventory
+  cart=$http
+  gauge_of go-micro "$emitter" 'micro_breaker_state\{endpoint="inventory.Shop.Visit"\}' 'micro_'
+  keep go-micro-server.prom "$emitter" "Service go-micro, inventory, which cart calls over go-micro's own protocol." "http://$inventory/metrics" 'micro_'
+  get "http://$consul/v1/health/service/inventory" | node -e '
+    const [{ Service, Checks }] = JSON.parse(require("fs").readFileSync(0, "utf8"));
+    const said = { "//": process.argv[1], Service, Checks: Checks.filter((check) => check.ServiceID !== "") };
+    console.log(JSON.stringify(said, null, 2));
+  ' "From $emitter: its registration as Consul $("$here/../consul/build.sh" | sed 's/.*consul-\([0-9.]*\).*/\1/') gives it in /v1/health/service/inventory." >"$recorded/go-micro-registration.json"
+  echo "recorded/go-micro-registration.json"
+}
+
+record_go() {
+  local shop version
+  shop=$("$here/go/build.sh")
+  version=$(version_of github.com/prometheus/client_golang)
+  start inventory "$shop" monkit --name=inventory
+  inventory=$http
+
+  start cart "$shop" go-kit --name=cart --call="inventory=http://$inventory"
+  cart=$http
+  gauge_of go-kit "go-kit/kit $(version_of github.com/go-kit/kit) with sony/gobreaker $(version_of github.com/sony/gobreaker) and client_golang $version; the names of the breaker's series are the application's" \
+    'circuit_breaker_state\{name="inventory"\}' 'circuit_breaker|shop_service'
+
+  start cart "$shop" mux --name=cart --call="inventory=http://$inventory"
+  cart=$http
+  gauge_of mux "hashicorp/go-metrics $(version_of github.com/hashicorp/go-metrics) (prefix shop, sink of client_golang $version) with failsafe-go $(version_of github.com/failsafe-go/failsafe-go); the names are the application's" \
+    'shop_breaker_state\{name="inventory"\}' 'shop_'
+
+  start cart "$shop" monkit --name=cart --call="inventory=http://$inventory"
+  cart=$http
+  local emitter note
+  emitter="monkit $(version_of github.com/spacemonkeygo/monkit/v3) with sony/gobreaker $(version_of github.com/sony/gobreaker/v2); monkit has no endpoint for Prometheus, this is the application's own"
+  gauge_of monkit "$emitter" 'breaker_state\{field="recent",name="inventory",scope="shop\/monkit"\}' 'breaker_state|function|function_times'
+  note="Service monkit, a caller named cart, after its breaker for inventory was open and closed again."
+  { echo "# From monkit $(version_of github.com/spacemonkeygo/monkit/v3)'s own /mon/stats, which is not Prometheus' format."; echo "# $note"
+    get "http://$cart/mon/stats" | grep -E '^(breaker_state|function)' ; } >"$recorded/monkit-stats.txt"
+
+  start payments "$shop" grpc --name=payments
+  local payments=$rpc payments_http=$http
+  start cart "$shop" grpc --name=cart --call="payments=grpc://$payments"
+  cart=$http
+  inventory=$payments_http
+  emitter="go-grpc-middleware's providers/prometheus $(version_of github.com/grpc-ecosystem/go-grpc-middleware/providers/prometheus) on grpc-go $(version_of google.golang.org/grpc), and sony/gobreaker $(version_of github.com/sony/gobreaker/v2), whose series are the application's"
+  visit 5 "$cart"
+  keep grpc-client-closed.prom "$emitter" "Service grpc, a caller named cart; its breaker for payments is closed." "http://$cart/metrics" 'grpc_client|gobreaker'
+  keep grpc-server.prom "$emitter" "Service grpc, payments, which cart calls." "http://$payments_http/metrics" 'grpc_server.*(Charge|_total |_seconds )|grpc_server_[a-z_]*$'
+  turn "$payments_http" fail=1
+  visit 12 "$cart"
+  await says "http://$cart/metrics" '^gobreaker_state\{name="payments"\} 2'
+  keep grpc-client-open.prom "$emitter" "Service grpc, a caller named cart; its breaker for payments is open: payments answers UNAVAILABLE." "http://$cart/metrics" 'grpc_client|gobreaker'
+  turn "$payments_http" fail=0
+
+  record_go_micro "$shop"
+  start inventory "$shop" monkit --name=inventory
+  inventory=$http
+  start cart "$shop" gin-hystrix --name=cart --call="inventory=http://$inventory"
+  cart=$http
+  emitter="hystrix-go $(version_of github.com/afex/hystrix-go)"
+  visit 5 "$cart"
+  keep_stream hystrix-go-closed.sse "$emitter" "Service gin-hystrix, a caller named cart; its circuit inventory is closed." "http://$cart/hystrix.stream"
+  keep gin-hystrix.prom "gin $(version_of github.com/gin-gonic/gin) with client_golang $version; the names are those of gin's middlewares, promhttp's histogram of the client is named by the application" \
+    "Service gin-hystrix, a caller named cart, after five visits. Breakers are in its stream alone." "http://$cart/metrics" 'gin_|http_client'
+  turn "$inventory" fail=1
+  visit 12 "$cart"
+  keep_stream hystrix-go-open.sse "$emitter" "Service gin-hystrix, a caller named cart; its circuit inventory is open: inventory fails." "http://$cart/hystrix.stream"
+}
+
+parts=("$@")
+[ ${#parts[@]} -gt 0 ] || parts=(go)
+for part in "${parts[@]}"; do "record_$part"; done
