@@ -61,7 +61,7 @@ keep() { # file, emitter, what it shows, url, families
   echo "recorded/$1"
 }
 
-# One event of each type and name from a stream that have passed since it was opened; the later ones.
+# The first and the last two events of three seconds.
 keep_stream() { # file, emitter, what it shows, url
   local file=$recorded/$1
   timeout 3 curl -sSN "$4" >"$work/stream" || true
@@ -69,7 +69,7 @@ keep_stream() { # file, emitter, what it shows, url
     echo ": From $2."
     echo ": $3"
     echo
-    sed -n '/^data/p' "$work/stream" | tail -n 2 | sed 's/$/\n/'
+    { grep -m 2 '^data' "$work/stream"; grep '^data' "$work/stream" | tail -n 2; } | sed 's/$/\n/'
   } >"$file"
   grep -q '^data' "$file" || { echo "record: $file has nothing" >&2; exit 1; }
   echo "recorded/$1"
@@ -240,6 +240,61 @@ record_envoy() {
   wait "${waiting[@]}"
 }
 
+record_java() {
+  local java inventory_url metrics note emitter
+  java=$("$here/java/build.sh")
+  start inventory "$("$here/go/build.sh")" monkit --name=inventory
+  inventory=$http
+  java_version() { sed -n "/<artifactId>$2<\/artifactId>/{n;s/.*<version>\(.*\)<\/version>.*/\1/p}" "$here/java/$1/pom.xml" | head -n 1; }
+
+  start cart "$java" resilience4j --name=cart --call="inventory=http://$inventory/"
+  cart=$http
+  emitter="resilience4j $(sed -n 's/.*<resilience4j.version>\(.*\)<.*/\1/p' "$here/java/resilience4j/pom.xml") and Micrometer of Spring Boot $(java_version resilience4j spring-boot-starter-parent), /actuator/prometheus"
+  metrics=http://$cart/actuator/prometheus
+  note="Service resilience4j, a caller named cart; its circuit breaker inventory is"
+  local families='resilience4j_circuitbreaker|http_client_requests|http_server_requests'
+  visit 5 "$cart"
+  keep resilience4j-closed.prom "$emitter" "$note closed after five visits." "$metrics" "$families"
+  turn "$inventory" fail=1
+  visit 12 "$cart"
+  await says "$metrics" 'state\{name="inventory",state="open"\} 1'
+  keep resilience4j-open.prom "$emitter" "$note open: inventory fails, and some calls were not permitted." "$metrics" "$families"
+  keep_actuator open "$note open."
+  await says "$metrics" 'state\{name="inventory",state="half_open"\} 1'
+  keep resilience4j-half-open.prom "$emitter" "$note half-open after its wait; nothing was tried yet." "$metrics" "$families"
+  turn "$inventory" fail=0
+  visit 1 "$cart"
+  await says "$metrics" 'state\{name="inventory",state="closed"\} 1'
+  keep_actuator closed "$note closed again."
+
+  start cart "$java" hystrix --name=cart --call="inventory=http://$inventory/"
+  cart=$http
+  emitter="Hystrix $(java_version hystrix hystrix-core) for Java, hystrix-metrics-event-stream"
+  note="Service hystrix, a caller named cart; its circuit inventory is"
+  local micrometer="Micrometer $(java_version hystrix micrometer-registry-prometheus)'s binder for Hystrix $(java_version hystrix hystrix-core)"
+  visit 5 "$cart"
+  keep_stream hystrix-closed.sse "$emitter" "$note closed." "http://$cart/hystrix.stream"
+  keep hystrix-closed.prom "$micrometer" "$note closed." "http://$cart/metrics" 'hystrix'
+  turn "$inventory" fail=1
+  visit 12 "$cart"
+  await says "http://$cart/metrics" 'hystrix_circuit_breaker_open\{[^}]*\} 1'
+  keep_stream hystrix-open.sse "$emitter" "$note open: inventory fails." "http://$cart/hystrix.stream"
+  keep hystrix-open.prom "$micrometer" "$note open: inventory fails." "http://$cart/metrics" 'hystrix'
+}
+# What the actuator's own pages say.
+keep_actuator() { # state, what it shows
+  local page
+  for page in circuitbreakers circuitbreakerevents health; do
+    get "http://$cart/actuator/$page" | node -e '
+      const said = JSON.parse(require("fs").readFileSync(0, "utf8"));
+      if (said.circuitBreakerEvents) said.circuitBreakerEvents = said.circuitBreakerEvents.slice(-6);
+      if (said.components) said.components = { circuitBreakers: said.components.circuitBreakers };
+      console.log(JSON.stringify({ "//": process.argv[1], ...said }, null, 1));
+    ' "From ${emitter%/*}/$page. $2" >"$recorded/resilience4j-$page-$1.json"
+    echo "recorded/resilience4j-$page-$1.json"
+  done
+}
+
 parts=("$@")
-[ ${#parts[@]} -gt 0 ] || parts=(go envoy)
+[ ${#parts[@]} -gt 0 ] || parts=(go envoy java)
 for part in "${parts[@]}"; do "record_$part"; done
