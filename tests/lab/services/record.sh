@@ -295,6 +295,29 @@ keep_actuator() { # state, what it shows
   done
 }
 
+record_node() {
+  local node emitter note metrics
+  node=$("$here/node/build.sh")
+  start inventory "$("$here/go/build.sh")" monkit --name=inventory
+  inventory=$http
+  node_version() { sed -n "s/.*\"$1\": \"\([0-9.]*\)\".*/\1/p" "$here/node/package.json"; }
+  start cart "$node" opossum --name=cart --call="inventory=http://$inventory/"
+  cart=$http
+  metrics=http://$cart/metrics
+  emitter="opossum $(node_version opossum) with opossum-prometheus $(node_version opossum-prometheus), and prom-client $(node_version prom-client), whose histograms the application names"
+  note="Service opossum, a caller named cart; its breaker inventory"
+  visit 5 "$cart"
+  keep opossum-closed.prom "$emitter" "$note is closed after five visits." "$metrics" 'circuit|http_'
+  turn "$inventory" fail=1
+  visit 12 "$cart"
+  await says "$metrics" '^circuit\{name="inventory",event="open"\} 1'
+  keep opossum-open.prom "$emitter" "$note is open: inventory fails, and some calls were rejected." "$metrics" 'circuit|http_'
+  turn "$inventory" fail=0
+  await opossum_closes "$metrics"
+  keep opossum-closed-again.prom "$emitter" "$note was open and is closed again." "$metrics" 'circuit|http_'
+}
+opossum_closes() { visit 1 "$cart" && says "$1" '^circuit\{name="inventory",event="close"\} 1'; }
+
 parts=("$@")
-[ ${#parts[@]} -gt 0 ] || parts=(go envoy java)
+[ ${#parts[@]} -gt 0 ] || parts=(go envoy java node)
 for part in "${parts[@]}"; do "record_$part"; done
