@@ -6,7 +6,7 @@ const PrometheusMetrics = require('opossum-prometheus');
 const prometheus = require('prom-client');
 const { Knob } = require('./knob.js');
 
-const TIMEOUT_MS = 500;
+const TIMEOUT_MS = 2000;
 const BREAKER = {
   timeout: TIMEOUT_MS,
   errorThresholdPercentage: 50,

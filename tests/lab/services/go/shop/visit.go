@@ -12,7 +12,7 @@ import (
 // Breakers are set so that a test sees them open and close within seconds.
 const (
 	// Timeout of one call.
-	Timeout = 500 * time.Millisecond
+	Timeout = 2 * time.Second
 	// Window over which calls are counted.
 	Window = 2 * time.Second
 	// MinimumCalls in a window before a breaker may open.

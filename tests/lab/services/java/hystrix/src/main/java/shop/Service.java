@@ -25,7 +25,7 @@ import org.eclipse.jetty.servlet.ServletHolder;
 
 /** A service of Netflix' Hystrix, with its event stream. */
 public class Service {
-  private static final int TIMEOUT_MS = 500;
+  private static final int TIMEOUT_MS = 2_000;
 
   private record Callee(String name, URI url) {}
 
