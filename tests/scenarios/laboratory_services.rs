@@ -10,6 +10,8 @@ use lab::services::{Envoy, Kind, Knob, Load, Place, Sent, Service, Shop, jobs};
 use lab::{Consul, Prometheus, until};
 use serde_json::{Value, json};
 
+use crate::laboratory::Owner;
+
 const DEADLINE: Duration = Duration::from_secs(60);
 const AT_ONCE: Duration = Duration::ZERO;
 
@@ -351,4 +353,15 @@ async fn the_whole_shop_is_visited_and_scraped_and_one_that_fails_opens_the_brea
     })
     .await
     .unwrap();
+}
+
+#[tokio::test]
+async fn the_shop_is_gone_when_its_process_is_killed() {
+    let mut owner = Owner::of("shop").await;
+    assert_eq!(owner.pids.len(), 15, "twelve services, Envoy, Consul and Prometheus");
+    owner.assert_runs();
+
+    owner.process.kill().await.unwrap();
+
+    owner.is_gone().await;
 }
