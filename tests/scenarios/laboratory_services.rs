@@ -276,6 +276,16 @@ async fn grpc_and_go_micro_call_each_other_by_their_own_protocols() {
     assert_eq!(value(&bank.metrics().await.unwrap(), served), Some(4.0));
     let served = "micro_request_total{method=\"Shop.Visit\"";
     assert_eq!(value(&courier.metrics().await.unwrap(), served), Some(4.0));
+
+    payments.register(&client).await.unwrap();
+    payments.turn(1.0, AT_ONCE).await.unwrap();
+    until("its health check to fail", DEADLINE, async || {
+        let checks = client.get("/v1/health/checks/payments").await.unwrap();
+        let check = checks.as_array().unwrap().iter().find(|check| check["Name"] == "grpc.health.v1").cloned();
+        if check.as_ref().unwrap()["Status"] == "critical" { Ok(()) } else { Err(format!("{check:?}")) }
+    })
+    .await
+    .unwrap();
     let registered = client.get("/v1/catalog/service/courier").await.unwrap();
     let tags = registered[0]["ServiceTags"].as_array().unwrap();
     assert!(tags.iter().any(|tag| tag.as_str().unwrap().starts_with("e-")), "its endpoints are there: {tags:?}");
@@ -290,13 +300,16 @@ async fn in_a_cluster_they_are_behind_a_service_and_known_to_its_registry_and_to
     let monitoring = Monitoring::start(cluster, Some(&registry), &prometheus).await.unwrap();
     let stock = cluster.deploy("services", "inventory", 2).await.unwrap();
     let carts = cluster.deploy("services", "cart", 1).await.unwrap();
+    let edge = cluster.deploy("services", "edge", 1).await.unwrap();
     let mut inventory = Vec::new();
     for pod in &stock {
         let one = Service::builder(Kind::Monkit, "inventory").at(Place::Pod(cluster, pod));
         inventory.push(one.start().await.unwrap());
     }
-    let cart = Service::builder(Kind::GoKit, "cart").at(Place::Pod(cluster, &carts[0])).calling(&inventory[0]);
-    let cart = cart.start().await.unwrap();
+    let instances: Vec<&Service> = inventory.iter().collect();
+    let envoy = Envoy::in_front_of(Place::Pod(cluster, &edge[0]), &instances, &[]).await.unwrap();
+    let cart = Service::builder(Kind::GoKit, "cart").at(Place::Pod(cluster, &carts[0]));
+    let cart = cart.calling_through(&envoy, "inventory").start().await.unwrap();
     let consul = registry.client().unwrap();
     for service in inventory.iter().chain([&cart]) {
         service.register(&consul).await.unwrap();
@@ -304,6 +317,10 @@ async fn in_a_cluster_they_are_behind_a_service_and_known_to_its_registry_and_to
 
     assert_eq!(Load { requests: 4, per_second: 50 }.send(cart.url()).await.unwrap().failed(), 0);
 
+    let upstreams = envoy.admin("/clusters").await.unwrap();
+    for pod in &stock {
+        assert!(upstreams.contains(&format!("inventory::{}:8080::rq_success::2", pod.address)), "{upstreams}");
+    }
     let through_service = "/api/v1/namespaces/services/services/cart:http/proxy/knob";
     let seen = cluster.client().unwrap().get(through_service).await.unwrap();
     assert_eq!(seen, json!({ "fail": 0, "delay_ms": 0 }));

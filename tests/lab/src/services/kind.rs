@@ -44,19 +44,6 @@ impl fmt::Display for Kind {
 }
 
 impl Kind {
-    /// All of them.
-    pub const ALL: [Self; 9] = [
-        Self::GinHystrix,
-        Self::GoKit,
-        Self::GoMicro,
-        Self::Grpc,
-        Self::Hystrix,
-        Self::Monkit,
-        Self::Mux,
-        Self::Opossum,
-        Self::Resilience4j,
-    ];
-
     /// As the programs call it.
     pub fn name(self) -> &'static str {
         match self {

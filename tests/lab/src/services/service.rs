@@ -178,8 +178,8 @@ impl Service {
         self.open("/").await.map(|answer| answer.status().as_u16())
     }
 
-    /// Registers it with an HTTP check once a second, and waits until that passes. One that registers itself is only
-    /// waited for.
+    /// Registers it with a check once a second, and with one of `grpc.health.v1` where it speaks that, and waits until they
+    /// pass. One that registers itself is only waited for.
     pub async fn register(&self, consul: &ConsulClient) -> Result<(), LabError> {
         if !self.registers_itself {
             consul.register(&self.registration()).await?;
@@ -203,13 +203,17 @@ impl Service {
             |pod| json!({ "pod-name": pod.name, "k8s-namespace": pod.namespace, "k8s-service-name": name }),
         );
         let id = self.pod.as_ref().map_or_else(|| format!("{name}-{}", address.port()), |pod| pod.name.clone());
+        let mut checks = vec![json!({
+            "Name": "health", "HTTP": format!("http://{address}/health"), "Interval": "1s", "Timeout": "5s",
+            "Status": "passing",
+        })];
+        if let (Kind::Grpc, Some(rpc)) = (self.kind, self.rpc_address()) {
+            let service = format!("{rpc}/shop.v1.Payments");
+            checks.push(json!({ "Name": "grpc.health.v1", "GRPC": service, "Interval": "1s", "Timeout": "5s" }));
+        }
         json!({
             "ID": id, "Name": name, "Address": address.ip(), "Port": address.port(), "Tags": [self.kind.name()],
-            "Meta": meta,
-            "Check": {
-                "Name": "health", "HTTP": format!("http://{address}/health"), "Interval": "1s", "Timeout": "5s",
-                "Status": "passing",
-            },
+            "Meta": meta, "Checks": checks,
         })
     }
 
