@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use lab::cluster::{Monitoring, Registry};
 use lab::executable::Server;
-use lab::services::{Envoy, Kind, Knob, Load, Place, Sent, Service, Shop, jobs};
+use lab::services::{Envoy, HaProxy, Kind, Knob, Load, Place, Sent, Service, Shop, jobs};
 use lab::{Consul, Prometheus, until};
 use serde_json::{Value, json};
 
@@ -251,6 +251,33 @@ async fn envoy_puts_out_an_instance_that_fails_and_refuses_what_is_too_much() {
     let sent = seen_full.await.unwrap();
     assert!(sent.answers[&503] > 0 && sent.answers[&200] > 0, "one runs and one waits: {sent:?}");
     assert_eq!(gauge(full).await, Some(0.0));
+}
+
+#[tokio::test]
+async fn haproxy_marks_an_instance_down_that_fails_and_up_when_its_checks_pass() {
+    let one = Service::builder(Kind::Monkit, "inventory").start().await.unwrap();
+    let other = Service::builder(Kind::Monkit, "inventory").start().await.unwrap();
+    let haproxy = HaProxy::in_front_of(Place::Host, &[&one, &other]).await.unwrap();
+    let marked = async |state: &str| {
+        let series = format!(r#"haproxy_server_status{{proxy="inventory",server="inventory-1",state="{state}"}}"#);
+        until(state, DEADLINE, async || {
+            let metrics = haproxy.metrics().await.unwrap();
+            if value(&metrics, &series) == Some(1.0) { Ok(()) } else { Err(metrics) }
+        })
+        .await
+        .unwrap();
+    };
+    marked("UP").await;
+    let sent = Load { requests: 4, per_second: 50 }.send(haproxy.url()).await.unwrap();
+    assert_eq!(sent.answers, [(200, 4)].into());
+
+    one.turn(1.0, AT_ONCE).await.unwrap();
+    marked("DOWN").await;
+    let sent = Load { requests: 4, per_second: 50 }.send(haproxy.url()).await.unwrap();
+    assert_eq!(sent.answers, [(200, 4)].into(), "the other takes all");
+
+    one.turn(0.0, AT_ONCE).await.unwrap();
+    marked("UP").await;
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Records what the services of the lab's shop really say, closed and open, into recorded/.
 #
-#   tests/lab/services/record.sh [go|envoy|java|node ...]
+#   tests/lab/services/record.sh [go|envoy|java|node|haproxy ...]
 #
 # A caller `cart` calls `inventory`, whose knob is turned until the caller's breaker opens. Only the series that say
 # something of calls and breakers are kept. The services end with this script.
@@ -318,6 +318,36 @@ record_node() {
 }
 opossum_closes() { visit 1 "$cart" && says "$1" '^circuit\{name="inventory",event="close"\} 1'; }
 
+# What a HAProxy says, with both instances up and with one marked down.
+record_haproxy() {
+  local shop one other edge families emitter n servers=""
+  shop=$("$here/go/build.sh")
+  for n in 1 2; do
+    start "inventory-$n" "$shop" monkit --name=inventory
+    servers+="  server inventory-$n $http\n"
+    if [ "$n" = 1 ]; then one=$http; else other=$http; fi
+  done
+  # It takes no port 0.
+  admin=127.0.0.1:$((20000 + $$ % 10000)) edge=127.0.0.1:$((10000 + $$ % 10000))
+  sed -e "s/@ADMIN@/$admin/; s/@LISTEN@/$edge/; s/@INVENTORY@/$servers/" "$here/haproxy/haproxy.cfg" >"$work/haproxy.cfg"
+  local haproxy
+  haproxy=$("$here/haproxy/fetch.sh")
+  (cd "$work" && exec setpriv --pdeathsig KILL "$haproxy" -db -f haproxy.cfg) >"$work/haproxy.log" 2>&1 &
+  pids+=($!)
+  await says "http://$admin/metrics" 'haproxy_server_check_status.*inventory-2.*state="L7OK".* 1$'
+  emitter="HAProxy $("$haproxy" -v | sed -n 's/^HAProxy version \([^ ]*\).*/\1/p'), its exporter for Prometheus"
+  families='haproxy_(backend_(status|active_servers|http_(requests|responses)_total|response_errors_total|connection_errors_total)|server_(status|check_(status|failures_total|up_down_total)|http_responses_total|response_errors_total|downtime_seconds_total|current_sessions|total_time_average_seconds))'
+  visit 4 "$edge"
+  keep haproxy-up.prom "$emitter" "In front of two instances of inventory; all is well." "http://$admin/metrics" "$families"
+  turn "$one" fail=1
+  visit 8 "$edge"
+  await says "http://$admin/metrics" 'haproxy_server_status.*inventory-1",state="DOWN"\} 1'
+  keep haproxy-down.prom "$emitter" "One of two instances of inventory is marked down, because it failed three times in a row." \
+    "http://$admin/metrics" "$families"
+  { echo "# From ${emitter%,*}, /stats;csv. One of two instances of inventory is marked down."; get "http://$admin/stats;csv"; } >"$recorded/haproxy-down.csv"
+  turn "$one" fail=0
+}
+
 parts=("$@")
-[ ${#parts[@]} -gt 0 ] || parts=(go envoy java node)
+[ ${#parts[@]} -gt 0 ] || parts=(go envoy java node haproxy)
 for part in "${parts[@]}"; do "record_$part"; done

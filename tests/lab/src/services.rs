@@ -4,6 +4,7 @@
 //! A breaker is in the caller: turn the knob of `inventory`, and the breaker of `cart` for it opens.
 
 mod envoy;
+mod haproxy;
 mod kind;
 mod load;
 mod process;
@@ -15,6 +16,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 pub use envoy::Envoy;
+pub use haproxy::HaProxy;
 pub use kind::Kind;
 pub use load::{Load, Sent};
 pub use process::Place;
