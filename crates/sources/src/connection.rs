@@ -1,5 +1,6 @@
 //! What the engine sees of a source.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -35,6 +36,12 @@ pub trait Connection: Send + Sync {
     /// Whether this connection brings the source, asked of the system where that is needed. Serves one-shot commands that
     /// do not wait for a picture.
     async fn reaches(&self, source: &SourceId) -> Result<bool, SourceError>;
+
+    /// Ids of the servers that answer, by which two connections to one system are told from two systems that are named alike.
+    /// Empty where that cannot be told.
+    async fn servers(&self) -> BTreeSet<String> {
+        BTreeSet::new()
+    }
 
     /// Reads until cancelled. Failures are not returned: they are published as the source's status, and tried again with
     /// a jittered back-off, at once when `nudge` is notified ("Try now").

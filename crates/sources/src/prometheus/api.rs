@@ -341,9 +341,10 @@ async fn refusal(response: Response, tried: &str, anonymous: bool) -> SourceErro
 fn meaning(status: StatusCode, error_type: &str, words: &str, anonymous: bool) -> (ErrorKind, &'static str) {
     let too_much = ["too many", "maximum", "limit", "exceed"].iter().any(|word| words.contains(word));
     match status.as_u16() {
-        400 if words.contains("HTTP request to an HTTPS server") => {
-            (ErrorKind::Misconfigured, "This port speaks TLS: use https://.")
-        }
+        400 if words.contains("HTTP request to an HTTPS server") => (
+            ErrorKind::Misconfigured,
+            "This port speaks TLS: begin its address with https://, or with kube+https:// where it is in a cluster.",
+        ),
         401 if anonymous => (
             ErrorKind::Unauthenticated,
             "It asks who reads it: name user and password in the address, or PROMETHEUS_HTTP_CONFIG_FILE.",

@@ -6,10 +6,12 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use lab::cluster::{Cluster, Crowd, Monitoring, Registry, Shop};
-use lab::executable::Server;
+use lab::cluster::{Crowd, Furnished};
 use lab::{Consul, Datacenters, LabError, Prometheus, services, shop};
 use tokio::signal::unix::{SignalKind, signal};
+
+/// Nodes of the cluster.
+const NODES: usize = 5;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -124,41 +126,30 @@ impl Consuls {
     }
 }
 
-struct Kubernetes {
-    // In this order, so that what is inside ends before the cluster.
-    _shop: Shop,
-    monitoring: Monitoring,
-    registry: Registry,
-    cluster: Cluster,
-}
+struct Kubernetes(Furnished);
 
 impl Kubernetes {
     async fn start() -> Result<Self, LabError> {
         eprintln!("lab: starting Kubernetes (the first time of all, it is built: about twelve minutes) ...");
-        let prometheus = Server::Prometheus.executable().await?;
-        let cluster = Cluster::start().await?;
-        let registry = Registry::start(&cluster).await?;
-        let mut shop = Shop::open(&cluster, Some(&registry)).await?;
-        let monitoring = Monitoring::start(&cluster, Some(&registry), &prometheus).await?;
-        shop.visit_for_ever()?;
-        Ok(Self { _shop: shop, monitoring, registry, cluster })
+        Ok(Self(Furnished::with_nodes(NODES).await?))
     }
 
     async fn print(&self) -> std::io::Result<()> {
-        let mut processes = self.cluster.processes().await;
-        processes.extend(self.registry.process().await);
-        processes.extend(self.monitoring.process().await);
+        let Furnished { cluster, registry, monitoring, .. } = &self.0;
+        let mut processes = cluster.processes().await;
+        processes.extend(registry.process().await);
+        processes.extend(monitoring.process().await);
         let processes: Vec<String> =
             processes.iter().map(|(_, pid, log)| format!("# process {pid}, log {}", log.display())).collect();
         let mut out = std::io::stdout().lock();
         writeln!(out, "{}", processes.join("\n"))?;
         writeln!(
             out,
-            "\n# Kubernetes, five nodes, with the shop, a Consul and a Prometheus in it; the context is minikube"
+            "\n# Kubernetes, {NODES} nodes, with the shop, a Consul and a Prometheus in it; the context is minikube"
         )?;
-        writeln!(out, "export KUBECONFIG={}", self.cluster.kubeconfig().display())?;
+        writeln!(out, "export KUBECONFIG={}", cluster.kubeconfig().display())?;
         writeln!(out, "# the same as an administrator's kubeconfig of kubeadm:")?;
-        writeln!(out, "# export KUBECONFIG={}", self.cluster.admin_kubeconfig().display())?;
+        writeln!(out, "# export KUBECONFIG={}", cluster.admin_kubeconfig().display())?;
         out.flush()
     }
 }
