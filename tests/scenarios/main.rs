@@ -28,6 +28,7 @@ mod kube_live;
 mod kube_logs;
 mod laboratory;
 mod laboratory_cluster;
+mod laboratory_services;
 mod profiles;
 mod prometheus_access;
 mod prometheus_bad_days;

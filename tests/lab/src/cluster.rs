@@ -19,6 +19,7 @@ mod programs;
 pub mod registry;
 pub mod shop;
 mod user;
+pub mod workload;
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;

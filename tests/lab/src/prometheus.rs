@@ -194,6 +194,11 @@ impl Prometheus {
         self.server.port.number()
     }
 
+    /// Its process id while it is meant to run.
+    pub async fn pid(&self) -> Option<u32> {
+        self.server.process.lock().await.pid()
+    }
+
     /// A client's certificate that this server accepts, where TLS is on.
     pub fn client_certificate(&self) -> Option<&ClientCertificate> {
         match &self.server.access {
