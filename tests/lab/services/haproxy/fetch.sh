@@ -31,14 +31,21 @@ if [ ! -x "$out/haproxy" ]; then
     work=$(mktemp -d)
     trap 'rm -rf "$work"' EXIT
     echo "lab: fetching HAProxy once into $out" >&2
+    options=(-o APT::Sandbox::User=)
+    if ! apt-cache show haproxy >/dev/null 2>&1; then
+      # This machine's lists were never fetched, or thrown away: own ones, for which nobody must be root.
+      mkdir -p "$work/lists/partial" "$work/cache/archives/partial"
+      options+=(-o "Dir::State::Lists=$work/lists" -o "Dir::Cache=$work/cache")
+      apt-get "${options[@]}" update -q >&2 || die "the lists of this machine's apt sources could not be fetched"
+    fi
     # The libraries that it needs, and those need, that this machine lacks.
-    needed=$(apt-cache depends --recurse --no-recommends --no-suggests --no-conflicts --no-breaks --no-replaces --no-enhances \
+    needed=$(apt-cache "${options[@]}" depends --recurse --no-recommends --no-suggests --no-conflicts --no-breaks --no-replaces --no-enhances \
       haproxy | grep -E '^lib[a-z0-9.+-]+$' | sort -u)
     packages=(haproxy)
     for package in $needed; do
       [ "$(dpkg-query -W -f '${Status}' "$package" 2>/dev/null)" = "install ok installed" ] || packages+=("$package")
     done
-    (cd "$work" && apt-get -o APT::Sandbox::User= download "${packages[@]}" >&2) || die "none of this machine's apt sources has it (run apt-get update)"
+    (cd "$work" && apt-get "${options[@]}" download "${packages[@]}" >&2) || die "none of this machine's apt sources has it"
     for package in "$work"/*.deb; do dpkg -x "$package" "$work/unpacked"; done
     mkdir -p "$out/lib"
     cp "$work/unpacked/usr/sbin/haproxy" "$out/haproxy.bin"
