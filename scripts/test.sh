@@ -160,7 +160,8 @@ if [ "$which" = all ]; then
   check build-terminal cargo build --locked --package binnacle-cli
   check build-app cargo build --locked --package binnacle
   await_servers
-  cargo_tests scenarios cargo test --locked --workspace --test scenarios
+  cargo_tests scenarios cargo test --locked --workspace --test scenarios -- --skip kube_storm::
+  cargo_tests storm cargo test --locked --workspace --test scenarios -- kube_storm::
   cargo_tests desktop dbus-run-session -- cargo test --locked --workspace --test desktop
 fi
 finish

@@ -26,6 +26,7 @@ mod kube_discovery;
 mod kube_identity;
 mod kube_live;
 mod kube_logs;
+mod kube_storm;
 mod laboratory;
 mod laboratory_cluster;
 mod laboratory_services;
