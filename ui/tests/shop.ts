@@ -205,7 +205,7 @@ const payments: Still = {
   rows: [
     fact('state', 'State', 'critical, 2 of 3 instances', { tone: 'critical', pips: [C, { ...S, differs: true }] }),
     fact('joined', 'Joined', '2 sources by ip:port'), fact('edges', 'Edges', '2 in · 3 out, 0 undeclared', { pips: [S] }),
-    { kind: 'signals', key: 'signals', section: 'signals', signals: signals(96, 0.314, 204), tone: 'critical', pips: [S] },
+    { kind: 'signals', key: 'signals', section: 'signals', signals: signals(96, 0.314, 204), tone: 'critical', history: null, pips: [S] },
     call(true, 'checkout', 118, 0.31), call(true, 'orders', 22, 0.03), call(false, 'ledger', 66, 0),
     instance('10.42.7.31:8080', 'passing', 3), instance('10.42.7.58:8080', 'critical', 2), instance('10.42.9.14:8080', 'critical', 2),
     { kind: 'check', key: 'k:http', section: 'checks', name: 'HTTP :8080/health', method: 'http', at: 'payments-1', health: 'critical', since: { at: NOW - 188 * SECOND, seen_changing: true }, output: 'GET /health: 503, body says\nacquirer-nord: timeout after 200ms', seen: NOW - 4 * SECOND, of_node: false, instances: 2, pips: [C] },

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::edit::ConfigStore;
 use crate::error::SourceError;
+use crate::history::Historian;
 use crate::logs::Logs;
 use crate::register::Registrar;
 
@@ -52,6 +53,11 @@ pub trait Connection: Send + Sync {
 
     /// The logs of what it runs, if it has any.
     fn logs(&self) -> Option<&dyn Logs> {
+        None
+    }
+
+    /// What it kept of the signals that it brings, if it keeps them.
+    fn historian(&self) -> Option<&dyn Historian> {
         None
     }
 

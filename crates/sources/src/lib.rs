@@ -8,6 +8,7 @@ pub mod consul;
 pub mod edit;
 pub mod environment;
 pub mod error;
+pub mod history;
 pub mod http;
 pub mod hystrix;
 pub mod kubernetes;

@@ -200,6 +200,8 @@ pub struct SignalsRow {
     pub signals: Signals,
     /// How loud the error ratio is.
     pub tone: Tone,
+    /// The source that can be asked how they went; null where nobody keeps that.
+    pub history: Option<String>,
     /// Who says so.
     pub pips: Vec<Pip>,
 }
