@@ -139,13 +139,14 @@ pub(crate) async fn try_now(app: Shared<'_>, args: TryNowArgs) -> Answer<()> {
 
 #[tauri::command]
 pub(crate) async fn evidence(app: Shared<'_>, args: EvidenceArgs) -> Answer<EvidenceReport> {
-    evidence::report(&app.engine.snapshot(), &args).ok_or_else(|| {
+    let report = evidence::report(&app.engine.snapshot(), &args).ok_or_else(|| {
         failure::refused(
             "app.not_in_picture",
             "this is no longer in the picture",
             "Look at the timeline for when it went.",
         )
-    })
+    });
+    Ok(history::with_meanings(&app, report?).await)
 }
 
 #[tauri::command]

@@ -1,12 +1,15 @@
-//! The history that the window looks at. One at a time: asking for another takes back the one before, and so does closing.
+//! What the window asks of metrics servers beyond the picture: how signals went, one history at a time (asking for another takes back
+//! the one before, and so does closing), and what metrics mean.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use binnacle_model::id::SourceId;
 use binnacle_model::measured::{self, Measured};
 use binnacle_sources::history::{HistoryPoint, SignalHistory};
 use binnacle_view::contract::Failure;
 use binnacle_view::contract::history::{self as contract, HistoryArgs};
+use binnacle_view::contract::inspector::{EvidenceReport, MetricMeaning};
 use binnacle_view::contract::state::{SubjectKind, millis};
 use binnacle_view::screen::source_name;
 use binnacle_view::text;
@@ -59,6 +62,21 @@ pub(crate) async fn of(app: &App, args: &HistoryArgs) -> Result<contract::Signal
     };
     let history = asked.map_err(|error| failure::of_source(&error, Some(&measured.source)))?;
     Ok(told(&measured, &history))
+}
+
+/// The same report with what its metrics mean, where their servers say so.
+pub(crate) async fn with_meanings(app: &App, mut report: EvidenceReport) -> EvidenceReport {
+    for card in &mut report.cards {
+        let meaning = app.engine.meaning(&SourceId::from(card.source.as_str()), &card.query).await;
+        card.metric = meaning.map(|meaning| MetricMeaning {
+            name: text::name(&meaning.metric),
+            declared: meaning.kind.to_owned(),
+            unit: text::name(&meaning.unit),
+            help: text::output(&meaning.help),
+            contradiction: meaning.contradiction.map(|words| text::output(&words)).unwrap_or_default(),
+        });
+    }
+    report
 }
 
 fn measured(app: &App, args: &HistoryArgs) -> Option<Measured> {

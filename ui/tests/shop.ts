@@ -268,8 +268,8 @@ const answers: readonly Answer[] = [
     title: 'payments is critical', rule: 'Worst claim wins: critical > warning > maintenance > unknown > passing. Two of three instances report trouble.', more: 0,
     meaning: 'The scrape still reaches all instances, because it asks /metrics and not /health. Callers see errors until their breakers open.',
     cards: [
-      { letter: 'C', source: 'consul:dc1', says: 'critical on 2 of 3 instances', query: 'GET /v1/health/service/payments?index=48226&wait=5m', object: 'Checks[1]: HTTP GET …/health: 503, timeout after 200ms', how: 'pushed', seen: NOW - 4 * SECOND, version: '48226', stale: false, differs: false },
-      { letter: 'S', source: 'scrape:shop', says: 'up: all three answer', query: 'GET http://10.42.7.31:8080/metrics', object: 'up', how: 'asked every 1 s', seen: NOW - 900, version: '', stale: false, differs: true },
+      { letter: 'C', source: 'consul:dc1', says: 'critical on 2 of 3 instances', query: 'GET /v1/health/service/payments?index=48226&wait=5m', metric: null, object: 'Checks[1]: HTTP GET …/health: 503, timeout after 200ms', how: 'pushed', seen: NOW - 4 * SECOND, version: '48226', stale: false, differs: false },
+      { letter: 'S', source: 'scrape:shop', says: 'up: all three answer', query: 'GET http://10.42.7.31:8080/metrics', metric: { name: 'up', declared: 'gauge', unit: '', help: 'Whether the last scrape was answered.', contradiction: 'up is read as a counter, and declared as a gauge' }, object: 'up', how: 'asked every 1 s', seen: NOW - 900, version: '', stale: false, differs: true },
     ],
   } },
   { command: 'config_read', when: { id: idOf('payments/acquirer/retry.yaml') }, result: value('payments/acquirer/retry.yaml', RETRY.join('\n'), '48190') },

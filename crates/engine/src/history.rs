@@ -1,5 +1,5 @@
-//! How the signals of a thing went, asked of the server that measures them. The question lives as long as its future: who drops
-//! it takes the question back.
+//! How the signals of a thing went, asked of the server that measures them, and what its metrics mean. A question lives as long as
+//! its future: who drops it takes the question back.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,6 +7,7 @@ use std::time::Duration;
 use binnacle_model::id::SourceId;
 use binnacle_model::measured::Measured;
 use binnacle_sources::history::{HistoryQuery, SignalHistory};
+use binnacle_sources::meaning::Meaning;
 use binnacle_sources::{Connection, ErrorKind, SourceError};
 
 use crate::Engine;
@@ -33,5 +34,10 @@ impl Engine {
             none(&of.source, ErrorKind::Unsupported, "it keeps no history", "Only a metrics server does.")
         })?;
         historian.history(&HistoryQuery { facts: of.facts.clone(), reach }).await
+    }
+
+    /// What the metric means that a query of a source's evidence is about; `None` where that is not known.
+    pub async fn meaning(&self, source: &SourceId, query: &str) -> Option<Meaning> {
+        self.shared.supervisor.connection_of(source).await.ok()?.meaning(query)
     }
 }

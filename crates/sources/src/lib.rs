@@ -14,6 +14,7 @@ pub mod hystrix;
 pub mod kubernetes;
 pub mod logs;
 mod mark;
+pub mod meaning;
 pub mod open;
 pub mod prometheus;
 mod published;

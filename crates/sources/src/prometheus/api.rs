@@ -18,7 +18,9 @@ use url::form_urlencoded::Serializer;
 use super::SYSTEM;
 use super::config::PrometheusConfig;
 use super::promql::duration;
-use super::wire::{Alerts, BuildInfo, Envelope, Found, FoundOverTime, Line, Refusal, Rows, Rules, Series, Targets};
+use super::wire::{
+    Alerts, BuildInfo, Declared, Envelope, Found, FoundOverTime, Line, Metadata, Refusal, Rows, Rules, Series, Targets,
+};
 use crate::connection::Meter;
 use crate::environment::Environment;
 use crate::error::{ErrorKind, SourceError};
@@ -43,6 +45,10 @@ const LARGEST_ANSWER: usize = 8 * 1024 * 1024;
 const LARGEST_HISTORY: usize = 16 * 1024 * 1024;
 /// Targets come with all labels that they had before relabelling.
 const LARGEST_LISTING: usize = 32 * 1024 * 1024;
+/// Help is as long as who wrote it wanted.
+const LARGEST_METADATA: usize = 256 * 1024;
+/// In how many ways a metric may be declared.
+const MOST_WAYS: &str = "5";
 /// The largest error text that is read.
 const LARGEST_REFUSAL: usize = 64 * 1024;
 /// A longer question goes into a body: proxies refuse long addresses.
@@ -202,6 +208,14 @@ impl Api {
         self.listing("alerts", &[]).await
     }
 
+    /// What the processes declare of a metric, in as many ways as are read.
+    pub(super) async fn declared(&self, metric: &str) -> Result<Vec<Declared>, SourceError> {
+        let parameters = [("metric", metric), ("limit", "1"), ("limit_per_metric", MOST_WAYS)];
+        let question = Question { path: "metadata", parameters: &parameters, cap: LARGEST_METADATA, may_post: false };
+        let Answer { mut data, .. } = self.ask::<Metadata>(&question).await?;
+        Ok(data.remove(metric).unwrap_or_default())
+    }
+
     /// The alerting rules, without the alerts of each.
     pub(super) async fn rules(&self) -> Result<Answer<Rules>, SourceError> {
         self.listing("rules", &[("type", "alert"), ("exclude_alerts", "true")]).await
@@ -319,7 +333,7 @@ impl Api {
 
 /// Parameters that bound an answer rather than ask something.
 fn is_bound(name: &str) -> bool {
-    matches!(name, "timeout" | "limit" | "time" | "start" | "end" | "step" | "exclude_alerts")
+    matches!(name, "timeout" | "limit" | "limit_per_metric" | "time" | "start" | "end" | "step" | "exclude_alerts")
 }
 
 /// An answer as it came.

@@ -15,6 +15,7 @@ mod config;
 mod held;
 mod history;
 mod map;
+mod meanings;
 mod promql;
 mod round;
 mod standing;
@@ -36,12 +37,14 @@ use self::config::PrometheusConfig;
 pub use self::config::URL_VARIABLE;
 pub use self::history::HISTORY_A_BEAT;
 use self::history::{Allowance, Ground};
+use self::meanings::Meanings;
 pub use self::round::REQUESTS_A_BEAT;
 use crate::connection::{Connection, ConnectionSpec, Meter, Outbox, Probe};
 use crate::environment::Environment;
 use crate::error::{ErrorKind, SourceError};
 use crate::history::{Historian, HistoryQuery, SignalHistory};
 use crate::kubernetes::Doors;
+use crate::meaning::Meaning;
 use crate::scrape::dialect::built_in;
 
 /// The first half of this source's error codes.
@@ -59,6 +62,7 @@ pub struct Prometheus {
     /// What the beats found out that histories go by.
     ground: Mutex<Ground>,
     allowance: Allowance,
+    meanings: Mutex<Meanings>,
 }
 
 impl Prometheus {
@@ -75,7 +79,11 @@ impl Prometheus {
         let meter = Arc::new(Meter::default());
         let api = Api::new(config, environment, doors, meter.clone())?;
         let (spec, ground, allowance) = (spec.without_credentials(), Mutex::default(), Allowance::default());
-        Ok(Self { id, spec, api, meter, beat: None, ground, allowance })
+        Ok(Self { id, spec, api, meter, beat: None, ground, allowance, meanings: Mutex::default() })
+    }
+
+    fn meanings(&self) -> MutexGuard<'_, Meanings> {
+        self.meanings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn ground(&self) -> MutexGuard<'_, Ground> {
@@ -113,6 +121,10 @@ impl Connection for Prometheus {
 
     fn way(&self) -> Option<String> {
         self.api.way()
+    }
+
+    fn meaning(&self, query: &str) -> Option<Meaning> {
+        self.meanings().of_question(query)
     }
 
     fn historian(&self) -> Option<&dyn Historian> {

@@ -291,6 +291,11 @@ pub(super) fn plan(dialects: &[Dialect], has: impl Fn(&str) -> bool, window: Dur
     plan
 }
 
+/// Whether a question, as the evidence has it, is about this metric.
+pub(super) fn asks_about(question: &str, metric: &str) -> bool {
+    asks_growth_of(question, metric) || question.contains(&format!(" ({metric} and "))
+}
+
 /// A selector of every metric that some dialect reads, for asking which of them there are.
 pub(super) fn any_of(dialects: &[Dialect]) -> String {
     let names: BTreeSet<&str> = dialects.iter().flat_map(Dialect::names).collect();

@@ -11,7 +11,6 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::Prometheus;
 use super::api::{AT_ONCE, Answer};
 use super::held::{Difference, Held, Patience};
 use super::history::ServerClock;
@@ -20,6 +19,7 @@ use super::promql::{self, Kind, Query};
 use super::standing::Standing;
 use super::turns::Turns;
 use super::wire::Rows;
+use super::{Prometheus, meanings};
 use crate::connection::{EngineGone, Outbox};
 use crate::error::{ErrorKind, SourceError};
 use crate::scrape::dialect::{Dialect, built_in};
@@ -182,10 +182,35 @@ impl<'a> Round<'a> {
             self.list_names().await;
             self.measure_interval().await;
         }
+        spent += self.explain(seldom).await;
         self.settle();
         self.ask(REQUESTS_A_BEAT.saturating_sub(spent)).await;
         self.publish().await?;
         Ok(Ok(()))
+    }
+
+    /// Asks what a metric means, if one is due. How many requests that took.
+    async fn explain(&mut self, seldom: bool) -> usize {
+        let plan = self.plan();
+        self.prometheus.meanings().keep(&plan);
+        let due = self.prometheus.meanings().next(&plan, seldom).cloned();
+        let Some(query) = due else { return 0 };
+        let (mut asked, mut ended) = (0, Ok(Vec::new()));
+        for name in meanings::names(&query.metric) {
+            asked += 1;
+            ended = self.prometheus.api.declared(name).await;
+            if ended.as_ref().map_or(true, |declared| !declared.is_empty()) {
+                break;
+            }
+        }
+        // A server that cannot tell has nothing to tell.
+        let unable = |error: &SourceError| matches!(error.kind, ErrorKind::NotFound | ErrorKind::Unsupported);
+        let told =
+            ended.as_ref().map_or_else(|error| if unable(error) { Ok(()) } else { Err(error.clone()) }, |_| Ok(()));
+        self.standing.part("metadata", told.map(|()| Vec::new()));
+        self.prometheus.meanings().learn(&query, &ended.unwrap_or_default());
+        self.standing.contradicted(self.prometheus.meanings().contradictions());
+        asked
     }
 
     /// Leaves what was found out to those who ask for histories.
@@ -347,7 +372,8 @@ impl<'a> Round<'a> {
         let life = self.life(beats);
         self.board.retain(|key, known| planned.contains(key) && known.at.elapsed() <= life);
         let parts: BTreeSet<String> = plan.iter().map(part_of).collect();
-        self.standing.keep(|name| parts.contains(name) || ["targets", "alerts", "rules", "names"].contains(&name));
+        self.standing
+            .keep(|name| parts.contains(name) || ["targets", "alerts", "rules", "names", "metadata"].contains(&name));
     }
 
     /// How long an answer stands: over that time nothing new was heard, so nothing is known.

@@ -3,6 +3,7 @@
 //! Other servers answer with more fields, or with fewer; what is missing is empty. A row that is not understood is counted and
 //! left out.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -200,6 +201,19 @@ pub(super) struct Rule {
     pub(super) health: String,
     #[serde(default)]
     pub(super) last_error: String,
+}
+
+/// `/api/v1/metadata`: what the processes declare of each metric, once for each way in which they do.
+pub(super) type Metadata = BTreeMap<String, Vec<Declared>>;
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Declared {
+    #[serde(rename = "type", default)]
+    pub(super) kind: String,
+    #[serde(default)]
+    pub(super) unit: String,
+    #[serde(default)]
+    pub(super) help: String,
 }
 
 /// `/api/v1/status/buildinfo`

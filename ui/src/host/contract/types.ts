@@ -723,6 +723,8 @@ source: string,
 says: string, 
 /** The query or path. */
 query: string, 
+/** What the metric means that the query asks for; null where nobody says. */
+metric: MetricMeaning | null, 
 /** The object's place in the source. */
 object: string, 
 /** `pushed` or `asked`. */
@@ -1211,6 +1213,8 @@ key: string,
 /** The value. */
 value: string, };
 
+/** What a metric means, in the words of who declared it. */
+export type MetricMeaning = { 
 /** The metric. */
 name: string, 
 /** `counter`, `gauge`, `histogram` and the like. */
