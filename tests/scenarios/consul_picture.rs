@@ -45,11 +45,11 @@ pub(crate) fn connect(address: &str, variables: &[(&str, &str)]) -> Consul {
 impl Picture {
     /// Starts reading.
     pub(crate) fn of(connection: impl Connection + 'static) -> Self {
-        Self::of_all(vec![Box::new(connection)])
+        Self::of_all(vec![Arc::new(connection)])
     }
 
     /// Starts reading several sources into one picture.
-    pub(crate) fn of_all(connections: Vec<Box<dyn Connection>>) -> Self {
+    pub(crate) fn of_all(connections: Vec<Arc<dyn Connection>>) -> Self {
         let (sender, updates) = mpsc::channel(LOT);
         let nudge = Arc::new(Notify::new());
         let cancel = CancellationToken::new();
@@ -111,6 +111,17 @@ impl Picture {
                 Ok(0) => panic!("the source ended before: {what}"),
                 Ok(_) => drop(self.world.apply(lot, Timestamp::now())),
                 Err(late) => panic!("{late} ({patience:?}): {what}; statuses: {:#?}", self.statuses()),
+            }
+        }
+    }
+
+    /// Takes in what is said while something else is done: a source that nobody listens to stands still.
+    pub(crate) async fn meanwhile<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let mut work = std::pin::pin!(work);
+        loop {
+            tokio::select! {
+                done = &mut work => return done,
+                said = self.updates.recv() => self.take(said.expect("the source goes on")),
             }
         }
     }

@@ -17,7 +17,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::edit::ConfigStore;
 use crate::error::SourceError;
+use crate::history::Historian;
 use crate::logs::Logs;
+use crate::meaning::Meaning;
 use crate::register::Registrar;
 
 /// A connection to one system. It may bring several sources (one Consul address brings every datacenter behind it).
@@ -59,6 +61,16 @@ pub trait Connection: Send + Sync {
 
     /// The logs of what it runs, if it has any.
     fn logs(&self) -> Option<&dyn Logs> {
+        None
+    }
+
+    /// What the metric means that a query of its evidence is about, if it knows; nothing is asked for it.
+    fn meaning(&self, _query: &str) -> Option<Meaning> {
+        None
+    }
+
+    /// What it kept of the signals that it brings, if it keeps them.
+    fn historian(&self) -> Option<&dyn Historian> {
         None
     }
 

@@ -74,7 +74,7 @@ impl Process {
 }
 
 /// The series of one answer by process: its labels as the process itself wrote them, and a finite number.
-type ByProcess = BTreeMap<Process, Vec<(Labels, f64)>>;
+type ByProcess = BTreeMap<Process, Vec<(Arc<Labels>, f64)>>;
 
 /// What a server answered to one question.
 #[derive(Debug)]
@@ -93,14 +93,27 @@ impl Known {
         let mut rows = ByProcess::new();
         for Series { metric, value } in series {
             let Some(process) = Process::of(&metric) else { continue };
-            rows.entry(process).or_default().push((as_written(metric), value.is));
+            rows.entry(process).or_default().push((Arc::new(as_written(metric)), value.is));
         }
         Self { query, seen, at, whole, rows }
+    }
+
+    /// What is known by the numbers that some series had at one moment.
+    pub(super) fn then<'a>(
+        query: Arc<str>,
+        seen: Timestamp,
+        numbers: impl Iterator<Item = (&'a Process, &'a Arc<Labels>, f64)>,
+    ) -> Self {
+        let mut rows = ByProcess::new();
+        for (process, labels, number) in numbers {
+            rows.entry(process.clone()).or_default().push((labels.clone(), number));
+        }
+        Self { query, seen, at: Instant::now(), whole: true, rows }
     }
 }
 
 /// The labels as the process wrote them, before the server put its own in their place.
-fn as_written(mut labels: Labels) -> Labels {
+pub(super) fn as_written(mut labels: Labels) -> Labels {
     let renamed: Vec<(Arc<str>, Arc<str>)> = labels
         .iter()
         .filter(|(_, value)| !value.is_empty())
@@ -124,7 +137,7 @@ impl OfProcess<'_> {
     fn rows(&self, metric: &Arc<str>, kind: Kind) -> impl Iterator<Item = (&Labels, f64)> {
         let known = self.board.get(&(metric.clone(), kind));
         let rows = known.and_then(|known| known.rows.get(self.process));
-        rows.into_iter().flatten().map(|(labels, number)| (labels, *number))
+        rows.into_iter().flatten().map(|(labels, number)| (&**labels, *number))
     }
 }
 

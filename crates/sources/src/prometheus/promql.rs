@@ -8,7 +8,9 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::scrape::dialect::{Breakers, Calls, Channels, Dialect, LabelTest};
+use binnacle_model::fact::Party;
+
+use crate::scrape::dialect::{Breakers, Calls, Channels, Dialect, LabelName, LabelTest};
 use crate::scrape::map::PERCENTILES;
 
 /// Labels by which a server tells one process from another; `job` names it when the others do not.
@@ -17,6 +19,11 @@ pub(super) const PROCESS: [&str; 4] = ["instance", "namespace", "pod", "job"];
 /// What a server puts before a label of the process's own that it uses itself
 /// (<https://prometheus.io/docs/prometheus/latest/configuration/configuration/#scrape_config>, `honor_labels`).
 pub(super) const EXPORTED: &str = "exported_";
+
+/// Where the 95th stands in [`PERCENTILES`].
+const P95: usize = 1;
+/// Longer lists of names are not put into a question.
+const LONGEST_LIST: usize = 8_000;
 
 /// What an answer holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -109,22 +116,42 @@ fn of_breakers(breakers: &Breakers) -> Vec<String> {
     labels.into_iter().flatten().map(|label| label.as_str().to_owned()).collect()
 }
 
-fn rate(metric: &str, labels: Vec<String>, window: Duration) -> Query {
-    let text = format!("sum by ({}) (rate({metric}[{}]))", by(labels), duration(window));
+/// Which series of a metric are asked for, as matchers: those of any of these selections, none of which has one of another.
+type Selections = Vec<Vec<String>>;
+
+/// All series.
+fn all() -> Selections {
+    vec![Vec::new()]
+}
+
+/// How much the selected series of a counter grow per second.
+fn growth(counter: &str, selections: &Selections, window: Duration) -> String {
+    let one = |matchers: &Vec<String>| {
+        let matchers = if matchers.is_empty() { String::new() } else { format!("{{{}}}", matchers.join(",")) };
+        format!("rate({counter}{matchers}[{}])", duration(window))
+    };
+    selections.iter().map(one).collect::<Vec<_>>().join(" or ")
+}
+
+fn rate(metric: &str, labels: Vec<String>, selections: &Selections, window: Duration) -> Query {
+    let text = format!("sum by ({}) ({})", by(labels), growth(metric, selections, window));
     Query { metric: Arc::from(metric), kind: Kind::Rate, text: Arc::from(text) }
 }
 
-fn calls_rate(calls: &Calls, window: Duration) -> Query {
+fn calls_rate(calls: &Calls, selections: &Selections, window: Duration) -> Query {
     let tests = [calls.failed.as_ref(), calls.refused.as_ref()];
     let tests = tests.into_iter().flatten().map(|test| test.label().to_owned());
-    rate(calls.total.as_str(), of_calls(calls).into_iter().chain(tests).collect(), window)
+    rate(calls.total.as_str(), of_calls(calls).into_iter().chain(tests).collect(), selections, window)
 }
 
-fn percentiles(calls: &Calls, window: Duration) -> Vec<Query> {
+fn percentiles(calls: &Calls, selections: &Selections, window: Duration) -> Vec<Query> {
     let Some(latency) = &calls.latency else { return Vec::new() };
     let histogram = latency.histogram.as_str();
-    let sent = calls.refused.as_ref().map(|test| format!("{{{}}}", unless(test))).unwrap_or_default();
-    let sum = format!("sum by ({}, le) (rate({histogram}_bucket{sent}[{}]))", by(of_calls(calls)), duration(window));
+    let sent = calls.refused.as_ref().map(unless);
+    let with_sent = |matchers: &Vec<String>| matchers.iter().cloned().chain(sent.clone()).collect();
+    let selections: Selections = selections.iter().map(with_sent).collect();
+    let growth = growth(&format!("{histogram}_bucket"), &selections, window);
+    let sum = format!("sum by ({}, le) ({growth})", by(of_calls(calls)));
     let query = |(position, q): (usize, f64)| Query {
         metric: Arc::from(histogram),
         kind: Kind::Percentile(position),
@@ -143,10 +170,109 @@ fn state(breakers: &Breakers, window: Duration) -> Query {
     Query { metric: Arc::from(metric), kind: Kind::Gauge, text: Arc::from(text) }
 }
 
-fn messages(channels: &Channels, window: Duration) -> Query {
+fn messages(channels: &Channels, selections: &Selections, window: Duration) -> Query {
     let tests = [&channels.published, &channels.consumed].map(|test| test.label().to_owned());
     let labels = tests.into_iter().chain([channels.channel.as_str().to_owned()]).collect();
-    rate(channels.total.as_str(), labels, window)
+    rate(channels.total.as_str(), labels, selections, window)
+}
+
+/// Who the calls are between that are asked for.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Between<'a> {
+    /// Who counted them.
+    pub(super) processes: BTreeSet<&'a Party>,
+    /// Whom they name as the other side.
+    pub(super) partners: BTreeSet<&'a str>,
+}
+
+impl Between<'_> {
+    /// What selects these calls where the dialect has the partner in this label. What cannot be said in few words is not said:
+    /// then more is asked for.
+    fn selections(&self, partner: &LabelName) -> Selections {
+        let processes = self.process_matchers();
+        let label = partner.as_str();
+        let Some(partners) = any_of_values(self.partners.iter().map(|name| (*name).to_owned())) else {
+            return vec![processes];
+        };
+        let with = |more: Vec<String>| processes.iter().cloned().chain(more).collect();
+        if PROCESS.contains(&label) {
+            return vec![with(vec![format!("{label}=~{partners}")])];
+        }
+        let renamed = vec![format!("{EXPORTED}{label}=~{partners}")];
+        let own = vec![format!("{EXPORTED}{label}=\"\""), format!("{label}=~{partners}")];
+        vec![with(renamed), with(own)]
+    }
+
+    /// By addresses or by Pods. A process that has neither may be called by one label or another.
+    fn process_matchers(&self) -> Vec<String> {
+        let (mut instances, mut namespaces, mut pods) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        for process in &self.processes {
+            match process {
+                Party::Address { host, port } if host.contains(':') => {
+                    instances.insert(format!("[{host}]:{port}"));
+                }
+                Party::Address { host, port } => {
+                    instances.insert(format!("{host}:{port}"));
+                    if &**host == "127.0.0.1" {
+                        instances.insert(format!("localhost:{port}"));
+                    }
+                }
+                Party::Pod { namespace, pod, .. } => {
+                    namespaces.insert(namespace.to_string());
+                    pods.insert(pod.to_string());
+                }
+                _ => return Vec::new(),
+            }
+        }
+        if !instances.is_empty() && !pods.is_empty() {
+            return Vec::new();
+        }
+        let named = [("instance", instances), ("namespace", namespaces), ("pod", pods)];
+        named.into_iter().filter_map(|(label, values)| Some(format!("{label}=~{}", any_of_values(values)?))).collect()
+    }
+}
+
+/// A pattern for these values alone; `None` for none, and for more than a question should hold.
+fn any_of_values(values: impl IntoIterator<Item = String>) -> Option<String> {
+    let values: Vec<String> = values.into_iter().map(|value| literal(&value)).collect();
+    let joined = values.join("|");
+    (!joined.is_empty() && joined.len() <= LONGEST_LIST).then(|| quoted(&joined))
+}
+
+/// The questions about calls and messages of these counters, between these: rates, and of the percentiles the one of the signals.
+pub(super) fn between(
+    dialects: &[Dialect],
+    counters: &BTreeSet<&str>,
+    has: impl Fn(&str) -> bool,
+    between: &Between<'_>,
+    window: Duration,
+) -> Vec<Query> {
+    let mut asked = Vec::new();
+    for dialect in dialects {
+        for calls in dialect.calls.iter().filter(|calls| counters.contains(calls.total.as_str())) {
+            let selections = between.selections(&calls.callee);
+            asked.push(calls_rate(calls, &selections, window));
+            let percentiles = percentiles(calls, &selections, window).into_iter();
+            asked.extend(percentiles.filter(|query| query.kind == Kind::Percentile(P95)));
+        }
+        let channels = dialect.channels.iter().filter(|channels| counters.contains(channels.total.as_str()));
+        asked.extend(channels.map(|one| messages(one, &between.selections(&one.channel), window)));
+    }
+    asked.retain(|query| is_there(query, &has));
+    asked
+}
+
+/// Whether the server has what a question is about.
+fn is_there(query: &Query, has: impl Fn(&str) -> bool) -> bool {
+    match query.kind {
+        Kind::Percentile(_) => has(&format!("{}_bucket", query.metric)),
+        Kind::Rate | Kind::Gauge => has(&query.metric),
+    }
+}
+
+/// Whether a question, as the evidence has it, is about how a counter grows.
+pub(super) fn asks_growth_of(question: &str, counter: &str) -> bool {
+    question.contains(&format!("(rate({counter}["))
 }
 
 /// All that is asked for the metrics that the server has, the most telling first: states and rates before percentiles.
@@ -154,17 +280,20 @@ pub(super) fn plan(dialects: &[Dialect], has: impl Fn(&str) -> bool, window: Dur
     let breakers = || dialects.iter().flat_map(|dialect| &dialect.breakers);
     let calls = || dialects.iter().flat_map(|dialect| &dialect.calls);
     let channels = dialects.iter().flat_map(|dialect| &dialect.channels);
-    let refused = |one: &Breakers| one.refused.as_ref().map(|name| rate(name.as_str(), of_breakers(one), window));
+    let refused =
+        |one: &Breakers| one.refused.as_ref().map(|name| rate(name.as_str(), of_breakers(one), &all(), window));
     let mut plan: Vec<Query> = breakers().map(|one| state(one, window)).collect();
-    plan.extend(calls().map(|one| calls_rate(one, window)));
-    plan.extend(channels.map(|one| messages(one, window)));
+    plan.extend(calls().map(|one| calls_rate(one, &all(), window)));
+    plan.extend(channels.map(|one| messages(one, &all(), window)));
     plan.extend(breakers().filter_map(refused));
-    plan.extend(calls().flat_map(|one| percentiles(one, window)));
-    plan.retain(|query| match query.kind {
-        Kind::Percentile(_) => has(&format!("{}_bucket", query.metric)),
-        Kind::Rate | Kind::Gauge => has(&query.metric),
-    });
+    plan.extend(calls().flat_map(|one| percentiles(one, &all(), window)));
+    plan.retain(|query| is_there(query, &has));
     plan
+}
+
+/// Whether a question, as the evidence has it, is about this metric.
+pub(super) fn asks_about(question: &str, metric: &str) -> bool {
+    asks_growth_of(question, metric) || question.contains(&format!(" ({metric} and "))
 }
 
 /// A selector of every metric that some dialect reads, for asking which of them there are.
@@ -243,6 +372,64 @@ mod tests {
         assert!(position("demo_topic_messages_total") < position("demo_client_request_duration_seconds"));
         assert_eq!(position("demo_breaker_rejected_total"), None);
         assert!(plan(built_in(), |_| false, WINDOW).is_empty());
+    }
+
+    fn address(host: &str, port: u16) -> Party {
+        Party::Address { host: Arc::from(host), port }
+    }
+
+    fn asked(dialect: &Dialect, processes: &[Party], partners: &[&str]) -> Vec<String> {
+        let counters = dialect.names().collect();
+        let who = Between { processes: processes.iter().collect(), partners: partners.iter().copied().collect() };
+        between(std::slice::from_ref(dialect), &counters, |_| true, &who, WINDOW)
+            .iter()
+            .map(|query| query.text.to_string())
+            .collect()
+    }
+
+    #[test]
+    fn calls_between_some_are_the_same_question_with_fewer_series() {
+        let calls = dialect(
+            "[[calls]]\ntotal = \"t\"\ncallee = \"to\"\nrefused = { label = \"code\", is = [\"no\"] }\n\
+             latency = { histogram = \"h\", unit = \"seconds\" }\n",
+        );
+        let by = "instance, namespace, pod, job, exported_code, code, exported_to, to";
+        let who = r#"instance=~"127\\.0\\.0\\.1:9|localhost:9""#;
+        let kept = "instance, namespace, pod, job, exported_to, to";
+        assert_eq!(
+            asked(&calls, &[address("127.0.0.1", 9)], &["b", "a\"|.*"]),
+            [
+                format!(
+                    r#"sum by ({by}) (rate(t{{{who},exported_to=~"a\"\\|\\.\\*|b"}}[60s]) or rate(t{{{who},exported_to="",to=~"a\"\\|\\.\\*|b"}}[60s]))"#
+                ),
+                format!(
+                    r#"histogram_quantile(0.95, sum by ({kept}, le) (rate(h_bucket{{{who},exported_to=~"a\"\\|\\.\\*|b",code!~"no"}}[60s]) or rate(h_bucket{{{who},exported_to="",to=~"a\"\\|\\.\\*|b",code!~"no"}}[60s])))"#
+                ),
+            ]
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_said_in_few_words_is_not_said() {
+        let calls = dialect("[[calls]]\ntotal = \"t\"\ncallee = \"job\"\n");
+        let pod = Party::Pod { namespace: Arc::from("shop"), pod: Arc::from("cart-0"), address: None };
+        let by = "instance, namespace, pod, job";
+        for (processes, selected) in [
+            (vec![pod.clone()], r#"namespace=~"shop",pod=~"cart-0",job=~"x""#),
+            (vec![address("::1", 9)], r#"instance=~"\\[::1\\]:9",job=~"x""#),
+            (vec![pod, address("::1", 9)], r#"job=~"x""#),
+            (vec![Party::Named(Arc::from("cart"))], r#"job=~"x""#),
+            ((0..2_000).map(|port| address("10.0.0.1", port)).collect(), r#"job=~"x""#),
+        ] {
+            assert_eq!(asked(&calls, &processes, &["x"]), [format!("sum by ({by}) (rate(t{{{selected}}}[60s]))")]);
+        }
+        assert_eq!(asked(&calls, &[], &[]), [format!("sum by ({by}) (rate(t[60s]))")]);
+    }
+
+    #[test]
+    fn evidence_tells_its_counter() {
+        let text = &texts(dialect("[[calls]]\ntotal = \"t\"\ncallee = \"to\"\n"))[0];
+        assert!(asks_growth_of(text, "t") && !asks_growth_of(text, "tt") && !asks_growth_of(text, "to"));
     }
 
     #[test]

@@ -11,24 +11,23 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::Prometheus;
-use super::api::Answer;
+use super::api::{AT_ONCE, Answer};
 use super::held::{Difference, Held, Patience};
+use super::history::ServerClock;
 use super::map::{self, ALERTS, Board, Known, TARGETS};
 use super::promql::{self, Kind, Query};
 use super::standing::Standing;
 use super::turns::Turns;
 use super::wire::Rows;
+use super::{Prometheus, meanings};
 use crate::connection::{EngineGone, Outbox};
 use crate::error::{ErrorKind, SourceError};
 use crate::scrape::dialect::{Dialect, built_in};
 use crate::scrape::map::{BREAKERS, CALLS};
 use crate::scrape::{jittered, pause_after};
 
-/// The most requests of one beat, whatever is shown on however many screens.
+/// The most requests of one beat, whatever is shown on however many screens; with those for histories since the beat before.
 pub const REQUESTS_A_BEAT: usize = 24;
-/// How many of them the server works on at once.
-const AT_ONCE: usize = 2;
 /// A beat is as long as the scrape interval, within these.
 const SHORTEST_BEAT: Duration = Duration::from_secs(15);
 const LONGEST_BEAT: Duration = Duration::from_secs(60);
@@ -57,7 +56,7 @@ pub(super) struct Round<'a> {
     beats: u64,
     failures: u32,
     /// The metrics of the dialects that the server has.
-    has: BTreeSet<String>,
+    has: Arc<BTreeSet<String>>,
     board: Board,
     held: Held,
     targets: Option<TargetList>,
@@ -89,7 +88,7 @@ impl<'a> Round<'a> {
             turns: Turns::default(),
             beats: 0,
             failures: 0,
-            has: BTreeSet::new(),
+            has: Arc::default(),
             board: Board::new(),
             held: Held::default(),
             targets: None,
@@ -149,6 +148,11 @@ impl<'a> Round<'a> {
         self.prometheus.beat.unwrap_or_else(|| self.interval.clamp(SHORTEST_BEAT, LONGEST_BEAT))
     }
 
+    /// All that is asked for of calls and breakers.
+    fn plan(&self) -> Vec<Query> {
+        promql::plan(self.dialects, |name| self.has.contains(name), self.window())
+    }
+
     fn window(&self) -> Duration {
         window(self.interval)
     }
@@ -156,7 +160,7 @@ impl<'a> Round<'a> {
     /// Reads everything that is due. An error of the server as a whole is given back; of a part it is told.
     async fn beat(&mut self) -> Result<Result<(), SourceError>, EngineGone> {
         let seldom = self.beats.is_multiple_of(SELDOM) || self.has.is_empty();
-        let mut spent = 1;
+        let mut spent = 1 + self.prometheus.allowance.renew();
         if let Err(error) = self.age().await {
             return Ok(Err(error));
         }
@@ -178,9 +182,41 @@ impl<'a> Round<'a> {
             self.list_names().await;
             self.measure_interval().await;
         }
+        spent += self.explain(seldom).await;
+        self.settle();
         self.ask(REQUESTS_A_BEAT.saturating_sub(spent)).await;
         self.publish().await?;
         Ok(Ok(()))
+    }
+
+    /// Asks what a metric means, if one is due. How many requests that took.
+    async fn explain(&mut self, seldom: bool) -> usize {
+        let plan = self.plan();
+        self.prometheus.meanings().keep(&plan);
+        let due = self.prometheus.meanings().next(&plan, seldom).cloned();
+        let Some(query) = due else { return 0 };
+        let (mut asked, mut ended) = (0, Ok(Vec::new()));
+        for name in meanings::names(&query.metric) {
+            asked += 1;
+            ended = self.prometheus.api.declared(name).await;
+            if ended.as_ref().map_or(true, |declared| !declared.is_empty()) {
+                break;
+            }
+        }
+        // A server that cannot tell has nothing to tell.
+        let unable = |error: &SourceError| matches!(error.kind, ErrorKind::NotFound | ErrorKind::Unsupported);
+        let told =
+            ended.as_ref().map_or_else(|error| if unable(error) { Ok(()) } else { Err(error.clone()) }, |_| Ok(()));
+        self.standing.part("metadata", told.map(|()| Vec::new()));
+        self.prometheus.meanings().learn(&query, &ended.unwrap_or_default());
+        self.standing.contradicted(self.prometheus.meanings().contradictions());
+        asked
+    }
+
+    /// Leaves what was found out to those who ask for histories.
+    fn settle(&self) {
+        let mut ground = self.prometheus.ground();
+        (ground.has, ground.interval) = (self.has.clone(), self.interval);
     }
 
     /// How old the newest sample is; whether the server can be read at all shows here.
@@ -190,6 +226,7 @@ impl<'a> Round<'a> {
             self.standing.skew(skew);
         }
         self.moment = data.good.first().map(|series| series.value.at);
+        self.prometheus.ground().clock = self.moment.map(|said| ServerClock { said, at: Instant::now() });
         let age = data.good.first().map(|series| series.value.is).filter(|age| age.is_finite());
         self.scraped |= age.is_some();
         let scrapes_nothing = self.targets.as_ref().is_some_and(|targets| targets.published.is_empty());
@@ -269,10 +306,11 @@ impl<'a> Round<'a> {
         let since = Timestamp::now().checked_sub(NAMES_SINCE).unwrap_or(Timestamp::UNIX_EPOCH);
         let ended = match self.prometheus.api.names(&promql::any_of(self.dialects), since).await {
             Ok(Answer { data, warnings, .. }) => {
+                let has = Arc::make_mut(&mut self.has);
                 if warnings.is_empty() {
-                    self.has.clear();
+                    has.clear();
                 }
-                self.has.extend(data);
+                has.extend(data);
                 Ok(warnings)
             }
             Err(error) => Err(error),
@@ -303,7 +341,7 @@ impl<'a> Round<'a> {
 
     /// Asks as many of the questions as the budget has, and puts the answers on the board.
     async fn ask(&mut self, budget: usize) {
-        let plan = promql::plan(self.dialects, |name| self.has.contains(name), self.window());
+        let plan = self.plan();
         let beats = Turns::beats(&plan, budget);
         self.standing.spread((beats > 1).then(|| (plan.len(), beats, self.beat_length())));
         let asked = self.turns.next(&plan, budget);
@@ -334,7 +372,8 @@ impl<'a> Round<'a> {
         let life = self.life(beats);
         self.board.retain(|key, known| planned.contains(key) && known.at.elapsed() <= life);
         let parts: BTreeSet<String> = plan.iter().map(part_of).collect();
-        self.standing.keep(|name| parts.contains(name) || ["targets", "alerts", "rules", "names"].contains(&name));
+        self.standing
+            .keep(|name| parts.contains(name) || ["targets", "alerts", "rules", "names", "metadata"].contains(&name));
     }
 
     /// How long an answer stands: over that time nothing new was heard, so nothing is known.
@@ -344,7 +383,7 @@ impl<'a> Round<'a> {
 
     /// Compares what the board says with what was published, and publishes the difference.
     async fn publish(&mut self) -> Result<(), EngineGone> {
-        let plan = promql::plan(self.dialects, |name| self.has.contains(name), self.window());
+        let plan = self.plan();
         let told = |query: &Query| {
             let known = self.board.get(&(query.metric.clone(), query.kind));
             matches!(query.kind, Kind::Percentile(_)) || known.is_some_and(|known| known.whole)
@@ -371,7 +410,7 @@ fn part_of(query: &Query) -> String {
 }
 
 /// A word about rows that were not understood, if there are any.
-fn unread<T>(what: &str, rows: &Rows<T>) -> Option<String> {
+pub(super) fn unread<T>(what: &str, rows: &Rows<T>) -> Option<String> {
     (rows.bad > 0).then(|| format!("{} of {} rows of {what} are not understood", rows.bad, rows.bad + rows.good.len()))
 }
 
