@@ -36,4 +36,5 @@ mod prometheus_bad_days;
 mod prometheus_history;
 mod prometheus_live;
 mod prometheus_picture;
+mod prometheus_pods;
 mod registrations;

@@ -223,6 +223,25 @@ async fn a_question_that_gets_no_answer_is_taken_back_and_told() {
 }
 
 #[tokio::test]
+async fn who_stops_reading_takes_back_the_question_that_is_under_way() {
+    let server = Prometheus::builder().start().await.unwrap();
+    let wire = FaultyWire::to_port(server.port()).await.unwrap();
+    wire.fault("/api/v1/query", Fault::Stall);
+    let mut picture = reading(&wire.address());
+    let asked = lab::until("the server has the question", PATIENCE, async || match wire.faults_shown() {
+        0 => Err("not yet"),
+        _ => Ok(()),
+    });
+    picture.meanwhile(asked).await.unwrap();
+
+    // Left alone, the question would be given up after ten seconds.
+    tokio::time::timeout(Duration::from_secs(5), picture.stop()).await.unwrap();
+
+    let taken_back = async || if wire.taken_back() == 1 { Ok(()) } else { Err("not yet") };
+    lab::until("it is taken back", Duration::from_secs(5), taken_back).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_clock_that_is_wrong_is_told() {
     let server = Prometheus::builder().start().await.unwrap();
     let wire = FaultyWire::to_port(server.port()).await.unwrap();

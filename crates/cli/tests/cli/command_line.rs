@@ -13,11 +13,12 @@ async fn help_goes_to_the_standard_output_and_names_the_exit_codes() {
 
 #[tokio::test]
 async fn every_command_explains_itself_with_examples() {
-    let commands: [&[&str]; 19] = [
+    let commands: [&[&str]; 20] = [
         &["sources"],
         &["services"],
         &["health"],
         &["edges"],
+        &["history"],
         &["breakers"],
         &["graph"],
         &["snapshot"],

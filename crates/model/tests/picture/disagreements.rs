@@ -131,7 +131,7 @@ fn a_service_whose_selector_no_pod_fits_is_told() {
     assert_eq!(shown(&world), [("selects_nothing", "shop/payments", says)]);
 }
 
-fn status(state: SourceState) -> SourceStatus {
+pub(crate) fn status(state: SourceState) -> SourceStatus {
     SourceStatus {
         state,
         since: at(30),

@@ -8,6 +8,7 @@ mod cases;
 mod disagreements;
 mod identity;
 mod labelled;
+mod measured;
 mod merge;
 mod patched;
 mod settings;

@@ -340,6 +340,31 @@ mod tests {
         assert_eq!(between.partners, BTreeSet::from(["cart", "orders"]));
     }
 
+    #[test]
+    fn what_a_server_sends_beyond_the_wanted_calls_is_not_added() {
+        let line = |instance: &str, peer: &str, values: &str| {
+            format!(
+                r#"{{"metric":{{"instance":"{instance}","peer":"{peer}","protocol":"http","pattern":"rpc","payload":"json"}},"values":{values}}}"#
+            )
+        };
+        let lines = [
+            line("10.0.0.1:1", "cart", r#"[[100,"2"],[110,"NaN"]]"#),
+            line("10.0.0.1:1", "orders", r#"[[100,"30"]]"#),
+            line("10.0.0.1:2", "cart", r#"[[100,"400"]]"#),
+            line("10.0.0.1:3", "cart", r#"[[100,"5000"]]"#),
+        ];
+        let rows: Rows<Line> = serde_json::from_str(&format!("[{}]", lines.join(","))).unwrap();
+        let grid = Grid { over: Span { start: 100.0, end: 120.0, step: Duration::from_secs(10) }, steps: 2 };
+        let metric = Arc::from("demo_client_requests_total");
+        let query = Query { metric, kind: Kind::Rate, text: Arc::from("q") };
+        let answers = [Answered { query, evidence: Arc::from("q"), courses: courses(&grid, rows) }];
+        let cart = Party::Named(Arc::from("cart"));
+        let facts = [calls(at(1), cart.clone(), "q"), calls(at(3), cart, "q")];
+        let wanted = Wanted::of(&facts, built_in());
+        let rates = [0, 1, 2].map(|step| signals(&answers, &wanted, built_in(), step, Timestamp::UNIX_EPOCH).rps);
+        assert_eq!(rates, [Some(5002.0), None, None]);
+    }
+
     #[tokio::test]
     async fn who_comes_after_the_allowance_is_spent_waits_for_the_next_beat() {
         use futures_util::FutureExt as _;
