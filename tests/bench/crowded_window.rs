@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use futures_util::stream::{self, StreamExt as _};
 use lab::cluster::{Cluster, Crowd};
 use lab::window::{Launch, Window};
 
@@ -19,6 +20,8 @@ const STARTS: usize = 5;
 const SETTLED: Duration = Duration::from_secs(20);
 /// As many changes as a cluster with one every third of a second has in an hour.
 const CHURN: usize = 10_000;
+/// So many of them are sent at once.
+const AT_ONCE: usize = 8;
 
 /// Answers with the time at which all services stood in a drawing: two frames after that.
 const WHOLE: &str = r"
@@ -67,8 +70,11 @@ pub(crate) async fn measure() -> Outcome<()> {
     );
     let client = cluster.client()?;
     let pods = labelled(&client).await?;
-    for (number, (namespace, pod, _)) in pods.iter().cycle().take(CHURN).enumerate() {
-        patch(&client, namespace, pod, number).await?;
+    let changes = pods.iter().cycle().take(CHURN).enumerate();
+    let mut changes = stream::iter(changes.map(|(number, (namespace, pod, _))| patch(&client, namespace, pod, number)))
+        .buffer_unordered(AT_ONCE);
+    while let Some(done) = changes.next().await {
+        done?;
     }
     tokio::time::sleep(SETTLED).await;
     println!("| the same memory after {CHURN} changes of Pods | {} | – | – | no growth |", processes.memory()?);
