@@ -39,9 +39,7 @@ pub(crate) async fn measure() -> Outcome<()> {
     let (mut ours, mut theirs) = (Sample::default(), Sample::default());
     for _ in 0..STARTS {
         let window = open(&cluster, &app).await?;
-        let services = Crowd::LARGE.deployments.to_string();
-        let whole = window.driver().execute_async(WHOLE, vec![services.into()]).await?.json().as_f64();
-        let took = whole.ok_or("no time")? - start_of(&process_of(&app)?)?;
+        let took = whole(&window).await? - start_of(&process_of(&app)?)?;
         ours.add(Duration::from_secs_f64((took / 1000.0).max(0.0)));
         window.close().await;
         let began = std::time::Instant::now();
@@ -50,8 +48,7 @@ pub(crate) async fn measure() -> Outcome<()> {
     }
     row("start of the process → all of 10,000 Pods drawn", &ours, &theirs, "p50 ≤ 2.0");
     let window = open(&cluster, &app).await?;
-    let services = Crowd::LARGE.deployments.to_string();
-    window.driver().execute_async(WHOLE, vec![services.into()]).await?;
+    whole(&window).await?;
     tokio::time::sleep(SETTLED).await;
     let processes = Processes::of(&window)?;
     println!(
@@ -93,6 +90,18 @@ async fn open(cluster: &Cluster, app: &Path) -> Outcome<Window> {
     .await)
 }
 
+/// Waits until all of it is drawn, and gives the moment in milliseconds since 1970.
+async fn whole(window: &Window) -> Outcome<f64> {
+    let services = Crowd::LARGE.deployments.to_string();
+    let drawn = window.driver().execute_async(WHOLE, vec![services.into()]).await?;
+    drawn.json().as_f64().ok_or_else(|| "no time".into())
+}
+
+/// A figure of some processes, together.
+fn sum(pids: &[u32], of: impl Fn(u32) -> Outcome<f64>) -> Outcome<f64> {
+    pids.iter().map(|pid| of(*pid)).sum()
+}
+
 /// The app's own process, and those of its web view.
 struct Processes {
     own: Vec<u32>,
@@ -119,17 +128,11 @@ impl Processes {
     }
 
     fn memory(&self) -> Outcome<String> {
-        let of = |pids: &[u32]| {
-            pids.iter().try_fold(0.0, |sum, pid| Ok::<_, Box<dyn std::error::Error + Send + Sync>>(sum + pss_mb(*pid)?))
-        };
-        let (own, web) = (of(&self.own)?, of(&self.web)?);
+        let (own, web) = (sum(&self.own, pss_mb)?, sum(&self.web, pss_mb)?);
         Ok(format!("{own:.0} / {:.0} MB", own + web))
     }
 
     fn ticks(&self) -> Outcome<(f64, f64)> {
-        let of = |pids: &[u32]| {
-            pids.iter().try_fold(0.0, |sum, pid| Ok::<_, Box<dyn std::error::Error + Send + Sync>>(sum + ticks(*pid)?))
-        };
-        Ok((of(&self.own)?, of(&self.web)?))
+        Ok((sum(&self.own, ticks)?, sum(&self.web, ticks)?))
     }
 }

@@ -264,17 +264,19 @@ async fn connect(engine: &Engine, cluster: &ConnectionSpec, find: &Find, spec: &
     };
     let opening = Opening::of_find(find, spec.clone(), &of_cluster);
     let connection = opening.open_by(&shared.doors).map_err(|error| error.to_string())?;
-    for report in reports.iter().filter(|report| report.spec.kind == spec.kind) {
-        // Two connections that bring the same source would speak for it in turns.
-        for source in &report.sources {
-            if connection.reaches(source).await.unwrap_or(false) {
-                return Err(format!("{source} is read by another connection already"));
-            }
+    let alike: Vec<_> = reports.iter().filter(|report| report.spec.kind == spec.kind).collect();
+    // Two connections that bring the same source would speak for it in turns.
+    for source in alike.iter().flat_map(|report| &report.sources) {
+        if connection.reaches(source).await.unwrap_or(false) {
+            return Err(format!("{source} is read by another connection already"));
         }
-        if let Some(other) = shared.supervisor.connection(&report.spec)
-            && !connection.servers().await.is_disjoint(&other.servers().await)
-        {
-            return Err(format!("its servers are read by the connection to {} already", report.spec.shown_place()));
+    }
+    let others = alike.iter().filter_map(|report| shared.supervisor.connection(&report.spec)).collect::<Vec<_>>();
+    let servers = if others.is_empty() { BTreeSet::new() } else { connection.servers().await };
+    for other in others {
+        if !servers.is_disjoint(&other.servers().await) {
+            let place = other.spec().shown_place();
+            return Err(format!("its servers are read by the connection to {place} already"));
         }
     }
     shared.supervisor.supervise(connection, Some(opening));

@@ -3,18 +3,18 @@
 use std::time::Duration;
 
 use binnacle_engine::Engine;
-use binnacle_model::id::EdgeId;
+use binnacle_model::id::{EdgeId, ServiceId};
 use binnacle_model::measured::{self, Measured};
 use binnacle_model::snapshot::Snapshot;
 use binnacle_sources::history::{LONGEST_REACH, SHORTEST_REACH, SignalHistory};
 use serde_json::{Value, json};
 
-use super::listing::{Names, millis, percent, pretty, rate};
+use super::listing::{Names, pretty, signal_cells};
 use crate::arguments::{Form, Output};
 use crate::duration::{self, short};
 use crate::failure::{Exit, Failure};
 use crate::session::Session;
-use crate::table::{Cell, Table, Tone};
+use crate::table::{Cell, Table};
 use crate::terminal::print;
 
 const AFTER_HELP: &str = "\
@@ -104,7 +104,7 @@ fn subject(snapshot: &Snapshot, named: &str) -> Result<Subject, Failure> {
             services.filter(|service| is(service.id.as_str(), &service.name)).map(|service| service.id.to_string());
         return one(named, "service", found.collect()).map(Subject::Service);
     };
-    let is_end = |id, text: &str| text == binnacle_model::id::ServiceId::as_str(id) || text == names.name(id);
+    let is_end = |id, text: &str| text == ServiceId::as_str(id) || text == names.name(id);
     let edges = snapshot.edges.values();
     let found = edges.filter(|edge| is_end(&edge.from, from.trim()) && is_end(&edge.to, to.trim()));
     one(named, "edge", found.map(|edge| edge.id.to_string()).collect()).map(|id| Subject::Edge(EdgeId::from(id)))
@@ -151,18 +151,9 @@ fn told(arguments: &Arguments, measured: &Measured, history: &SignalHistory) -> 
 fn table(session: &Session, history: &SignalHistory) -> String {
     let mut table = Table::new(["AT", "RPS", "ERRORS", "P95"]);
     for point in &history.points {
-        let signals = point.signals;
-        let tone = match signals.error_ratio {
-            Some(ratio) if ratio >= 0.05 => Tone::Bad,
-            Some(ratio) if ratio >= 0.01 => Tone::Warning,
-            _ => Tone::Plain,
-        };
-        table.row([
-            Cell::text(point.at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
-            Cell::number(signals.rps.map(rate)),
-            Cell::number(signals.error_ratio.map(percent)).in_tone(tone),
-            Cell::number(signals.p95_ms.map(millis)),
-        ]);
+        let at = Cell::text(point.at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+        let [rps, errors, p95] = signal_cells(&point.signals);
+        table.row([at, rps, errors, p95]);
     }
     table.render(&session.terminal)
 }

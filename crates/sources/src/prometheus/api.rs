@@ -155,12 +155,9 @@ impl Api {
         parameters.extend(time.as_deref().map(|time| ("time", time)));
         let question = Question { path: "query", parameters: &parameters, cap: LARGEST_ANSWER, may_post: true };
         let Answer { data, mut warnings, skew, at, bytes } = self.ask(&question).await?;
-        let Found::Vector(mut rows) = data;
-        if rows.good.len() > MOST_SERIES {
-            rows.good.truncate(MOST_SERIES);
-            warnings.push(format!("more than {MOST_SERIES} series; the rest is left out"));
-        }
-        Ok(Answer { data: rows, warnings, skew, at, bytes })
+        let Found::Vector(mut data) = data;
+        warnings.extend(data.keep(MOST_SERIES));
+        Ok(Answer { data, warnings, skew, at, bytes })
     }
 
     /// The same query at many moments.
@@ -177,12 +174,9 @@ impl Api {
         ];
         let question = Question { path: "query_range", parameters: &parameters, cap: LARGEST_HISTORY, may_post: true };
         let Answer { data, mut warnings, skew, at, bytes } = self.ask(&question).await?;
-        let FoundOverTime::Matrix(mut rows) = data;
-        if rows.good.len() > MOST_LINES {
-            rows.good.truncate(MOST_LINES);
-            warnings.push(format!("more than {MOST_LINES} series; the rest is left out"));
-        }
-        Ok(Answer { data: rows, warnings, skew, at, bytes })
+        let FoundOverTime::Matrix(mut data) = data;
+        warnings.extend(data.keep(MOST_LINES));
+        Ok(Answer { data, warnings, skew, at, bytes })
     }
 
     /// Which metrics there have been since a moment, of those that a selector finds.

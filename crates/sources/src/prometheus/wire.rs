@@ -54,6 +54,15 @@ pub(super) struct Rows<T> {
     pub(super) bad: usize,
 }
 
+impl<T> Rows<T> {
+    /// Leaves out the series over a limit, and says so when there are some.
+    pub(super) fn keep(&mut self, most: usize) -> Option<String> {
+        let over = self.good.len() > most;
+        self.good.truncate(most);
+        over.then(|| format!("more than {most} series; the rest is left out"))
+    }
+}
+
 impl<T> Default for Rows<T> {
     fn default() -> Self {
         Self { good: Vec::new(), bad: 0 }
