@@ -8,7 +8,8 @@ use jiff::Timestamp;
 
 use super::{evidence, is_stale, parties, services};
 use crate::fact::{
-    CallsBasis, CallsFact, Fact, InstanceFact, InstanceRole, Observation, Party, Pattern, Payload, Protocol, Signals,
+    CallsBasis, CallsFact, Fact, InstanceFact, InstanceRole, Observation, Observer, Party, Pattern, Payload, Protocol,
+    Side, Signals,
 };
 use crate::id::{EdgeId, ServiceId, SourceId};
 use crate::snapshot::{Edge, EdgeState, Evidence, Service, Snapshot};
@@ -17,6 +18,7 @@ use crate::store::Store;
 /// One statement about a pair.
 struct Claim {
     basis: CallsBasis,
+    observer: Observer,
     protocol: Protocol,
     pattern: Pattern,
     payload: Payload,
@@ -89,6 +91,7 @@ fn ends(
 fn claim(fact: &CallsFact, source: &SourceId, observation: &Arc<Observation>, stale: bool) -> Claim {
     Claim {
         basis: fact.basis.clone(),
+        observer: fact.observer.clone(),
         protocol: fact.protocol,
         pattern: fact.pattern,
         payload: fact.payload,
@@ -100,6 +103,7 @@ fn claim(fact: &CallsFact, source: &SourceId, observation: &Arc<Observation>, st
 fn declared(word: &str, source: &SourceId, observation: &Arc<Observation>, stale: bool) -> Claim {
     Claim {
         basis: CallsBasis::Declared(Arc::from(word)),
+        observer: Observer::default(),
         protocol: Protocol::Unknown,
         pattern: Pattern::Unknown,
         payload: Payload::Unknown,
@@ -182,21 +186,38 @@ fn first<T: PartialEq + Copy>(claims: &[Claim], of: impl Fn(&Claim) -> T, unknow
     claims.iter().map(of).find(|value| *value != unknown).unwrap_or(unknown)
 }
 
-/// Observations of one source are parts of one count (several instances of the caller) and are summed; several sources
-/// count the same calls, so one of them is believed: a current one first, then the one that counted most.
+/// Observations of one observer are parts of one count (several instances of the caller) and are summed. Several observers, and
+/// several sources, count the same calls, so one of them is believed: of the sides of one dialect the one nearest to the caller, for
+/// each protocol; of dialects and sources a current one first, then the one that counted most.
 fn best_signals(observed: &[&Claim]) -> Signals {
-    let mut by_source: BTreeMap<&SourceId, (bool, Signals)> = BTreeMap::new();
+    let mut counts: BTreeMap<Counting<'_>, BTreeMap<Protocol, BTreeMap<Side, Signals>>> = BTreeMap::new();
     for claim in observed {
         if let CallsBasis::Observed(signals) = &claim.basis {
-            let sum = by_source.entry(&claim.evidence.source).or_insert((claim.stale, Signals::default()));
-            sum.1 = sum.1.and(signals);
+            let counting =
+                Counting { current: !claim.stale, source: &claim.evidence.source, dialect: &claim.observer.dialect };
+            let sides = counts.entry(counting).or_default().entry(claim.protocol).or_default();
+            let sum = sides.entry(claim.observer.side).or_default();
+            *sum = sum.and(signals);
         }
     }
-    let rank = |(stale, signals): &(bool, Signals)| (!*stale, signals.rps.map_or(-1, rounded_millis));
-    by_source.into_values().max_by_key(rank).map(|(_, signals)| signals).unwrap_or_default()
+    let believed = counts.into_iter().map(|(counting, protocols)| {
+        let nearest = protocols.into_values().filter_map(|sides| sides.into_values().next());
+        (counting, nearest.reduce(|one, other| one.and(&other)).unwrap_or_default())
+    });
+    let rank = |(counting, signals): &(Counting<'_>, Signals)| (counting.current, rounded_millis(signals.rps));
+    believed.max_by_key(rank).map(|(_, signals)| signals).unwrap_or_default()
 }
 
+/// What may be added: counts of one source, in one dialect.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Counting<'a> {
+    current: bool,
+    source: &'a SourceId,
+    dialect: &'a str,
+}
+
+/// A rate as something that has an order; one that is not known comes last.
 #[allow(clippy::cast_possible_truncation, reason = "a rate that does not fit is as large as any")]
-fn rounded_millis(rps: f64) -> i64 {
-    (rps * 1000.0) as i64
+pub(super) fn rounded_millis(rps: Option<f64>) -> i64 {
+    rps.map_or(-1, |rps| (rps * 1000.0) as i64)
 }

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::edges::rounded_millis;
+use super::parties::{Directory, settle};
 use super::{evidence, is_stale, since};
 use crate::fact::{
     AutoscalerFact, CheckFact, CheckSubject, EventFact, EventSubject, Fact, InstanceFact, InstanceRole, Observation,
@@ -362,6 +364,41 @@ pub(super) fn add_signals(services: &mut BTreeMap<ServiceId, Service>, edges: &B
     for edge in edges.values() {
         if let Some(callee) = services.get_mut(&edge.to) {
             callee.signals = callee.signals.and(&edge.signals);
+        }
+    }
+}
+
+/// What services count themselves of the calls that they answer: it holds the calls of callers that count nothing, so it stands in
+/// place of what callers measure. Instances are summed for each protocol; of several dialects and sources, which may count the
+/// same calls, one is believed: a current one first, then the one that counted most.
+pub(super) fn take_served(
+    services: &mut BTreeMap<ServiceId, Service>,
+    store: &Store,
+    directory: &Directory,
+    before: &Snapshot,
+    now: Timestamp,
+) {
+    let mut counts: BTreeMap<ServiceId, BTreeMap<(bool, &SourceId, &str), Signals>> = BTreeMap::new();
+    for (source, facts) in store.sources() {
+        let current = !is_stale(facts);
+        for observation in facts.observations() {
+            let Fact::Served(fact) = &observation.fact else { continue };
+            let Some(found) = directory.find(&fact.process, None) else { continue };
+            // What counts and is neither registered nor called has no place in the picture: a database's exporter, this server itself.
+            if !services.contains_key(&found.id) {
+                continue;
+            }
+            settle(services, &found, source, before, now);
+            let sum = counts.entry(found.id).or_default().entry((current, source, &*fact.dialect)).or_default();
+            *sum = sum.and(&fact.signals);
+        }
+    }
+    for (id, counts) in counts {
+        let rank =
+            |((current, ..), signals): &((bool, &SourceId, &str), Signals)| (*current, rounded_millis(signals.rps));
+        let best = counts.into_iter().filter(|(_, signals)| signals.rps.is_some()).max_by_key(rank);
+        if let (Some(service), Some((_, signals))) = (services.get_mut(&id), best) {
+            service.signals = signals;
         }
     }
 }

@@ -9,6 +9,7 @@ mod disagreements;
 mod identity;
 mod labelled;
 mod merge;
+mod observers;
 mod patched;
 mod settings;
 mod targets;

@@ -8,8 +8,8 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::scrape::dialect::{Breakers, Calls, Channels, Dialect, LabelTest};
-use crate::scrape::map::PERCENTILES;
+use crate::scrape::dialect::{Dialects, LabelName, LabelTest, MetricName, Reads, Series};
+use crate::scrape::map::{PERCENTILES, QUANTILE};
 
 /// Labels by which a server tells one process from another; `job` names it when the others do not.
 pub(super) const PROCESS: [&str; 4] = ["instance", "namespace", "pod", "job"];
@@ -25,17 +25,31 @@ pub(super) enum Kind {
     Rate,
     /// The value of a gauge.
     Gauge,
+    /// The value of a counter.
+    Total,
+    /// The percentiles of a summary, as its process worked them out.
+    Quantiles,
     /// One of [`PERCENTILES`], by its position.
     Percentile(usize),
 }
 
-/// One question to a server.
+/// What tells one question from all others: which series of which metric, and what of them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Query {
-    /// The metric: a counter, a gauge, or a histogram without `_bucket`.
-    pub(super) metric: Arc<str>,
-    /// What of it is asked for.
+pub(super) struct Key {
+    /// [`Series::id`].
+    pub(super) series: Arc<str>,
+    /// What of them is asked for.
     pub(super) kind: Kind,
+    /// The metric, of those that the series may have: a histogram without `_bucket`.
+    pub(super) metric: Arc<str>,
+}
+
+/// One question to a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Query {
+    pub(super) key: Key,
+    /// Whether the answer is told by process.
+    pub(super) of_process: bool,
     /// The question itself.
     pub(super) text: Arc<str>,
 }
@@ -79,100 +93,181 @@ fn literal(text: &str) -> String {
     escaped
 }
 
-/// A matcher for all series that a test does not hold for.
-fn unless(test: &LabelTest) -> String {
+/// What a test asks for, or, turned round, its opposite.
+fn matcher(test: &LabelTest, holds: bool) -> String {
     let whole = test.values().map(literal);
     let starts = test.starts().map(|start| format!("{}.*", literal(start)));
     let any: Vec<String> = whole.chain(starts).collect();
-    format!("{}!~{}", test.label(), quoted(&any.join("|")))
+    let operator = if test.is_negative() == holds { "!~" } else { "=~" };
+    format!("{}{operator}{}", test.label().as_str(), quoted(&any.join("|")))
 }
 
-/// The labels that stay: the process's and these, each also by its exported name.
-fn by(labels: impl IntoIterator<Item = String>) -> String {
-    let mut kept: Vec<String> = PROCESS.map(str::to_owned).to_vec();
-    let own: BTreeSet<String> = labels.into_iter().filter(|label| !kept.contains(label)).collect();
-    for label in own {
-        kept.push(format!("{EXPORTED}{label}"));
-        kept.push(label);
+/// What selects the series, behind the metric's name.
+fn selector(series: &Series, more: Option<String>) -> String {
+    let wanted = series.tests.iter().map(|test| matcher(test, true));
+    let unwanted = series.except.iter().map(|test| matcher(test, false));
+    let all: Vec<String> = wanted.chain(unwanted).chain(more).collect();
+    if all.is_empty() { String::new() } else { format!("{{{}}}", all.join(",")) }
+}
+
+/// The labels that stay: those that are looked at, each also by its exported name, and the process's where it matters.
+fn by(series: &Series, more: &[&str]) -> String {
+    let mut kept: Vec<String> = Vec::new();
+    if series.of_process {
+        kept.extend(PROCESS.map(str::to_owned));
     }
+    for label in series.labels.iter().map(LabelName::as_str) {
+        // A label of the process's own that is called like one of the server's: the server kept both.
+        let exported = format!("{EXPORTED}{label}");
+        let known = kept.iter().any(|one| one == label);
+        if !series.of_process || !known {
+            kept.push(exported);
+        }
+        if !known {
+            kept.push(label.to_owned());
+        }
+    }
+    kept.extend(more.iter().map(|label| (*label).to_owned()));
     kept.join(", ")
 }
 
-fn of_calls(calls: &Calls) -> Vec<String> {
-    let words = [calls.protocol.label(), calls.pattern.label(), calls.payload.label()];
-    let words = words.into_iter().flatten().map(|label| label.as_str().to_owned());
-    words.chain([calls.callee.as_str().to_owned()]).collect()
+/// The names of a metric that the server has, of those that the series may have.
+fn present<'a>(name: &'a MetricName, has: &'a BTreeSet<String>) -> Vec<&'a str> {
+    match name.around() {
+        None => has.get(name.as_str()).map(String::as_str).into_iter().collect(),
+        Some(_) => has.iter().filter(|known| name.fits(known)).map(String::as_str).take(MOST_FITTING).collect(),
+    }
 }
 
-fn of_breakers(breakers: &Breakers) -> Vec<String> {
-    let labels = [breakers.callee.as_ref(), breakers.name.as_ref()];
-    labels.into_iter().flatten().map(|label| label.as_str().to_owned()).collect()
+/// The plan's way of asking for one thing of some series: the names that there are, with the text for each.
+struct Plan<'a> {
+    has: &'a BTreeSet<String>,
+    window: String,
+    queries: Vec<Query>,
 }
 
-fn rate(metric: &str, labels: Vec<String>, window: Duration) -> Query {
-    let text = format!("sum by ({}) (rate({metric}[{}]))", by(labels), duration(window));
-    Query { metric: Arc::from(metric), kind: Kind::Rate, text: Arc::from(text) }
-}
+impl Plan<'_> {
+    fn push(&mut self, series: &Series, kind: Kind, metric: &str, text: String) {
+        let key = Key { series: series.id.clone(), kind, metric: Arc::from(metric) };
+        self.queries.push(Query { key, of_process: series.of_process, text: Arc::from(text) });
+    }
 
-fn calls_rate(calls: &Calls, window: Duration) -> Query {
-    let tests = [calls.failed.as_ref(), calls.refused.as_ref()];
-    let tests = tests.into_iter().flatten().map(|test| test.label().to_owned());
-    rate(calls.total.as_str(), of_calls(calls).into_iter().chain(tests).collect(), window)
-}
+    /// A count that is part of a histogram is not there by its own name where the server keeps histograms as one.
+    fn rate(&mut self, series: &Series) {
+        let (by, selector, window) = (by(series, &[]), selector(series, None), self.window.clone());
+        for name in &series.names {
+            for metric in present(name, self.has) {
+                self.push(series, Kind::Rate, metric, format!("sum by ({by}) (rate({metric}{selector}[{window}]))"));
+            }
+            let Some(histogram) = name.without("_count") else { continue };
+            let natives = present(&histogram, self.has).into_iter().map(|native| (native, format!("{native}_count")));
+            for (native, metric) in natives.filter(|(_, metric)| !self.has.contains(metric)).collect::<Vec<_>>() {
+                let text = format!("sum by ({by}) (histogram_count(rate({native}{selector}[{window}])))");
+                self.push(series, Kind::Rate, &metric, text);
+            }
+        }
+    }
 
-fn percentiles(calls: &Calls, window: Duration) -> Vec<Query> {
-    let Some(latency) = &calls.latency else { return Vec::new() };
-    let histogram = latency.histogram.as_str();
-    let sent = calls.refused.as_ref().map(|test| format!("{{{}}}", unless(test))).unwrap_or_default();
-    let sum = format!("sum by ({}, le) (rate({histogram}_bucket{sent}[{}]))", by(of_calls(calls)), duration(window));
-    let query = |(position, q): (usize, f64)| Query {
-        metric: Arc::from(histogram),
-        kind: Kind::Percentile(position),
-        text: Arc::from(format!("histogram_quantile({q}, {sum})")),
-    };
-    PERCENTILES.into_iter().enumerate().map(query).collect()
-}
+    fn percentiles(&mut self, series: &Series) {
+        let (selector, window) = (selector(series, None), self.window.clone());
+        for name in &series.names {
+            let classic = name.ending("_bucket");
+            let classics = present(&classic, self.has).into_iter().map(|bucket| {
+                let sum = format!("sum by ({}) (rate({bucket}{selector}[{window}]))", by(series, &["le"]));
+                (bucket.strip_suffix("_bucket").unwrap_or(bucket), sum)
+            });
+            let natives =
+                present(name, self.has).into_iter().filter(|native| !self.has.contains(&format!("{native}_bucket")));
+            let natives = natives
+                .map(|native| (native, format!("sum by ({}) (rate({native}{selector}[{window}]))", by(series, &[]))));
+            for (metric, sum) in classics.chain(natives).collect::<Vec<_>>() {
+                for (position, q) in PERCENTILES.into_iter().enumerate() {
+                    self.push(series, Kind::Percentile(position), metric, format!("histogram_quantile({q}, {sum})"));
+                }
+            }
+        }
+    }
 
-/// A state is as old as its sample: a server answers with the last one of five minutes, and older than the window is not now.
-fn state(breakers: &Breakers, window: Duration) -> Query {
-    let metric = breakers.state.as_str();
-    let state = breakers.one_hot.as_ref().map(|one_hot| one_hot.label.as_str().to_owned());
-    let labels = by(of_breakers(breakers).into_iter().chain(state));
-    let since = format!("time() - {}", window.as_secs_f64());
-    let text = format!("max by ({labels}) ({metric} and (timestamp({metric}) > {since}))");
-    Query { metric: Arc::from(metric), kind: Kind::Gauge, text: Arc::from(text) }
-}
-
-fn messages(channels: &Channels, window: Duration) -> Query {
-    let tests = [&channels.published, &channels.consumed].map(|test| test.label().to_owned());
-    let labels = tests.into_iter().chain([channels.channel.as_str().to_owned()]).collect();
-    rate(channels.total.as_str(), labels, window)
+    /// A value is as old as its sample: a server answers with the last one of five minutes, and older than the window is not now.
+    fn now(&mut self, series: &Series, kind: Kind, since: f64) {
+        let (join, more): (&str, &[&str]) = match kind {
+            Kind::Total => ("sum", &[]),
+            Kind::Quantiles => ("max", &[QUANTILE]),
+            _ => ("max", &[]),
+        };
+        // 0.5 may be written as 0.50.
+        let any = PERCENTILES.map(|q| format!("{}0*", literal(&q.to_string()))).join("|");
+        let wanted = || format!("{QUANTILE}=~{}", quoted(&any));
+        let selector = selector(series, (kind == Kind::Quantiles).then(wanted));
+        let by = by(series, more);
+        for metric in series.names.iter().flat_map(|name| present(name, self.has)) {
+            let all = format!("{metric}{selector}");
+            let text = format!("{join} by ({by}) ({all} and (timestamp({all}) > time() - {since}))");
+            self.push(series, kind, metric, text);
+        }
+    }
 }
 
 /// All that is asked for the metrics that the server has, the most telling first: states and rates before percentiles.
-pub(super) fn plan(dialects: &[Dialect], has: impl Fn(&str) -> bool, window: Duration) -> Vec<Query> {
-    let breakers = || dialects.iter().flat_map(|dialect| &dialect.breakers);
-    let calls = || dialects.iter().flat_map(|dialect| &dialect.calls);
-    let channels = dialects.iter().flat_map(|dialect| &dialect.channels);
-    let refused = |one: &Breakers| one.refused.as_ref().map(|name| rate(name.as_str(), of_breakers(one), window));
-    let mut plan: Vec<Query> = breakers().map(|one| state(one, window)).collect();
-    plan.extend(calls().map(|one| calls_rate(one, window)));
-    plan.extend(channels.map(|one| messages(one, window)));
-    plan.extend(breakers().filter_map(refused));
-    plan.extend(calls().flat_map(|one| percentiles(one, window)));
-    plan.retain(|query| match query.kind {
-        Kind::Percentile(_) => has(&format!("{}_bucket", query.metric)),
-        Kind::Rate | Kind::Gauge => has(&query.metric),
-    });
-    plan
+pub(super) fn plan(dialects: &Dialects, has: &BTreeSet<String>, window: Duration) -> Vec<Query> {
+    let since = window.as_secs_f64();
+    let mut plan = Plan { has, window: duration(window), queries: Vec::new() };
+    let all: Vec<(&Series, Reads)> = dialects.series().collect();
+    for (series, reads) in &all {
+        match reads {
+            Reads::Value => plan.now(series, Kind::Gauge, since),
+            Reads::Both => plan.now(series, Kind::Total, since),
+            Reads::Growth | Reads::Buckets | Reads::Quantiles => {}
+        }
+    }
+    for (series, _) in all.iter().filter(|(_, reads)| *reads == Reads::Growth) {
+        plan.rate(series);
+    }
+    for (series, reads) in &all {
+        match reads {
+            Reads::Quantiles => plan.now(series, Kind::Quantiles, since),
+            Reads::Buckets => plan.percentiles(series),
+            Reads::Growth | Reads::Both | Reads::Value => {}
+        }
+    }
+    plan.queries
 }
 
-/// A selector of every metric that some dialect reads, for asking which of them there are.
-pub(super) fn any_of(dialects: &[Dialect]) -> String {
-    let names: BTreeSet<&str> = dialects.iter().flat_map(Dialect::names).collect();
-    let names: Vec<String> = names.into_iter().map(literal).collect();
-    format!("{{__name__=~{}}}", quoted(&names.join("|")))
+/// Every name that some dialect reads, as a server may have it.
+pub(super) fn names(dialects: &Dialects) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for (series, reads) in dialects.series() {
+        for name in series.names.iter().map(MetricName::as_str) {
+            if reads == Reads::Buckets {
+                names.insert(format!("{name}_bucket"));
+            }
+            names.extend(name.strip_suffix("_count").map(str::to_owned));
+            names.insert(name.to_owned());
+        }
+    }
+    names
 }
+
+/// Selectors of every metric that some dialect reads, for asking which of them there are; each is short enough for an address.
+pub(super) fn any_of(dialects: &Dialects) -> Vec<String> {
+    let mut selectors: Vec<String> = Vec::new();
+    for name in names(dialects) {
+        let name = name.split('*').map(literal).collect::<Vec<_>>().join(".*");
+        match selectors.last_mut().filter(|last| last.len() + name.len() < LONGEST_SELECTOR) {
+            Some(last) => {
+                last.push('|');
+                last.push_str(&name);
+            }
+            None => selectors.push(name),
+        }
+    }
+    selectors.into_iter().map(|names| format!("{{__name__=~{}}}", quoted(&names))).collect()
+}
+
+/// Some servers, and what stands before them, take no address that is longer than 8 KiB; a `|` takes three bytes in one.
+const LONGEST_SELECTOR: usize = 5_000;
+/// How many metrics of one name with a `*` are asked for.
+const MOST_FITTING: usize = 20;
 
 /// How old the newest sample of any scrape is, in seconds; not a number where the server does not scrape.
 pub(super) const AGE: &str = "(time() - max(timestamp(up))) or vector(NaN)";
@@ -183,16 +278,25 @@ pub(super) const SCRAPES: &str = "quantile(0.1, count_over_time(up[5m]))";
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scrape::dialect::built_in;
+    use crate::scrape::dialect::{Dialect, Listed, Place};
 
     const WINDOW: Duration = Duration::from_secs(60);
 
-    fn dialect(text: &str) -> Dialect {
-        Dialect::parse("x.toml", &format!("name = \"x\"\ntitle = \"X\"\n{text}")).unwrap()
+    fn dialect(text: &str) -> Dialects {
+        let dialect = Dialect::parse("x.toml", &format!("name = \"x\"\ntitle = \"X\"\n{text}")).unwrap();
+        Dialects::new(vec![Listed { dialect: dialect.into(), place: Place::BuiltIn("x.toml") }], Vec::new())
     }
 
-    fn texts(dialect: Dialect) -> Vec<String> {
-        plan(&[dialect], |_| true, WINDOW).iter().map(|query| query.text.to_string()).collect()
+    fn asked(dialects: &Dialects, has: &[&str]) -> Vec<String> {
+        let has = has.iter().map(|name| (*name).to_owned()).collect();
+        plan(dialects, &has, WINDOW).iter().map(|query| query.text.to_string()).collect()
+    }
+
+    fn texts(dialects: &Dialects) -> Vec<String> {
+        let has = names(dialects);
+        // A server has a histogram in one form: the classic one.
+        let has = has.iter().filter(|name| !has.contains(&format!("{name}_bucket"))).cloned().collect();
+        plan(dialects, &has, WINDOW).iter().map(|query| query.text.to_string()).collect()
     }
 
     #[test]
@@ -204,7 +308,7 @@ mod tests {
         );
         let kept = "instance, namespace, pod, job, exported_proto, proto, exported_to, to";
         assert_eq!(
-            texts(calls),
+            texts(&calls),
             [
                 "sum by (instance, namespace, pod, job, exported_code, code, exported_proto, proto, exported_to, to) (rate(t[60s]))".to_owned(),
                 format!("histogram_quantile(0.5, sum by ({kept}, le) (rate(h_bucket{{code!~\"a\\\\.b|\"}}[60s])))"),
@@ -220,7 +324,7 @@ mod tests {
             "[[breakers]]\nstate = \"s\"\nkind = \"failure\"\nname = \"name\"\none_hot = { label = \"state\" }\nrefused = \"r\"\n",
         );
         assert_eq!(
-            texts(breaker),
+            texts(&breaker),
             [
                 "max by (instance, namespace, pod, job, exported_name, name, exported_state, state) (s and (timestamp(s) > time() - 60))",
                 "sum by (instance, namespace, pod, job, exported_name, name) (rate(r[60s]))",
@@ -231,18 +335,77 @@ mod tests {
     #[test]
     fn a_label_of_the_process_is_named_once() {
         let calls = dialect("[[calls]]\ntotal = \"t\"\ncallee = \"job\"\n");
-        assert_eq!(texts(calls), ["sum by (instance, namespace, pod, job) (rate(t[60s]))"]);
+        assert_eq!(texts(&calls), ["sum by (instance, namespace, pod, job) (rate(t[60s]))"]);
     }
 
     #[test]
     fn only_what_the_server_has_is_asked_for_and_percentiles_come_last() {
-        let asked = plan(built_in(), |name| name != "demo_breaker_rejected_total", WINDOW);
-        let kinds: Vec<(&str, Kind)> = asked.iter().map(|query| (&*query.metric, query.kind)).collect();
-        let position = |metric: &str| kinds.iter().position(|(name, _)| *name == metric);
+        let all = Dialects::built_in();
+        let has: BTreeSet<String> = names(&all)
+            .into_iter()
+            .filter(|name| name.starts_with("demo_") && name != "demo_breaker_rejected_total")
+            .collect();
+        let asked = plan(&all, &has, WINDOW);
+        let position = |metric: &str| asked.iter().position(|query| *query.key.metric == *metric);
         assert!(position("demo_breaker_state") < position("demo_client_requests_total"));
         assert!(position("demo_topic_messages_total") < position("demo_client_request_duration_seconds"));
         assert_eq!(position("demo_breaker_rejected_total"), None);
-        assert!(plan(built_in(), |_| false, WINDOW).is_empty());
+        assert!(plan(&all, &BTreeSet::new(), WINDOW).is_empty());
+    }
+
+    #[test]
+    fn what_names_both_sides_is_summed_over_all_processes() {
+        let calls = dialect(
+            "[[calls]]\ntotal = \"t\"\ncaller = { label = \"from\", namespace = \"namespace\" }\ncallee = \"to\"\n\
+             where = [{ label = \"way\", is = [\"out\"] }, { label = \"a\", is_not = [\"x\", \"y\"] }]\n",
+        );
+        let text = "sum by (exported_from, from, exported_namespace, namespace, exported_to, to) \
+                    (rate(t{way=~\"out\",a!~\"x|y\"}[60s]))";
+        assert_eq!(texts(&calls), [text]);
+    }
+
+    #[test]
+    fn a_histogram_that_the_server_keeps_as_one_is_asked_for_as_one() {
+        let calls = dialect(
+            "[[calls]]\ntotal = \"h_count\"\ncaller = \"from\"\ncallee = \"to\"\n\
+             latency = { histogram = \"h\", unit = \"seconds\" }\n",
+        );
+        let by = "exported_from, from, exported_to, to";
+        let native = asked(&calls, &["h"]);
+        assert_eq!(native[0], format!("sum by ({by}) (histogram_count(rate(h[60s])))"));
+        assert_eq!(native[1], format!("histogram_quantile(0.5, sum by ({by}) (rate(h[60s])))"));
+        let classic = asked(&calls, &["h", "h_bucket", "h_count"]);
+        assert_eq!(classic[0], format!("sum by ({by}) (rate(h_count[60s]))"));
+        assert_eq!(classic[1], format!("histogram_quantile(0.5, sum by ({by}, le) (rate(h_bucket[60s])))"));
+        assert_eq!((native.len(), classic.len()), (4, 4));
+    }
+
+    #[test]
+    fn a_name_with_a_gap_is_asked_for_by_the_names_that_there_are() {
+        let calls = dialect("[[calls]]\ntotal = \"*_fabio_requests\"\ncallee = \"service\"\n");
+        let texts = asked(&calls, &["a_fabio_requests", "b_fabio_requests", "c_requests"]);
+        assert_eq!(texts.len(), 2);
+        assert!(texts[1].contains("rate(b_fabio_requests[60s])"), "{texts:?}");
+        assert_eq!(any_of(&calls), ["{__name__=~\".*_fabio_requests\"}"]);
+    }
+
+    #[test]
+    fn a_summary_is_asked_for_the_percentiles_that_are_shown() {
+        let served =
+            dialect("[[served]]\ntotal = \"s_count\"\nlatency = { summary = \"s\", unit = \"milliseconds\" }\n");
+        let s = r#"s{quantile=~"0\\.50*|0\\.950*|0\\.990*"}"#;
+        let text = format!("max by (instance, namespace, pod, job, quantile) ({s} and (timestamp({s}) > time() - 60))");
+        assert_eq!(asked(&served, &["s"])[1], text);
+    }
+
+    #[test]
+    fn an_address_is_never_longer_than_servers_take() {
+        let selectors = any_of(&Dialects::built_in());
+        assert!(
+            selectors.len() < 6 && selectors.iter().all(|one| one.len() < LONGEST_SELECTOR + 200),
+            "{}",
+            selectors.len()
+        );
     }
 
     #[test]
