@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::ran::Home;
 
 /// Every command, in the order of the help.
-const COMMANDS: [&[&str]; 25] = [
+const COMMANDS: [&[&str]; 30] = [
     &["sources"],
     &["services"],
     &["health"],
@@ -28,6 +28,11 @@ const COMMANDS: [&[&str]; 25] = [
     &["register"],
     &["deregister"],
     &["profiles"],
+    &["dialect"],
+    &["dialect", "list"],
+    &["dialect", "check"],
+    &["dialect", "test"],
+    &["metrics"],
     &["discover"],
     &["doctor"],
     &["demo"],
