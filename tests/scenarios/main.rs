@@ -31,6 +31,7 @@ mod laboratory_cluster;
 mod profiles;
 mod prometheus_access;
 mod prometheus_bad_days;
+mod prometheus_dialects;
 mod prometheus_live;
 mod prometheus_picture;
 mod registrations;

@@ -26,7 +26,10 @@ pub(crate) fn grown(text: &str, dialects: &Dialects, share: f64, at_ms: Option<i
     let later = |text: &str| match line(text) {
         Ok(Line::Sample(sample)) => {
             let start = text.strip_suffix(sample.written).unwrap();
-            let grows = dialects.interest(sample.name) == Some(Interest::Count);
+            let counts = |name: &str| dialects.interest(name) == Some(Interest::Count);
+            // Count and sum of a histogram grow with its buckets, also where nobody reads them.
+            let family = ["_count", "_sum"].into_iter().find_map(|part| sample.name.strip_suffix(part));
+            let grows = counts(sample.name) || family.is_some_and(|family| counts(&format!("{family}_bucket")));
             let value = if grows { sample.value * (1.0 + share) } else { sample.value };
             let time = at_ms.map(|at| format!(" {at}")).unwrap_or_default();
             format!("{start}{value}{time}\n")
