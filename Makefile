@@ -19,10 +19,10 @@ test: ## everything: lints, tests, real servers, the UI, the real window
 test-quick: ## no servers and no window
 	@scripts/test.sh quick
 
-lab: ## real Consul servers and a Kubernetes cluster for a person to connect to, until Ctrl-C (LAB_ARGS="consul" names a part)
+lab: ## real Consul servers and a Kubernetes cluster for a person to connect to, until Ctrl-C (LAB_ARGS="shop": services with breakers)
 	@cargo run --quiet --locked --package binnacle-tests --bin lab -- $(LAB_ARGS)
 
-bench: ## measure against peers (BENCH_ARGS="keys picture idle cluster window" names parts)
+bench: ## measure against peers (BENCH_ARGS="keys picture idle cluster window crowd" names parts)
 	@scripts/bench.sh $(BENCH_ARGS)
 
 fmt: ## format all Rust

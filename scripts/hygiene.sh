@@ -22,7 +22,7 @@ search() { grep -nIE "$1" "${@:2}" 2>/dev/null; }
 rule "no path of one machine" "$(search '(^|[^A-Za-z0-9_.>})-])/(root|work)/' "${files[@]}")"
 
 rule "lock files name no host but the public registry's" "$(
-  search '"resolved":' ui/package-lock.json
+  search '"resolved":' ui/package-lock.json tests/lab/services/node/package-lock.json
   # One registry for all, and no repository in its stead.
   sources=$(grep '^source = ' Cargo.lock | sort -u)
   [ "$(wc -l <<<"$sources")" -eq 1 ] && grep -q '^source = "registry+' <<<"$sources" || echo "$sources"

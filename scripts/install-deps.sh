@@ -32,6 +32,9 @@ missing_packages() {
     packages+=("${test_packages[@]}")
     # Only to build or to fetch the servers of the tests; any version will do.
     command -v go >/dev/null || packages+=(golang-go)
+    command -v javac >/dev/null || packages+=(default-jdk-headless)
+    command -v mvn >/dev/null || packages+=(maven)
+    python3 -m pip --version >/dev/null 2>&1 || packages+=(python3-pip)
   fi
   for package in "${packages[@]}"; do
     is_installed "$package" || echo "$package"
@@ -54,6 +57,8 @@ missing_without_apt() {
     command -v ip >/dev/null || echo "ip (iproute2)"
     command -v nsenter >/dev/null && command -v unshare >/dev/null || echo "nsenter and unshare (util-linux)"
     command -v go >/dev/null || echo "Go"
+    command -v javac >/dev/null && command -v mvn >/dev/null || echo "a JDK (17 or later) and Maven"
+    python3 -m pip --version >/dev/null 2>&1 || echo "pip for Python 3"
   fi
 }
 

@@ -1,5 +1,5 @@
 // Names every dependency whose licence this tree may not be shipped or built with. Reads `cargo metadata` from standard input
-// and the lock file of the UI.
+// and the lock files of the UI and of the lab's Node service.
 import { readFileSync } from 'node:fs';
 
 /** Permissive, or (MPL) bound to its own files only. */
@@ -15,8 +15,10 @@ function isFine(expression) {
 }
 
 const crates = JSON.parse(readFileSync(0, 'utf8')).packages.map(({ name, version, license }) => [`crate ${name} ${version}`, license]);
-const { packages } = JSON.parse(readFileSync(new URL('../ui/package-lock.json', import.meta.url), 'utf8'));
-const modules = Object.entries(packages).filter(([place]) => place !== '').map(([place, { license }]) => [`module ${place}`, license]);
+const modules = ['../ui/package-lock.json', '../tests/lab/services/node/package-lock.json'].flatMap((lock) => {
+  const { packages } = JSON.parse(readFileSync(new URL(lock, import.meta.url), 'utf8'));
+  return Object.entries(packages).filter(([place]) => place !== '').map(([place, { license }]) => [`module ${place}`, license]);
+});
 
 for (const [name, licence] of [...crates, ...modules]) {
   if (!isFine(licence ?? '')) console.log(`${name}: ${licence ?? 'no licence is stated'}`);

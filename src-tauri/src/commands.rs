@@ -14,6 +14,7 @@ use binnacle_view::contract::config::{
     AuditRow, ConfigApplied, ConfigApplyArgs, ConfigHistoryArgs, ConfigMergeArgs, ConfigPlanArgs, ConfigPlanUndoArgs,
     ConfigPlanned, ConfigReadArgs, ConfigValue, Merged,
 };
+use binnacle_view::contract::history::{HistoryArgs, HistoryCloseArgs, SignalHistory};
 use binnacle_view::contract::inspector::{EvidenceArgs, EvidenceReport};
 use binnacle_view::contract::logs::{LogsArgs, LogsBatch, LogsOpenArgs, LogsOpened};
 use binnacle_view::contract::palette::{PaletteArgs, PaletteItem};
@@ -29,7 +30,7 @@ use tauri::{AppHandle, State};
 
 use crate::state::App;
 use crate::stream::BY_CONNECTIONS;
-use crate::{actions, edits, failure, logs, preferences, registration, scene, tokens};
+use crate::{actions, edits, failure, history, logs, preferences, registration, scene, tokens};
 
 type Answer<T> = Result<T, Failure>;
 type Shared<'a> = State<'a, Arc<App>>;
@@ -138,13 +139,25 @@ pub(crate) async fn try_now(app: Shared<'_>, args: TryNowArgs) -> Answer<()> {
 
 #[tauri::command]
 pub(crate) async fn evidence(app: Shared<'_>, args: EvidenceArgs) -> Answer<EvidenceReport> {
-    evidence::report(&app.engine.snapshot(), &args).ok_or_else(|| {
+    let report = evidence::report(&app.engine.snapshot(), &args).ok_or_else(|| {
         failure::refused(
             "app.not_in_picture",
             "this is no longer in the picture",
             "Look at the timeline for when it went.",
         )
-    })
+    });
+    Ok(history::with_meanings(&app, report?).await)
+}
+
+#[tauri::command]
+pub(crate) async fn history(app: Shared<'_>, args: HistoryArgs) -> Answer<SignalHistory> {
+    history::of(&app, &args).await
+}
+
+#[tauri::command]
+pub(crate) async fn history_close(app: Shared<'_>, args: HistoryCloseArgs) -> Answer<()> {
+    app.history.close(args.ask);
+    Ok(())
 }
 
 #[tauri::command]

@@ -6,6 +6,7 @@ mod commands;
 mod display;
 mod edits;
 mod failure;
+mod history;
 mod logs;
 mod preferences;
 mod registration;

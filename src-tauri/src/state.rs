@@ -13,8 +13,8 @@ use binnacle_view::desk::Desk;
 use binnacle_view::screen::Found;
 use jiff::Timestamp;
 
-use crate::logs;
 use crate::stream::Pulse;
+use crate::{history, logs};
 
 /// How many plans are kept that were shown and not applied; the oldest go first.
 const PLANS_KEPT: usize = 64;
@@ -40,6 +40,7 @@ pub(crate) struct App {
     pub(crate) plans: Shelf<Plan>,
     pub(crate) registrations: Shelf<RegistryPlan>,
     pub(crate) logs: logs::Desk,
+    pub(crate) history: history::Desk,
 }
 
 impl App {
@@ -55,6 +56,7 @@ impl App {
             plans: Shelf::default(),
             registrations: Shelf::default(),
             logs: logs::Desk::default(),
+            history: history::Desk::default(),
         }
     }
 

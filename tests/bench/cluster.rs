@@ -120,7 +120,7 @@ fn check_whole(printed: &[u8]) -> Outcome<()> {
 }
 
 /// Another User-Agent than curl's own, for which the API server would print everything twice as long.
-async fn one_after_the_other(cluster: &Cluster) -> Outcome<()> {
+pub(crate) async fn one_after_the_other(cluster: &Cluster) -> Outcome<()> {
     let certificates = Certificates::of(&cluster.kubeconfig())?;
     for list in LISTS {
         let status = Command::new("curl")
@@ -166,8 +166,7 @@ impl Certificates {
 
 async fn patch_to_line(cluster: &Cluster, changes: usize) -> Outcome<()> {
     let client = cluster.client()?;
-    let all = client.get("/api/v1/pods?limit=500").await?;
-    let pods: Vec<(String, String, String)> = list(&all, "items").iter().filter_map(read).collect();
+    let pods = labelled(&client).await?;
     let mut watch = Running::start(binnaclectl(cluster, &["watch", "--only", "service"])?)?;
     watch.line_with("\"ready\"").await?;
     let mut command = Command::new(cluster.kubectl_program());
@@ -206,13 +205,19 @@ async fn patch_to_line(cluster: &Cluster, changes: usize) -> Outcome<()> {
     Ok(())
 }
 
+/// Some hundred Pods.
+pub(crate) async fn labelled(client: &KubernetesClient) -> Outcome<Vec<(String, String, String)>> {
+    let all = client.get("/api/v1/pods?limit=500").await?;
+    Ok(list(&all, "items").iter().filter_map(read).collect())
+}
+
 /// Namespace, name, and the name of its Deployment.
 fn read(pod: &Value) -> Option<(String, String, String)> {
     let text = |pointer: &str| pod.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
     Some((text("/metadata/namespace")?, text("/metadata/name")?, text("/metadata/labels/app")?))
 }
 
-async fn patch(client: &KubernetesClient, namespace: &str, pod: &str, number: usize) -> Outcome<()> {
+pub(crate) async fn patch(client: &KubernetesClient, namespace: &str, pod: &str, number: usize) -> Outcome<()> {
     let patch = json!({ "metadata": { "labels": { "bench": number.to_string() } } });
     let path = format!("/api/v1/namespaces/{namespace}/pods/{pod}");
     Ok(client.merge(&path, &patch).await.map(drop)?)

@@ -3,6 +3,7 @@
 
 #[allow(clippy::indexing_slicing, reason = "serde_json gives null for what is not there")]
 mod cluster;
+mod crowded_window;
 mod idle;
 mod key_to_line;
 mod picture;
@@ -26,7 +27,7 @@ struct Arguments {
     /// Given by cargo to every benchmark.
     #[arg(long, hide = true)]
     bench: bool,
-    /// Which parts to run: keys, picture, idle, cluster, window. All when none is named.
+    /// Which parts to run: keys, picture, idle, cluster, window, crowd. All when none is named.
     parts: Vec<String>,
 }
 
@@ -55,6 +56,9 @@ async fn main() -> Outcome<()> {
     }
     if wanted("window") {
         window::measure(arguments.changes).await?;
+    }
+    if wanted("crowd") {
+        crowded_window::measure().await?;
     }
     Ok(())
 }

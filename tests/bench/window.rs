@@ -51,14 +51,14 @@ async fn cold_start() -> Outcome<()> {
 }
 
 /// The `/proc` folder of the one process that runs this executable.
-fn process_of(executable: &Path) -> Outcome<PathBuf> {
+pub(crate) fn process_of(executable: &Path) -> Outcome<PathBuf> {
     let runs = |folder: &PathBuf| std::fs::read_link(folder.join("exe")).is_ok_and(|exe| exe == executable);
     let mut folders = std::fs::read_dir("/proc")?.filter_map(|entry| Some(entry.ok()?.path())).filter(runs);
     folders.next().ok_or_else(|| "the app does not run".into())
 }
 
 /// When a process was started, in milliseconds since 1970: field 22 of `stat`, in ticks since the boot.
-fn start_of(process: &Path) -> Outcome<f64> {
+pub(crate) fn start_of(process: &Path) -> Outcome<f64> {
     let stat = std::fs::read_to_string(process.join("stat"))?;
     let since_boot: f64 =
         stat.rsplit(')').next().unwrap_or_default().split_whitespace().nth(19).ok_or("no start")?.parse()?;

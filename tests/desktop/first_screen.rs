@@ -1,6 +1,7 @@
 //! The first screen: what was found here, one click each, and nothing read before.
 
 use lab::Consul;
+use lab::cluster::Furnished;
 use lab::window::{Launch, Window};
 use serde_json::json;
 
@@ -55,6 +56,37 @@ async fn a_cluster_of_the_kubeconfig_is_found_and_one_click_shows_its_services()
     window.click("button", "Connect").await;
     window.click("button", "Services").await;
     window.find("row", "web").await;
+    window.close().await;
+}
+
+/// Whether the row of a service, in the table that stands for the topology or in that of the services, says what a script asks.
+fn of_row(service: &str, question: &str) -> String {
+    format!(
+        "const rows = [...document.querySelectorAll('[role=row]')]; \
+         const row = rows.find((row) => (row.getAttribute('aria-label') ?? '').startsWith('{service},')); \
+         return row !== undefined && ({question})(row);"
+    )
+}
+
+#[tokio::test]
+async fn one_click_on_minikube_shows_what_the_cluster_its_consul_and_its_prometheus_say_of_a_service() {
+    let morning = Furnished::with_nodes(2).await.unwrap();
+    morning.measured().await.unwrap();
+    let kubeconfig = morning.cluster.kubeconfig().display().to_string();
+    let window = Window::open(Launch { env: &[("KUBECONFIG", &kubeconfig)], ..Launch::default() }).await;
+    window.shows("Kubernetes v1.37.2").await;
+    let began = std::time::Instant::now();
+
+    window.click("button", "Connect").await;
+
+    // In the table that stands behind the canvas for those who do not see it.
+    let measured = "(row) => /, [0-9.]+\\/s, /.test(row.getAttribute('aria-label'))";
+    window.await_script("a rate at the cart, which only the Prometheus knows", &of_row("cart", measured)).await;
+    eprintln!("the topology has the cart's rate {:.1} s after the one click", began.elapsed().as_secs_f64());
+    window.click("button", "Services").await;
+    let witnesses =
+        "(row) => ['kube:minikube', 'consul:dc1@minikube'].every((source) => row.innerHTML.includes(source))";
+    window.await_script("both registries at the cart", &of_row("cart", witnesses)).await;
     window.close().await;
 }
 

@@ -70,13 +70,13 @@ impl Shell {
 
 impl Ran {
     #[track_caller]
-    fn exits(self, code: i32) -> Self {
+    pub(crate) fn exits(self, code: i32) -> Self {
         assert_eq!(self.code, code, "stdout: {}\nstderr: {}", self.out, self.err);
         self
     }
 
     #[track_caller]
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {}", self.out))
     }
 
@@ -286,6 +286,19 @@ async fn a_real_prometheus_is_read_beside_a_registry_that_names_its_processes() 
         edges.as_array().unwrap().iter().find(|edge| named(edge, "consul:demo/checkout", "consul:demo/payments"));
     let edge = edge.unwrap_or_else(|| panic!("{edges}"));
     assert!(edge["rps"].as_f64().is_some() && edge["p95_ms"].as_f64().is_some(), "{edges}");
+    let history = run(&["history", "checkout -> payments", "--since", "1m", "-o", "json"]).await.json();
+    let points = history["points"].as_array().unwrap();
+    assert_eq!((points.len(), &history["step_s"], &history["processes"]), (61, &json!(1.0), &json!(1)));
+    assert!(points.iter().any(|point| point["rps"].as_f64().is_some_and(|rps| rps > 0.0)), "{history}");
+    let table = run(&["history", "payments"]).await.out;
+    assert!(table.starts_with("AT ") && table.lines().count() == 122, "{table}");
+    for (words, code) in [(["history", "nobody"], 1), (["history", "payments -> nobody"], 1), (["history", "queue"], 1)]
+    {
+        let named = ["--errors", "json", "--source", &sources[0], "--source", &sources[1]];
+        let ran = shell.run(&[&named[..], &words[..]].concat()).await.exits(code);
+        assert_eq!(ran.error()["code"], "cli.not_found", "{}", ran.err);
+    }
+    shell.run(&["history", "payments", "--since", "5s"]).await.exits(2);
     let breakers = run(&["breakers", "-o", "json"]).await.json();
     assert!(!breakers.as_array().unwrap().is_empty(), "{breakers}");
     let listed = run(&["sources", "-o", "json"]).await.json();

@@ -16,6 +16,8 @@ use tokio_util::sync::CancellationToken;
 
 /// How long a state may take to come on a machine that is busy with something else.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
+/// So many updates may wait, and are taken in together, as in the engine.
+const LOT: usize = 1024;
 
 /// A source that runs, with everything it said so far.
 pub(crate) struct Picture {
@@ -43,12 +45,12 @@ pub(crate) fn connect(address: &str, variables: &[(&str, &str)]) -> Consul {
 impl Picture {
     /// Starts reading.
     pub(crate) fn of(connection: impl Connection + 'static) -> Self {
-        Self::of_all(vec![Box::new(connection)])
+        Self::of_all(vec![Arc::new(connection)])
     }
 
     /// Starts reading several sources into one picture.
-    pub(crate) fn of_all(connections: Vec<Box<dyn Connection>>) -> Self {
-        let (sender, updates) = mpsc::channel(64);
+    pub(crate) fn of_all(connections: Vec<Arc<dyn Connection>>) -> Self {
+        let (sender, updates) = mpsc::channel(LOT);
         let nudge = Arc::new(Notify::new());
         let cancel = CancellationToken::new();
         let mut tasks = JoinSet::new();
@@ -105,10 +107,21 @@ impl Picture {
                 return found;
             }
             let mut lot = Vec::new();
-            match tokio::time::timeout_at(deadline, self.updates.recv_many(&mut lot, 64)).await {
+            match tokio::time::timeout_at(deadline, self.updates.recv_many(&mut lot, LOT)).await {
                 Ok(0) => panic!("the source ended before: {what}"),
                 Ok(_) => drop(self.world.apply(lot, Timestamp::now())),
                 Err(late) => panic!("{late} ({patience:?}): {what}; statuses: {:#?}", self.statuses()),
+            }
+        }
+    }
+
+    /// Takes in what is said while something else is done: a source that nobody listens to stands still.
+    pub(crate) async fn meanwhile<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let mut work = std::pin::pin!(work);
+        loop {
+            tokio::select! {
+                done = &mut work => return done,
+                said = self.updates.recv() => self.take(said.expect("the source goes on")),
             }
         }
     }

@@ -84,12 +84,20 @@ impl Desk {
     }
 }
 
+pub(crate) fn id_in(source: &str, path: &str) -> ConfigId {
+    config_id(&SourceId::from(source), StoreKind::ConsulKv, path)
+}
+
 pub(crate) fn id(path: &str) -> ConfigId {
-    config_id(&SourceId::from("consul:dc1"), StoreKind::ConsulKv, path)
+    id_in("consul:dc1", path)
 }
 
 pub(crate) fn put(path: &str, bytes: &[u8]) -> Draft {
-    Draft { id: id(path), intent: DraftIntent::Put { bytes: bytes.to_vec(), flags: None }, expect: None }
+    put_at(id(path), bytes)
+}
+
+pub(crate) fn put_at(id: ConfigId, bytes: &[u8]) -> Draft {
+    Draft { id, intent: DraftIntent::Put { bytes: bytes.to_vec(), flags: None }, expect: None }
 }
 
 fn delete(path: &str) -> Draft {

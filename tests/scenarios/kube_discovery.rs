@@ -12,14 +12,16 @@ use binnacle_history::History;
 use binnacle_model::id::SourceKind;
 use binnacle_model::snapshot::{Ability, Edge, Service, Snapshot, SourceState};
 use binnacle_sources::{Connection, ConnectionSpec};
-use lab::cluster::{Cluster, Credential, Monitoring, Pod, Registry, Served, Shop};
+use lab::cluster::{Cluster, Credential, Furnished, Pod, Registry, Served};
 use lab::relay::Address;
-use lab::{Consul, Server, until};
+use lab::{Certificates, Consul, Prometheus, until};
 use serde_json::{Value, json};
 
 use crate::cli::Shell;
 use crate::consul_picture::{Picture, connect, environment, status};
-use crate::edits::{edits_at, id, put};
+use crate::edits::{edits_at, id_in, put_at};
+use crate::laboratory_cluster::ONE_OF_ITS_OWN;
+use crate::prometheus_picture;
 
 const DEADLINE: Duration = Duration::from_secs(120);
 
@@ -82,6 +84,7 @@ async fn a_consul_in_a_cluster_is_read_and_written_with_its_token_through_the_se
     let server = Consul::builder().acl().start().await.unwrap();
     let mut installed = Installed::consul(cluster, "found-acl", &server).await;
     let place = "kube://minikube/found-acl/consul-server:http";
+    let key = |path: &str| id_in("consul:dc1@minikube", path);
     let around = variables(&cluster.kubeconfig());
     let stranger = connect(place, &as_text(&around)).probe().await.unwrap();
     assert!(stranger.detail.contains("no token given"), "{stranger:?}");
@@ -90,36 +93,81 @@ async fn a_consul_in_a_cluster_is_read_and_written_with_its_token_through_the_se
     let around = as_text(&around);
 
     let mut picture = Picture::of(connect(place, &around));
-    let live = picture.live("consul:dc1").await;
+    let live = picture.live("consul:dc1@minikube").await;
     assert_eq!(&*live.address, format!("{place} by service proxy"));
     assert_eq!(live.partial, []);
     assert!(live.abilities.contains(&Ability::EditConfig), "{live:?}");
     let other = server.client().unwrap();
     other.kv_put("found/a b%/limit", b"7").await.unwrap();
-    let key = id("found/a b%/limit");
-    picture.until("the key is pushed", |world| world.snapshot().config.get(key.as_str()).map(|_| ())).await;
+    let limit = key("found/a b%/limit");
+    picture.until("the key is pushed", |world| world.snapshot().config.get(limit.as_str()).map(|_| ())).await;
 
     let edits = edits_at(place, &around, in_memory());
-    let plan = edits.plan(vec![put("found/a b%/limit", b"8")]).await.unwrap();
-    let late = edits.plan(vec![put("found/a b%/limit", b"9")]).await.unwrap();
+    let plan = edits.plan(vec![put_at(limit.clone(), b"8")]).await.unwrap();
+    let late = edits.plan(vec![put_at(limit.clone(), b"9")]).await.unwrap();
     let applied = edits.apply(&plan, None).await.unwrap();
     assert_eq!(applied.keys[0].verified, Verified::AsWritten, "{applied:?}");
     assert_eq!(other.kv_get("found/a b%/limit").await.unwrap().unwrap().value, b"8");
     assert!(matches!(edits.apply(&late, None).await, Err(EditError::Refused { .. })));
-    let outside = Draft { intent: DraftIntent::Put { bytes: b"x".to_vec(), flags: None }, ..put("..", b"") };
+    let outside = Draft { intent: DraftIntent::Put { bytes: b"x".to_vec(), flags: None }, ..put_at(key(".."), b"") };
     let led_out = edits.plan(vec![outside]).await.err().map(|error| error.code());
     assert!(led_out.is_none() || led_out.as_deref() == Some("consul.invalid"), "{led_out:?}");
 
     installed.served.clear();
     picture
         .until("it is said that nothing listens there any more", |world| {
-            let fault = status(world, "consul:dc1")?.fault?;
+            let fault = status(world, "consul:dc1@minikube")?.fault?;
             let said = fault.detail.contains("the API server says 503") && fault.hint.contains("Nothing listens");
             (&*fault.code == "consul.unreachable" && said).then_some(())
         })
         .await;
     picture.stop().await;
     installed.remove(cluster).await;
+}
+
+#[tokio::test]
+async fn a_system_that_speaks_tls_is_read_through_the_service_proxy_unless_it_wants_to_see_a_certificate() {
+    let cluster = lab::shared::cluster().await.unwrap();
+    let authority = Arc::new(Certificates::new().await.unwrap());
+    let open = Prometheus::builder().tls(authority.clone()).strangers().start().await.unwrap();
+    let strict = Prometheus::builder().tls(authority).start().await.unwrap();
+    let namespace = "found-tls";
+    let objects = ["open", "strict"].map(|name| {
+        let labels = json!({ "app": name });
+        json!([
+            { "apiVersion": "v1", "kind": "Pod", "metadata": { "name": name, "namespace": namespace, "labels": labels },
+              "spec": { "containers": [{ "name": "prometheus", "image": "prom/prometheus:v3.16.0",
+                                         "ports": [{ "name": "web", "containerPort": 9090 }] }] } },
+            { "apiVersion": "v1", "kind": "Service", "metadata": { "name": name, "namespace": namespace },
+              "spec": { "selector": labels, "ports": [{ "name": "https", "port": 443, "targetPort": "web" }] } },
+        ])
+    });
+    let mut items = vec![json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": namespace } })];
+    items.extend(objects.iter().flat_map(|objects| objects.as_array().unwrap().clone()));
+    cluster.apply(&json!({ "apiVersion": "v1", "kind": "List", "items": items }).to_string()).await.unwrap();
+    let mut served = Vec::new();
+    for (name, server) in [("open", &open), ("strict", &strict)] {
+        let pod = cluster.running_pods(namespace, &format!("app={name}"), 1).await.unwrap().remove(0);
+        let server = Address::Tcp((Ipv4Addr::LOCALHOST, server.port()).into());
+        served.push(cluster.serve(&pod, 9090, server).await.unwrap());
+        cluster.endpoints(namespace, name, 1).await.unwrap();
+    }
+    let around = environment(&as_text(&variables(&cluster.kubeconfig())));
+    let asked = async |place: &str| prometheus_picture::connect(place, &around).probe().await;
+
+    let place = "kube+https://minikube/found-tls/open:https";
+    assert_eq!(asked(place).await.unwrap().product, "Prometheus 3.16.0");
+    let source = "prometheus:minikube/found-tls/open:https";
+    let mut picture = Picture::of(prometheus_picture::connect(place, &around));
+    let live = picture.live(source).await;
+    assert_eq!(&*live.address, format!("{place} by service proxy"));
+    picture.stop().await;
+
+    let plain = asked("kube://minikube/found-tls/open:https").await.unwrap_err();
+    assert!(plain.hint.contains("kube+https://"), "{plain:?}");
+    let strict = asked("kube+https://minikube/found-tls/strict:https").await.unwrap_err();
+    assert!(strict.came_back.contains("certificate required"), "{strict:?}");
+    cluster.kubectl(&["delete", "namespace", namespace, "--wait=false"]).await.unwrap();
 }
 
 /// What a viewer may do, without the service proxy.
@@ -149,20 +197,20 @@ async fn without_the_service_proxy_a_port_forward_is_taken_and_it_follows_the_po
     let mut picture = Picture::of(connect(place, &around));
     let first = installed.pods[0].name.clone();
     let by = |pod: &str| format!("{place} by port-forward to Pod {pod}, active");
-    picture.live("consul:dc1").await;
-    assert_eq!(&*status(&picture.world, "consul:dc1").unwrap().address, by(&first));
+    picture.live("consul:dc1@forwarder").await;
+    assert_eq!(&*status(&picture.world, "consul:dc1@forwarder").unwrap().address, by(&first));
     let edits = edits_at(place, &around, in_memory());
-    let plan = edits.plan(vec![put("found/forwarded", b"1")]).await.unwrap();
+    let plan = edits.plan(vec![put_at(id_in("consul:dc1@forwarder", "found/forwarded"), b"1")]).await.unwrap();
     assert_eq!(edits.apply(&plan, None).await.unwrap().keys[0].verified, Verified::AsWritten);
 
     cluster.kubectl(&["delete", "pod", &first, "-n", "found-forward", "--wait=false"]).await.unwrap();
     let meanwhile = picture
         .until("the port-forward says that it is not active", |world| {
-            status(world, "consul:dc1").filter(|status| status.address.contains("reconnecting since"))
+            status(world, "consul:dc1@forwarder").filter(|status| status.address.contains("reconnecting since"))
         })
         .await;
     assert!(!meanwhile.address.contains("active"), "{meanwhile:?}");
-    picture.state("consul:dc1", SourceState::Failing).await;
+    picture.state("consul:dc1@forwarder", SourceState::Failing).await;
     installed.served.clear();
     installed.pods = until("the Pod that comes after", DEADLINE, async || {
         let pods = cluster.running_pods("found-forward", "app=consul", 1).await.unwrap();
@@ -174,7 +222,7 @@ async fn without_the_service_proxy_a_port_forward_is_taken_and_it_follows_the_po
     let second = installed.pods[0].name.clone();
     picture
         .until("it leads to the next Pod", |world| {
-            let status = status(world, "consul:dc1")?;
+            let status = status(world, "consul:dc1@forwarder")?;
             (status.state == SourceState::Live && *status.address == by(&second)).then_some(())
         })
         .await;
@@ -209,38 +257,6 @@ async fn who_may_neither_use_the_proxy_nor_forward_ports_is_told_the_rule() {
         assert!(error.came_back.contains(words), "{place}: {error:?}");
     }
     cluster.kubectl(&["delete", "namespace", "found-denied", "--wait=false"]).await.unwrap();
-}
-
-/// A cluster with nothing but a Consul, a Prometheus and the shop in it, which only this test looks at.
-struct Morning {
-    // In this order, so that what is inside ends before the cluster.
-    shop: Shop,
-    monitoring: Monitoring,
-    registry: Registry,
-    cluster: Cluster,
-}
-
-impl Morning {
-    async fn begin() -> Self {
-        let cluster = Cluster::with_nodes(2).await.unwrap();
-        let prometheus = Server::Prometheus.executable().await.unwrap();
-        let registry = Registry::start(&cluster).await.unwrap();
-        let monitoring = Monitoring::start(&cluster, Some(&registry), &prometheus).await.unwrap();
-        let mut shop = Shop::open(&cluster, Some(&registry)).await.unwrap();
-        shop.visit_for_ever().unwrap();
-        // It has run for a while when somebody looks.
-        let rates = "rate(http_client_requests_seconds_count%7Bclient_name%3D%22cart%22%7D%5B10s%5D)";
-        let rates = format!("{}/api/v1/query?query={rates}%20%3E%200", monitoring.address());
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        until("rates in the server", DEADLINE, async || {
-            let answer = http.get(&rates).send().await.map_err(|error| error.to_string())?;
-            let answer = answer.text().await.map_err(|error| error.to_string())?;
-            if answer.contains(r#""client_name":"cart""#) { Ok(()) } else { Err(answer) }
-        })
-        .await
-        .unwrap();
-        Self { shop, monitoring, registry, cluster }
-    }
 }
 
 async fn engine(kubeconfig: &Path) -> Engine {
@@ -279,7 +295,8 @@ const PROMETHEUS: &str = "prometheus=kube://minikube/monitoring/prometheus-serve
 
 #[tokio::test]
 async fn one_click_on_a_cluster_brings_the_consul_and_the_prometheus_in_it() {
-    let morning = Morning::begin().await;
+    let morning = Furnished::with_nodes(2).await.unwrap();
+    morning.measured().await.unwrap();
     let engine = engine(&morning.cluster.kubeconfig()).await;
     let found = engine.found().await;
     let minikube = found.iter().find(|found| found.title == "minikube").unwrap().spec.clone().unwrap();
@@ -287,7 +304,7 @@ async fn one_click_on_a_cluster_brings_the_consul_and_the_prometheus_in_it() {
 
     engine.connect(&minikube).unwrap();
 
-    for source in ["kube:minikube", "consul:dc1", "prometheus:minikube/monitoring/prometheus-server:http"] {
+    for source in ["kube:minikube", "consul:dc1@minikube", "prometheus:minikube/monitoring/prometheus-server:http"] {
         seen(&engine, source, |snapshot| is_live(snapshot, source)).await;
         eprintln!("{source} is live {:.1} s after the one click", began.elapsed().as_secs_f64());
     }
@@ -359,8 +376,6 @@ async fn one_click_on_a_cluster_brings_the_consul_and_the_prometheus_in_it() {
     engine.disconnect(&minikube).await;
     assert_eq!(engine.connections().len(), 0, "what was found goes with its cluster");
     engine.stop().await;
-    let Morning { shop, monitoring, registry, cluster } = morning;
-    drop((shop, monitoring, registry, cluster));
 }
 
 #[tokio::test]
@@ -375,17 +390,57 @@ async fn a_consul_that_is_installed_later_is_found() {
     assert!(inventory.finds.iter().all(|find| find.spec.is_none()), "{inventory:?}");
 
     let registry = Registry::start(&cluster).await.unwrap();
-    seen(&engine, "the registry", |snapshot| is_live(snapshot, "consul:dc1")).await;
+    seen(&engine, "the registry", |snapshot| is_live(snapshot, "consul:dc1@minikube")).await;
 
     registry.stop().await.unwrap();
     seen(&engine, "it fails, and stays", |snapshot| {
-        snapshot.sources.get("consul:dc1").filter(|source| source.status.state == SourceState::Failing).map(|_| ())
+        snapshot
+            .sources
+            .get("consul:dc1@minikube")
+            .filter(|source| source.status.state == SourceState::Failing)
+            .map(|_| ())
     })
     .await;
     registry.restart().await.unwrap();
-    seen(&engine, "it is back", |snapshot| is_live(snapshot, "consul:dc1")).await;
+    seen(&engine, "it is back", |snapshot| is_live(snapshot, "consul:dc1@minikube")).await;
     engine.stop().await;
     drop(registry);
+}
+
+#[tokio::test]
+async fn clusters_whose_consuls_name_their_datacenter_alike_are_told_apart_and_one_consul_is_read_once() {
+    let _alone = ONE_OF_ITS_OWN.lock().await;
+    let (first, second) = (lab::shared::cluster().await.unwrap(), Cluster::with_nodes(1).await.unwrap());
+    let (ours, theirs) = (Consul::builder().start().await.unwrap(), Consul::builder().start().await.unwrap());
+    theirs.client().unwrap().kv_put("theirs", b"1").await.unwrap();
+    let installed = Installed::consul(first, "found-twice", &ours).await;
+    let elsewhere = Installed::consul(&second, "found-elsewhere", &theirs).await;
+    let all = json!([{ "apiGroups": ["*"], "resources": ["*"], "verbs": ["*"] }]);
+    let user = second.user("second", Credential::ClientCertificate, None, &all).await.unwrap();
+    let both = std::env::join_paths([first.kubeconfig(), user.kubeconfig.clone()]).unwrap();
+    let engine = engine(both.as_ref()).await;
+    let named = |text: &str| text.parse::<ConnectionSpec>().unwrap();
+
+    engine.connect(&named(&format!("consul={}", ours.address()))).unwrap();
+    seen(&engine, "the Consul that was named", |snapshot| is_live(snapshot, "consul:dc1")).await;
+    engine.connect(&named("kube=minikube")).unwrap();
+    engine.connect(&named("kube=second")).unwrap();
+
+    seen(&engine, "the other cluster's Consul", |snapshot| is_live(snapshot, "consul:dc1@second")).await;
+    let at = |source: &str| id_in(source, "theirs");
+    seen(&engine, "its key", |snapshot| snapshot.config.get(at("consul:dc1@second").as_str()).map(drop)).await;
+    assert!(engine.snapshot().config.get(at("consul:dc1").as_str()).is_none());
+    let again = named("consul=kube://minikube/found-twice/consul-server:http");
+    let why = until("what was found of the first is not read twice", DEADLINE, async || {
+        let inventory = engine.inventory(&named("kube=minikube")).ok_or("not looked into yet")?;
+        inventory.left_out.get(&again).cloned().ok_or("not left out")
+    })
+    .await
+    .unwrap();
+    assert!(why.starts_with("its servers are read by the connection to"), "{why}");
+    engine.stop().await;
+    installed.remove(first).await;
+    elsewhere.remove(&second).await;
 }
 
 #[tokio::test]
@@ -426,6 +481,6 @@ async fn discover_says_what_is_in_a_cluster_and_by_what_it_knows() {
     assert_eq!(nowhere.code, 3, "{}", nowhere.err);
     assert!(nowhere.err.contains("kube.misconfigured"), "{}", nowhere.err);
     let services = shell.run(&["--source", "kube=minikube", "--discover", "sources", "-o", "json"]).await;
-    assert!(services.out.contains("\"consul:dc1\""), "{} {}", services.out, services.err);
+    assert!(services.out.contains("\"consul:dc1@minikube\""), "{} {}", services.out, services.err);
     installed.remove(cluster).await;
 }

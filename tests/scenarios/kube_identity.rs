@@ -1,5 +1,7 @@
 //! Pods come and go and their addresses are used again: what was known of the old one is not the new one's.
 
+use std::sync::Arc;
+
 use binnacle_model::World;
 use binnacle_model::snapshot::{JoinReason, Service};
 use binnacle_sources::Connection;
@@ -20,7 +22,7 @@ async fn one_pod(cluster: &Cluster, namespace: &str) -> Pod {
     cluster.running_pods(namespace, "app=web", 1).await.unwrap().remove(0)
 }
 
-fn joined(world: &World, id: &str) -> Option<std::sync::Arc<Service>> {
+fn joined(world: &World, id: &str) -> Option<Arc<Service>> {
     let found = service(world, id)?;
     let by = found.facets.iter().find(|facet| facet.source.as_str() == "consul:dc1")?;
     (by.joined_by == Some(JoinReason::Instances)).then_some(found)
@@ -39,8 +41,8 @@ async fn an_address_that_another_pod_took_over_does_not_bring_the_old_ones_facts
         registry.register(&service).await.unwrap();
     };
     register(&first).await;
-    let connections: Vec<Box<dyn Connection>> =
-        vec![Box::new(connect(&cluster.kubeconfig(), "minikube")), Box::new(to_consul(&consul.address(), &[]))];
+    let connections: Vec<Arc<dyn Connection>> =
+        vec![Arc::new(connect(&cluster.kubeconfig(), "minikube")), Arc::new(to_consul(&consul.address(), &[]))];
     let mut picture = Picture::of_all(connections);
     let one = picture.until("the registration is the workload's", |world| joined(world, PAYMENTS)).await;
     assert_eq!(one.health.word(), "critical", "Consul's word counts");

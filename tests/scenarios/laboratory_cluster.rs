@@ -18,6 +18,9 @@ const DEADLINE: Duration = Duration::from_secs(120);
 /// Held by a test with a cluster of its own: with the shared one beside it, two are enough for a small machine.
 pub(crate) static ONE_OF_ITS_OWN: Mutex<()> = Mutex::const_new(());
 
+/// Held by a test that puts a registry and a Prometheus into the shared cluster, where their places are one each.
+pub(crate) static MONITORED: Mutex<()> = Mutex::const_new(());
+
 /// A Deployment `web` of the pause image, and a Service in front of it, in a namespace of its own.
 fn web(namespace: &str, replicas: usize) -> String {
     json!({ "apiVersion": "v1", "kind": "List", "items": [
@@ -175,6 +178,7 @@ async fn a_cluster_with_all_that_is_in_it_is_gone_when_its_process_is_killed() {
 #[tokio::test]
 async fn a_shop_and_its_registry_are_in_the_cluster_and_what_breaks_is_seen_in_the_registry() {
     let cluster = lab::shared::cluster().await.unwrap();
+    let _alone = MONITORED.lock().await;
     let registry = Registry::start(cluster).await.unwrap();
     let shop = Shop::open(cluster, Some(&registry)).await.unwrap();
     let (kubernetes, consul) = (cluster.client().unwrap(), registry.client().unwrap());

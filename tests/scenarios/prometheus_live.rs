@@ -1,15 +1,19 @@
 //! Real metrics servers that scrape the demo fleet: what they know of it is what the fleet itself shows.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use binnacle_model::fact::{AlertFact, AlertState, BreakerState, Fact, Party, Signals, TargetHealth};
 use binnacle_model::snapshot::SourceState;
 use binnacle_model::world::World;
-use lab::{FaultyWire, Prometheus, VictoriaMetrics, job};
+use binnacle_sources::{Connection as _, Environment};
+use lab::{Fault, FaultyWire, Prometheus, VictoriaMetrics, job};
 use serde_json::json;
 
 use crate::consul_picture::{Picture, status};
-use crate::prometheus_picture::{Edge, both_roads, breakers, count, edges, endpoints, fleet, id, reading, targets};
+use crate::prometheus_picture::{
+    Edge, both_roads, breakers, connect, count, edges, endpoints, fleet, id, reading, targets,
+};
 
 /// True once every edge has a rate, so that it is known which of them carry traffic.
 fn all_measured(edges: &BTreeMap<Edge, Signals>) -> bool {
@@ -234,6 +238,52 @@ async fn an_alert_that_fires_is_told_with_whom_it_speaks_of_and_ends() {
     wire.accept().await.unwrap();
 
     picture.until("the alert is over", |world| alerts(world, &source).is_empty().then_some(())).await;
+    picture.stop().await;
+    demo.stop().await;
+}
+
+/// What an edge of this source was asked by.
+fn question(world: &World, source: &str) -> Option<String> {
+    let facts = world.store().sources().get(&binnacle_model::id::SourceId::from(source))?;
+    let mut questions = facts.observations().map(|one| one.origin.query.to_string());
+    questions.find(|question| question.contains("(rate(demo_client_requests_total["))
+}
+
+#[tokio::test]
+async fn a_metric_says_what_it_is_and_one_that_is_declared_otherwise_than_it_is_read_is_told() {
+    let demo = fleet().await;
+    let server = Prometheus::builder().scraping(job("fleet", endpoints(&demo))).start().await.unwrap();
+    let source = Arc::new(connect(&server.address(), &Environment::default()));
+    let name = id(&server.address());
+    let mut picture = Picture::of_all(vec![source.clone()]);
+    let meaning =
+        picture.until("what the metric of an edge is", |world| source.meaning(&question(world, &name)?)).await;
+    assert_eq!((&*meaning.metric, meaning.kind), ("demo_client_requests_total", "counter"));
+    assert!(!meaning.help.is_empty() && meaning.contradiction.is_none(), "{meaning:?}");
+    assert_eq!(picture.live(&name).await.partial, []);
+
+    let wire = FaultyWire::to_port(demo.services().first().unwrap().address.port()).await.unwrap();
+    let labels = "peer=\"b\",protocol=\"http\",pattern=\"rpc\",payload=\"json\",outcome=\"ok\"";
+    let help = format!("\u{1b}]0;title\u{7}{}", "long ".repeat(20_000));
+    wire.fault("/metrics", Fault::Body(format!(
+        "# HELP demo_client_requests_total {help}\n# TYPE demo_client_requests_total gauge\ndemo_client_requests_total{{{labels}}} 1\n"
+    )));
+    let mut declared = job("declared", [wire.address().replace("http://", "")]);
+    // The wire calls everything JSON.
+    declared["fallback_scrape_protocol"] = "PrometheusText0.0.4".into();
+    server.scrape(&[declared]).await.unwrap();
+
+    let told = picture
+        .until("it is told", |world| {
+            let status = status(world, &name).filter(|status| status.state == SourceState::Live)?;
+            status.partial.into_iter().find(|fault| &*fault.code == "prometheus.not_understood")
+        })
+        .await;
+
+    assert!(told.detail.contains("demo_client_requests_total is read as a counter, and declared"), "{}", told.detail);
+    let meaning = source.meaning(&question(&picture.world, &name).unwrap()).unwrap();
+    assert!(meaning.contradiction.is_some(), "{meaning:?}");
+    assert!(meaning.help.chars().count() <= 301 && !meaning.help.chars().any(char::is_control), "{meaning:?}");
     picture.stop().await;
     demo.stop().await;
 }

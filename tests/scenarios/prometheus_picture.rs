@@ -11,7 +11,7 @@ use binnacle_model::fact::{
 use binnacle_model::id::{SourceId, SourceKind};
 use binnacle_model::store::SourceFacts;
 use binnacle_model::world::World;
-use binnacle_sources::prometheus::Prometheus as Source;
+pub(crate) use binnacle_sources::prometheus::Prometheus as Source;
 use binnacle_sources::scrape::{Scrape, Target};
 use binnacle_sources::{ConnectionSpec, Environment};
 use tokio::sync::watch;
@@ -59,7 +59,7 @@ pub(crate) fn both_roads(demo: &Demo, address: &str) -> Picture {
     let (_, targets) = watch::channel(targets);
     let spec = ConnectionSpec { kind: SourceKind::Scrape, place: "fleet".to_owned() };
     let direct = Scrape::following(SourceId::from("scrape:fleet"), spec, targets, BEAT);
-    Picture::of_all(vec![Box::new(direct), Box::new(connect(address, &Environment::default()))])
+    Picture::of_all(vec![Arc::new(direct), Arc::new(connect(address, &Environment::default()))])
 }
 
 /// Everything that tells one edge from another.

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { age, bytes, clock, count, errorTone, grouped, latency, NONE, percent, rate, THIN } from './format';
+import { age, bytes, clock, count, errorTone, grouped, latency, NONE, percent, rate, stepped, THIN } from './format';
 
 describe('ages', () => {
   test.each([
@@ -15,6 +15,17 @@ describe('ages', () => {
     [23 * 3_600_000, '23h'],
     [41 * 86_400_000, '41d'],
   ])('%d ms reads %s', (ms, text) => expect(age(ms)).toBe(text));
+});
+
+describe('ages in steps', () => {
+  test.each([
+    [-5, 5000, `<${THIN}5${THIN}s`],
+    [4_999, 5000, `<${THIN}5${THIN}s`],
+    [5_000, 5000, `5${THIN}s`],
+    [9_999, 5000, `5${THIN}s`],
+    [134_000, 5000, '2m 10s'],
+    [8_400, 0, `8${THIN}s`],
+  ])('%d ms in steps of %d read %s', (ms, step, text) => expect(stepped(ms, step)).toBe(text));
 });
 
 describe('numbers', () => {

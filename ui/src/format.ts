@@ -24,6 +24,12 @@ export function age(ms: number): string {
   return `${Math.floor(past / DAY)}d`;
 }
 
+/** An age in steps, each of which begins a new text: `< 5 s`, `5 s`, `10 s`. */
+export function stepped(ms: number, step: number): string {
+  if (step === 0) return age(ms);
+  return ms < step ? `<${THIN}${age(step)}` : age(Math.floor(ms / step) * step);
+}
+
 /** A moment of today as `14:17:46`; of another day with its date. Local time. */
 export function clock(at: number, now: number): string {
   const moment = new Date(at);

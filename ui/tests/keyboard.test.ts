@@ -52,6 +52,8 @@ describe('finding', () => {
       const evidence = page.getByRole('dialog', { name: 'payments is critical' });
       await evidence.getByText('≠ disagrees').waitFor();
       expect(await evidence.getByText('GET /v1/health/service/payments?index=48226').isVisible()).toBe(true);
+      await evidence.getByText('up, a gauge: Whether the last scrape was answered.').waitFor();
+      await evidence.getByText('up is read as a counter, and declared as a gauge').waitFor();
       await press(page, 'Escape');
       await evidence.waitFor({ state: 'detached' });
       expect(await inspector.isVisible()).toBe(true);

@@ -380,6 +380,39 @@ describe('what was measured', () => {
       await signals.getByRole('img', { name: 'errors in the last 5m' }).waitFor();
     }));
 
+  test('is a line from the server that keeps it, with its gap, and in words', () =>
+    visit({}, async (page) => {
+      await page.evaluate(() => {
+        const [now, step] = [window.host.now(), 15_000];
+        const rates = [...Array(121).keys()].map((i) => (i >= 40 && i < 50 ? null : 60 + (i % 20)));
+        const points = rates.map((rps, i) => ({ at: now - (120 - i) * step, rps, error_ratio: rps === null ? null : 0.02, p95_ms: null }));
+        const missing = [{ code: 'prometheus.incomplete', message: 'a store did not answer', hint: '', source: 'prometheus:p' }];
+        window.host.answerWith({ command: 'history', result: { source: 'prometheus:p', name: 'prometheus p', points, step_ms: step, window_ms: 60_000, processes: 3, queries: [], missing } });
+        window.host.answerWith({ command: 'history_close' });
+        window.host.play({ view: 'inspector', subject: { kind: 'service', id: 'payments' }, put: [{ key: 'signals', history: 'prometheus:p' }] });
+      });
+      await page.keyboard.press('j');
+      const signals = inspector(page, 'payments').getByRole('region', { name: 'Signals' });
+      await signals.getByText('last 30m from prometheus p').waitFor();
+      const rate = signals.getByRole('img', { name: 'rate in the last 30m, from prometheus p: lowest 60/s, highest 96/s, now 96/s, with one gap' });
+      expect(await rate.locator('path[fill=none]').count()).toBe(2);
+      await signals.getByText('Not whole: a store did not answer').waitFor();
+      expect(await calls(page, 'history')).toMatchObject([{ subject: { kind: 'service', id: 'payments' }, reach_s: 1800 }]);
+    }));
+
+  test('a history that does not come is told and can be asked again', () =>
+    visit({}, async (page) => {
+      await page.evaluate(() => {
+        window.host.answerWith({ command: 'history', failure: { code: 'prometheus.timed_out', message: 'no whole answer within 10 s', hint: 'The question was taken back.', source: 'prometheus:p' } });
+        window.host.play({ view: 'inspector', subject: { kind: 'service', id: 'payments' }, put: [{ key: 'signals', history: 'prometheus:p' }] });
+      });
+      await page.keyboard.press('j');
+      const signals = inspector(page, 'payments').getByRole('region', { name: 'Signals' });
+      await signals.getByText('No history from prometheus:p: no whole answer within 10 s').waitFor();
+      await signals.getByRole('button', { name: 'Ask again' }).click();
+      await page.waitForFunction(() => window.host.calls.filter(({ name }) => name === 'history').length === 2);
+    }));
+
   test('a breaker shows what it was: a word for each state', () =>
     visit({}, async (page) => {
       await screen(page, 'Breakers');

@@ -205,7 +205,7 @@ const payments: Still = {
   rows: [
     fact('state', 'State', 'critical, 2 of 3 instances', { tone: 'critical', pips: [C, { ...S, differs: true }] }),
     fact('joined', 'Joined', '2 sources by ip:port'), fact('edges', 'Edges', '2 in · 3 out, 0 undeclared', { pips: [S] }),
-    { kind: 'signals', key: 'signals', section: 'signals', signals: signals(96, 0.314, 204), tone: 'critical', pips: [S] },
+    { kind: 'signals', key: 'signals', section: 'signals', signals: signals(96, 0.314, 204), tone: 'critical', history: null, pips: [S] },
     call(true, 'checkout', 118, 0.31), call(true, 'orders', 22, 0.03), call(false, 'ledger', 66, 0),
     instance('10.42.7.31:8080', 'passing', 3), instance('10.42.7.58:8080', 'critical', 2), instance('10.42.9.14:8080', 'critical', 2),
     { kind: 'check', key: 'k:http', section: 'checks', name: 'HTTP :8080/health', method: 'http', at: 'payments-1', health: 'critical', since: { at: NOW - 188 * SECOND, seen_changing: true }, output: 'GET /health: 503, body says\nacquirer-nord: timeout after 200ms', seen: NOW - 4 * SECOND, of_node: false, instances: 2, pips: [C] },
@@ -268,8 +268,8 @@ const answers: readonly Answer[] = [
     title: 'payments is critical', rule: 'Worst claim wins: critical > warning > maintenance > unknown > passing. Two of three instances report trouble.', more: 0,
     meaning: 'The scrape still reaches all instances, because it asks /metrics and not /health. Callers see errors until their breakers open.',
     cards: [
-      { letter: 'C', source: 'consul:dc1', says: 'critical on 2 of 3 instances', query: 'GET /v1/health/service/payments?index=48226&wait=5m', object: 'Checks[1]: HTTP GET …/health: 503, timeout after 200ms', how: 'pushed', seen: NOW - 4 * SECOND, version: '48226', stale: false, differs: false },
-      { letter: 'S', source: 'scrape:shop', says: 'up: all three answer', query: 'GET http://10.42.7.31:8080/metrics', object: 'up', how: 'asked every 1 s', seen: NOW - 900, version: '', stale: false, differs: true },
+      { letter: 'C', source: 'consul:dc1', says: 'critical on 2 of 3 instances', query: 'GET /v1/health/service/payments?index=48226&wait=5m', metric: null, object: 'Checks[1]: HTTP GET …/health: 503, timeout after 200ms', how: 'pushed', seen: NOW - 4 * SECOND, version: '48226', stale: false, differs: false },
+      { letter: 'S', source: 'scrape:shop', says: 'up: all three answer', query: 'GET http://10.42.7.31:8080/metrics', metric: { name: 'up', declared: 'gauge', unit: '', help: 'Whether the last scrape was answered.', contradiction: 'up is read as a counter, and declared as a gauge' }, object: 'up', how: 'asked every 1 s', seen: NOW - 900, version: '', stale: false, differs: true },
     ],
   } },
   { command: 'config_read', when: { id: idOf('payments/acquirer/retry.yaml') }, result: value('payments/acquirer/retry.yaml', RETRY.join('\n'), '48190') },

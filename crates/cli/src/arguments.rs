@@ -7,8 +7,8 @@ use binnacle_sources::ConnectionSpec;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    breakers, completions, config, demo, dialect, disagreements, discover, doctor, edges, graph, health, logs, metrics,
-    profiles, registration, services, snapshot, sources, watch,
+    breakers, completions, config, demo, dialect, disagreements, discover, doctor, edges, graph, health, history, logs,
+    metrics, profiles, registration, services, snapshot, sources, watch,
 };
 use crate::duration;
 
@@ -144,6 +144,7 @@ pub(crate) enum Command {
     Health(health::Arguments),
     Disagreements(disagreements::Arguments),
     Edges(edges::Arguments),
+    History(history::Arguments),
     Breakers(breakers::Arguments),
     Graph(graph::Arguments),
     Snapshot(snapshot::Arguments),

@@ -11,6 +11,7 @@ pub(crate) mod doctor;
 pub(crate) mod edges;
 pub(crate) mod graph;
 pub(crate) mod health;
+pub(crate) mod history;
 pub(crate) mod listing;
 pub(crate) mod logs;
 pub(crate) mod metrics;
@@ -33,6 +34,7 @@ pub(crate) async fn run(session: &Session, command: Command) -> Result<Exit, Fai
         Command::Health(arguments) => health::run(session, &arguments).await,
         Command::Disagreements(arguments) => disagreements::run(session, &arguments).await,
         Command::Edges(arguments) => edges::run(session, &arguments).await,
+        Command::History(arguments) => history::run(session, &arguments).await,
         Command::Breakers(arguments) => breakers::run(session, &arguments).await,
         Command::Graph(arguments) => graph::run(session, &arguments).await,
         Command::Snapshot(arguments) => snapshot::run(session, &arguments).await,

@@ -283,10 +283,11 @@ impl Session {
     }
 }
 
-/// Whether what was found is read already: by its own name, or as the datacenter of another Consul. Of one that was named it is
-/// not known which that is, and it is meant.
+/// Whether what was found is read already: by its own name, or as the datacenter of another Consul in the same cluster. Of one that
+/// was named it is not known which that is, and it is meant.
 fn is_read_by(opening: &Opening, found: &Opening) -> bool {
-    let datacenter = |opening: &Opening| opening.found.as_ref().map(|found| found.datacenter().to_owned());
+    let datacenter =
+        |opening: &Opening| opening.found.as_ref().map(|found| (found.cluster.clone(), found.datacenter().to_owned()));
     let both_consul = [opening, found].iter().all(|one| one.spec.kind == SourceKind::Consul);
     opening.spec == found.spec
         || (both_consul && datacenter(opening).is_none_or(|known| Some(known) == datacenter(found)))

@@ -2,6 +2,7 @@
 //! states coalesce, when idle a single change goes straight through.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use binnacle_model::change::ChangeSet;
 use binnacle_model::snapshot::Snapshot;
@@ -14,6 +15,11 @@ use crate::timeline::{Timeline, TimelineEvent};
 
 /// Updates that may wait before sources have to.
 const WAITING: usize = 1024;
+/// A derivation that takes longer is followed by a rest as long as itself, in which states coalesce: a large picture that changes
+/// all the time takes half a core, and not all of it.
+const BRIEF: Duration = Duration::from_millis(20);
+/// No rest is longer.
+const LONGEST_REST: Duration = Duration::from_millis(500);
 
 pub(crate) struct Ingest {
     world: World,
@@ -48,8 +54,16 @@ impl Ingest {
                 () = cancel.cancelled() => return,
                 taken = self.updates.recv_many(&mut piled_up, WAITING) => if taken == 0 { return },
             }
+            let began = Instant::now();
             if let Some(change_set) = self.world.apply(piled_up.drain(..), self.clock.now()) {
                 self.publish(change_set);
+            }
+            let took = began.elapsed();
+            if took > BRIEF {
+                tokio::select! {
+                    () = cancel.cancelled() => return,
+                    () = tokio::time::sleep(took.min(LONGEST_REST)) => {}
+                }
             }
         }
     }

@@ -264,10 +264,17 @@ async fn connect(engine: &Engine, cluster: &ConnectionSpec, find: &Find, spec: &
     };
     let opening = Opening::of_find(find, spec.clone(), &of_cluster);
     let connection = opening.open_by(&shared.doors).map_err(|error| error.to_string())?;
-    // Two connections that bring the same source would speak for it in turns.
-    for source in reports.iter().flat_map(|report| &report.sources) {
-        if source.kind() == Some(spec.kind) && connection.reaches(source).await.unwrap_or(false) {
-            return Err(format!("{source} is read by another connection already"));
+    for report in reports.iter().filter(|report| report.spec.kind == spec.kind) {
+        // Two connections that bring the same source would speak for it in turns.
+        for source in &report.sources {
+            if connection.reaches(source).await.unwrap_or(false) {
+                return Err(format!("{source} is read by another connection already"));
+            }
+        }
+        if let Some(other) = shared.supervisor.connection(&report.spec)
+            && !connection.servers().await.is_disjoint(&other.servers().await)
+        {
+            return Err(format!("its servers are read by the connection to {} already", report.spec.shown_place()));
         }
     }
     shared.supervisor.supervise(connection, Some(opening));

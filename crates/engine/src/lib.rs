@@ -14,6 +14,7 @@ pub mod discover;
 pub mod edits;
 pub mod error;
 mod follow;
+mod history;
 mod ingest;
 pub mod inside;
 pub mod keyring;

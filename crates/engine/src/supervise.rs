@@ -140,6 +140,11 @@ impl Supervisor {
         }
     }
 
+    /// A connection at work.
+    pub(crate) fn connection(&self, spec: &ConnectionSpec) -> Option<Arc<dyn Connection>> {
+        self.posts().get(spec).map(|post| post.connection.clone())
+    }
+
     /// How a connection was opened.
     pub(crate) fn opening_of(&self, spec: &ConnectionSpec) -> Option<Opening> {
         self.posts().get(spec).and_then(|post| post.opening.clone())

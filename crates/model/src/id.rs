@@ -148,4 +148,27 @@ impl SourceId {
     pub fn place(&self) -> &str {
         self.as_str().split_once(':').map_or(self.as_str(), |(_, place)| place)
     }
+
+    /// A datacenter of a Consul. Every cluster may have a Consul of its own with a `dc1`, so one that is reached through a cluster
+    /// is named with it: `consul:dc1@minikube`. In names of datacenters there is no `@`.
+    pub fn of_datacenter(name: &str, cluster: Option<&str>) -> Self {
+        let kind = SourceKind::Consul.word();
+        match cluster {
+            None => Self::from(format!("{kind}:{name}")),
+            // A `/` ends the id of a source within the id of what belongs to it.
+            Some(cluster) => Self::from(format!("{kind}:{name}@{}", cluster.replace('%', "%25").replace('/', "%2F"))),
+        }
+    }
+
+    /// The name that the datacenter has in its Consul: `dc1` of `consul:dc1@minikube`.
+    pub fn datacenter(&self) -> &str {
+        self.place().split('@').next().unwrap_or_default()
+    }
+
+    /// Another datacenter of the same Consul.
+    #[must_use]
+    pub fn beside(&self, datacenter: &str) -> Self {
+        let rest = self.place().strip_prefix(self.datacenter()).unwrap_or_default();
+        Self::from(format!("{}:{datacenter}{rest}", SourceKind::Consul.word()))
+    }
 }

@@ -10,6 +10,7 @@ pub mod change;
 pub mod derive;
 pub mod fact;
 pub mod id;
+pub mod measured;
 pub mod snapshot;
 pub mod store;
 pub mod world;

@@ -1,5 +1,6 @@
 //! What the engine sees of a source.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -16,7 +17,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::edit::ConfigStore;
 use crate::error::SourceError;
+use crate::history::Historian;
 use crate::logs::Logs;
+use crate::meaning::Meaning;
 use crate::register::Registrar;
 
 /// A connection to one system. It may bring several sources (one Consul address brings every datacenter behind it).
@@ -36,6 +39,12 @@ pub trait Connection: Send + Sync {
     /// do not wait for a picture.
     async fn reaches(&self, source: &SourceId) -> Result<bool, SourceError>;
 
+    /// Ids of the servers that answer, by which two connections to one system are told from two systems that are named alike.
+    /// Empty where that cannot be told.
+    async fn servers(&self) -> BTreeSet<String> {
+        BTreeSet::new()
+    }
+
     /// Reads until cancelled. Failures are not returned: they are published as the source's status, and tried again with
     /// a jittered back-off, at once when `nudge` is notified ("Try now").
     async fn run(&self, out: Outbox, nudge: Arc<Notify>, cancel: CancellationToken);
@@ -52,6 +61,16 @@ pub trait Connection: Send + Sync {
 
     /// The logs of what it runs, if it has any.
     fn logs(&self) -> Option<&dyn Logs> {
+        None
+    }
+
+    /// What the metric means that a query of its evidence is about, if it knows; nothing is asked for it.
+    fn meaning(&self, _query: &str) -> Option<Meaning> {
+        None
+    }
+
+    /// What it kept of the signals that it brings, if it keeps them.
+    fn historian(&self) -> Option<&dyn Historian> {
         None
     }
 

@@ -10,6 +10,7 @@ mod client;
 mod control_plane;
 pub mod crowd;
 mod files;
+pub mod furnished;
 mod kubeconfig;
 pub mod monitoring;
 pub mod namespace;
@@ -18,6 +19,7 @@ mod programs;
 pub mod registry;
 pub mod shop;
 mod user;
+pub mod workload;
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -36,6 +38,7 @@ use crate::{LabError, attendance, until};
 
 pub use client::KubernetesClient;
 pub use crowd::Crowd;
+pub use furnished::Furnished;
 pub use monitoring::Monitoring;
 pub use pod::{Pod, Served};
 pub use registry::Registry;

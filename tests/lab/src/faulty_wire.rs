@@ -50,6 +50,7 @@ struct State {
     rules: Mutex<Vec<Rule>>,
     requests: Mutex<Vec<String>>,
     faults_shown: AtomicU64,
+    taken_back: AtomicU64,
     cut: Notify,
 }
 
@@ -162,6 +163,11 @@ impl FaultyWire {
         self.state.faults_shown.load(Ordering::Relaxed)
     }
 
+    /// How many stalled requests were taken back: their clients closed the connection.
+    pub fn taken_back(&self) -> u64 {
+        self.state.taken_back.load(Ordering::Relaxed)
+    }
+
     async fn listens(&self, wanted: bool) -> Result<(), LabError> {
         let mut listening = self.listening.clone();
         let what = format!("the faulty wire to {}", if wanted { "listen" } else { "refuse" });
@@ -230,7 +236,11 @@ async fn connection(client: TcpStream, upstream: u16, state: Arc<State>) {
         let request = exchange::Request::read(&mut client).await?;
         match state.meet(&request.line()) {
             None => exchange::pass(&mut client, &request, upstream).await,
-            Some(Fault::Stall) => std::future::pending().await,
+            Some(Fault::Stall) => {
+                exchange::until_taken_back(&mut client).await;
+                state.taken_back.fetch_add(1, Ordering::Relaxed);
+                Ok(())
+            }
             Some(Fault::CutHalfway) => exchange::cut_halfway(&mut client, &request, upstream).await,
             Some(Fault::Body(body)) => exchange::answer(&mut client, 200, &body).await,
             Some(Fault::Status(status, body)) => exchange::answer(&mut client, status, &body).await,

@@ -37,6 +37,7 @@ pub mod leftovers;
 pub mod metrics_server;
 pub mod prometheus;
 pub mod relay;
+pub mod services;
 pub mod shared;
 pub mod shop;
 pub mod victoria_metrics;

@@ -51,6 +51,7 @@ pub struct PrometheusBuilder {
     rules: Vec<Value>,
     basic_auth: bool,
     certificates: Option<Arc<Certificates>>,
+    strangers: bool,
     options: Vec<String>,
 }
 
@@ -87,6 +88,13 @@ impl PrometheusBuilder {
     #[must_use]
     pub fn tls(mut self, certificates: Arc<Certificates>) -> Self {
         self.certificates = Some(certificates);
+        self
+    }
+
+    /// With TLS it takes clients without a certificate too.
+    #[must_use]
+    pub fn strangers(mut self) -> Self {
+        self.strangers = true;
         self
     }
 
@@ -151,9 +159,10 @@ impl PrometheusBuilder {
         }
         if let (Some(authority), Some(settings)) = (&self.certificates, web.as_object_mut()) {
             let certificate = authority.server("lab")?;
+            let clients = if self.strangers { "VerifyClientCertIfGiven" } else { "RequireAndVerifyClientCert" };
             let tls = json!({
                 "cert_file": certificate.certificate, "key_file": certificate.key,
-                "client_ca_file": authority.ca(), "client_auth_type": "RequireAndVerifyClientCert",
+                "client_ca_file": authority.ca(), "client_auth_type": clients,
             });
             settings.insert("tls_server_config".into(), tls);
         }
@@ -170,6 +179,7 @@ impl Prometheus {
             rules: Vec::new(),
             basic_auth: false,
             certificates: None,
+            strangers: false,
             options: Vec::new(),
         }
     }
@@ -182,6 +192,11 @@ impl Prometheus {
     /// The port of its HTTP API.
     pub fn port(&self) -> u16 {
         self.server.port.number()
+    }
+
+    /// Its process id while it is meant to run.
+    pub async fn pid(&self) -> Option<u32> {
+        self.server.process.lock().await.pid()
     }
 
     /// A client's certificate that this server accepts, where TLS is on.

@@ -11,6 +11,8 @@ import type { SceneGroup, SceneNode } from './scene';
 /** From the best to the worst: the order of a spine's segments from top to bottom. */
 const SPINE: readonly HealthState[] = ['passing', 'unknown', 'maintenance', 'warning', 'critical'];
 const MANY = 12;
+/** From the top of a group to its first card, in the world's measure. */
+const TITLE = 34;
 /** Cards narrower than this have their spine and their margins closer. */
 const NARROW = 120;
 
@@ -46,12 +48,13 @@ export function drawGroupTitle(ink: Ink, camera: Camera, group: SceneGroup, ages
   const room = w - 24 - Math.min(title, w / 2) - 8;
   const counts = stale ?? (ink.width(group.counts) <= room ? group.counts : group.short);
   const countsRoom = ink.width(counts) <= room ? ink.width(counts) : 0;
-  const line = y + Math.max(15, Math.min(22, 22 * camera.zoom));
+  // Where the cards begin higher than a line of text is tall, the title stands on the border.
+  const line = TITLE * camera.zoom < 20 ? y + 4 : y + Math.min(22, 22 * camera.zoom);
   const titleRoom = w - 24 - countsRoom - (countsRoom > 0 ? 8 : 0);
   const plates = [{ x: x + 9, y: line - 13, w: Math.min(title, titleRoom) + 6, h: 17 }];
   if (countsRoom > 0) plates.push({ x: x + w - 15 - countsRoom, y: line - 13, w: countsRoom + 6, h: 17 });
   if (group.staleSince === null) for (const plate of plates) plateUnder(ink, plate);
-  ink.text(group.title, x + 12, line, { tone: 'tx1', size: 12, weight: 600, room: titleRoom });
+  ink.text(group.title, x + 12, line, { tone: 'tx1', size: 12, weight: 600, room: titleRoom, name: true });
   if (countsRoom > 0) ink.text(counts, x + w - 12, line, { tone: stale === null ? 'tx3' : 'warn', align: 'right' });
   return plates;
 }
@@ -131,7 +134,7 @@ function drawCard(ink: Ink, camera: Camera, node: SceneNode, level: Detail, stat
   const right = below ? edge : countsText(ink, node, edge, first, edge - start - ink.width(node.name, 11, 600));
   // A name that has no room at its size is written smaller before it is cut.
   const size = level === 'full' && ink.width(node.name, 12, 600) <= right - start ? 12 : 11;
-  ink.text(node.name, start, first, { tone: 'tx1', size, weight: 600, room: right - start });
+  ink.text(node.name, start, first, { tone: 'tx1', size, weight: 600, room: right - start, name: true });
   if (lines >= 2) {
     const words = level === 'full' ? { x: left, y: y + 34 * k, right: x + w - 9 } : { x: start, y: first + (h >= 34 ? 14 : 12), right: below ? edge : x + w - 9 };
     drawWord(ink, node, words, below ? `${counted(node)} ` : '', ages);
@@ -259,7 +262,7 @@ function drawPipe(ink: Ink, camera: Camera, node: SceneNode, level: Detail, stat
   // The fan in the mouth says that it is a topic; the word gives way to the name.
   const word = level === 'full' && ink.width(node.name, 12, 600) + ink.width(node.kind) + 12 <= room;
   const size = ink.width(node.name, 12, 600) <= room ? 12 : 11;
-  ink.text(node.name, text, line, { tone: 'tx1', size, weight: 600, room });
+  ink.text(node.name, text, line, { tone: 'tx1', size, weight: 600, room, name: true });
   if (level !== 'full') return;
   if (word) ink.text(node.kind, x + w - 16, line, { tone: 'tx3', align: 'right' });
   ink.text(node.detail ?? '', text, y + h * 0.77, { room: x + w - 16 - text });
@@ -297,7 +300,7 @@ function drawStack(ink: Ink, camera: Camera, node: SceneNode, level: Detail, sta
   ink.stroke('tx2', 1.5);
   const said = ink.width(node.name, 12, 600) + ink.width('folded') + 40 <= w;
   if (said) ink.text('folded', x + w - 9, line, { tone: 'tx3', align: 'right' });
-  ink.text(node.name, x + 20, line, { tone: 'tx1', size: 12, weight: 600, room: w - 26 - (said ? ink.width('folded') + 8 : 0) });
+  ink.text(node.name, x + 20, line, { tone: 'tx1', size: 12, weight: 600, room: w - 26 - (said ? ink.width('folded') + 8 : 0), name: true });
   if (level !== 'full') return;
   ink.text(node.detail ?? '', x + 12, y + 36 * k, { room: w - 21 });
   const worst = SPINE.findLast((health) => node.instances[health] > 0) ?? 'unknown';

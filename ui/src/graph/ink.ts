@@ -1,5 +1,6 @@
 /** Drawing on a 2D canvas with the tokens of the theme: text, boxes, hatches and glyphs. */
 import { BREAKER, HEALTH, PADLOCK, QUESTION_MARK, STALE_DASH, type BreakerState, type HealthState } from '../glyphs';
+import { shortened, shortenedName } from './shortened';
 
 const TOKENS = [
   'canvas', 'panel', 'card', 'raised', 'line1', 'line2', 'line3', 'tx1', 'tx2', 'tx3', 'accent', 'pass', 'warn', 'crit', 'maint', 'unk',
@@ -34,8 +35,10 @@ export interface TextStyle {
   readonly size?: 11 | 12 | 13;
   readonly weight?: Weight;
   readonly align?: CanvasTextAlign;
-  /** Room; longer text ends in an ellipsis. */
+  /** Room; longer text is cut, and an ellipsis says so. */
   readonly room?: number;
+  /** Whether it is a name, which keeps its last part. */
+  readonly name?: boolean;
 }
 
 /** A canvas with the theme's ink. Made anew for each theme and pixel ratio. */
@@ -68,24 +71,15 @@ export class Ink {
   }
 
   /** The text as far as there is room for it. */
-  fitting(text: string, room: number, size = 11, weight: Weight = 400): string {
-    if (this.width(text, size, weight) <= room) return text;
-    let short = text;
-    let least = 0;
-    let most = text.length;
-    while (least < most) {
-      const half = Math.ceil((least + most) / 2);
-      if (this.width(`${text.slice(0, half)}…`, size, weight) <= room) least = half;
-      else most = half - 1;
-    }
-    short = text.slice(0, least);
-    return least === 0 ? '' : `${short}…`;
+  fitting(text: string, room: number, size = 11, weight: Weight = 400, name = false): string {
+    const fits = (shown: string) => this.width(shown, size, weight) <= room;
+    return name ? shortenedName(text, fits) : shortened(text, fits);
   }
 
   text(text: string, x: number, y: number, style: TextStyle = {}): void {
-    const { tone = 'tx2', size = 11, weight = 400, align = 'left', room } = style;
+    const { tone = 'tx2', size = 11, weight = 400, align = 'left', room, name } = style;
     const c = this.context;
-    const shown = room === undefined ? text : this.fitting(text, room, size, weight);
+    const shown = room === undefined ? text : this.fitting(text, room, size, weight, name);
     c.font = this.font(size, weight);
     c.fillStyle = this.colours[tone];
     c.textAlign = align;

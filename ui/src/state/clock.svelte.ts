@@ -9,6 +9,18 @@ export const time = {
   },
 };
 
+/** How many steps a drawing of some span takes until all of it has passed. */
+const STEPS = 180;
+
+/**
+ * The right end of a drawing that spans so many milliseconds. It moves in steps of a few pixels, at most once a second: the same
+ * drawing a third of a pixel further is not worth a frame. Never before now, so that what just happened is inside.
+ */
+export function edge(span: number): number {
+  const step = Math.max(1000, span / STEPS);
+  return Math.ceil(now / step) * step;
+}
+
 /** Starts ticking by the given clock; gives back what stops it. */
 export function startClock(read: () => number): () => void {
   now = read();

@@ -47,8 +47,8 @@ export interface Point {
   readonly value: number;
 }
 
-/** Runs of points without a hole: where nobody watched, or nothing was measured, the line is broken. */
-export function unbroken(samples: readonly Sample[], value: (signals: Signals) => number | null, from: number): Point[][] {
+/** Runs of points without a hole: where nobody watched, or nothing was measured, the line is broken. `step` is the usual time between two. */
+export function unbroken(samples: readonly Sample[], value: (signals: Signals) => number | null, from: number, step = PERIOD_MS): Point[][] {
   const lines: Point[][] = [];
   let before: number | null = null;
   for (const { at, signals } of samples) {
@@ -57,7 +57,7 @@ export function unbroken(samples: readonly Sample[], value: (signals: Signals) =
       before = null;
       continue;
     }
-    if (before === null || at - before > 3 * PERIOD_MS) lines.push([]);
+    if (before === null || at - before > Math.max(3 * PERIOD_MS, 1.5 * step)) lines.push([]);
     lines.at(-1)?.push({ at, value: here });
     before = at;
   }

@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use crate::ran::Home;
 
 /// Every command, in the order of the help.
-const COMMANDS: [&[&str]; 30] = [
+const COMMANDS: [&[&str]; 31] = [
     &["sources"],
     &["services"],
     &["health"],
     &["disagreements"],
     &["edges"],
+    &["history"],
     &["breakers"],
     &["graph"],
     &["snapshot"],

@@ -121,7 +121,7 @@ fn upstreams(source: &SourceId, fact: &InstanceFact) -> Vec<(ServiceId, ServiceI
     let from = services::service_id(source, caller);
     let pair = |upstream: &crate::fact::Upstream| {
         let there = match &upstream.datacenter {
-            Some(datacenter) => SourceId::from(format!("consul:{datacenter}")),
+            Some(datacenter) => source.beside(datacenter),
             None => source.clone(),
         };
         (from.clone(), services::service_id(&there, &upstream.service))

@@ -49,6 +49,7 @@ pub(super) fn segment(text: &str) -> String {
 pub(super) struct ConsulApi {
     road: Road,
     shown: String,
+    cluster: Option<String>,
     token: TokenKeeper,
     basic_auth: Option<Secret>,
     scope: String,
@@ -136,12 +137,18 @@ impl ConsulApi {
         }
         let uncertified = config.address.scheme() == "https" && config.tls.client_cert.is_none();
         let token = TokenKeeper::new(config.token);
-        Ok(Self { uncertified, road, shown, token, basic_auth: config.basic_auth, scope, meter })
+        let cluster = config.inside.map(|place| place.context);
+        Ok(Self { uncertified, road, shown, cluster, token, basic_auth: config.basic_auth, scope, meter })
     }
 
     /// Where it is reached, without credentials.
     pub(super) fn shown(&self) -> &str {
         &self.shown
+    }
+
+    /// The context of the cluster that it is reached through.
+    pub(super) fn cluster(&self) -> Option<&str> {
+        self.cluster.as_deref()
     }
 
     /// The same with the way that leads there now.
@@ -377,9 +384,10 @@ fn refusal(status: StatusCode, tried: &str, text: &str, anonymous: bool) -> Sour
             (ErrorKind::AclDenied, "No token is given: set CONSUL_HTTP_TOKEN or CONSUL_HTTP_TOKEN_FILE, or enter one.")
         }
         403 => (ErrorKind::AclDenied, "Give this token a policy that allows it."),
-        400 if text.contains("HTTP request to an HTTPS server") => {
-            (ErrorKind::Misconfigured, "This port speaks TLS: use https://.")
-        }
+        400 if text.contains("HTTP request to an HTTPS server") => (
+            ErrorKind::Misconfigured,
+            "This port speaks TLS: begin its address with https://, or with kube+https:// where it is in a cluster.",
+        ),
         404 => (ErrorKind::NotFound, "It is not there, or this version of Consul does not have it."),
         405 => (ErrorKind::Unsupported, "This version of Consul does not offer it."),
         400 | 413 => (ErrorKind::Invalid, "Consul does not take it as it is."),

@@ -106,7 +106,7 @@ impl<'a> Datacenter<'a> {
         Self {
             api,
             name: Arc::from(name),
-            id: SourceId::from(format!("consul:{name}")),
+            id: SourceId::of_datacenter(name, api.cluster()),
             out,
             nudge,
             pace,

@@ -179,7 +179,7 @@ fn escaped(path: &str) -> String {
 /// The datacenter that a source is.
 pub(super) fn datacenter_of(source: &SourceId) -> Result<&str, SourceError> {
     if source.kind() == Some(SourceKind::Consul) {
-        return Ok(source.place());
+        return Ok(source.datacenter());
     }
     Err(SourceError {
         system: SYSTEM,
@@ -391,7 +391,7 @@ impl ConfigStore for Consul {
     }
 
     fn request_line(&self, source: &SourceId, writes: &[KeyWrite]) -> String {
-        let dc = segment(source.place());
+        let dc = segment(source.datacenter());
         let operations: Vec<Operation<'_>> = operations(writes).into_iter().map(|(_, operation)| operation).collect();
         let fits = serde_json::to_vec(&operations).is_ok_and(|body| body.len() <= TXN_LIMIT);
         match writes {

@@ -352,7 +352,7 @@ fn leads_elsewhere(target: &Target, entry: &ConfigEntry) -> bool {
 fn resolved(source: &SourceId, entry: &ConfigEntry) -> Vec<Party> {
     let at = |datacenter: &str| match datacenter {
         "" => source.clone(),
-        datacenter => SourceId::from(format!("consul:{datacenter}")),
+        datacenter => source.beside(datacenter),
     };
     let own_or = |service: &str| if service.is_empty() { entry.name.clone() } else { service.to_owned() };
     let party_at = |datacenter: &str, service: &str| party(&at(datacenter), "", &own_or(service));

@@ -23,13 +23,13 @@ mod standing;
 mod watch;
 mod wire;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use binnacle_model::id::{SourceId, SourceKind};
+use binnacle_model::id::SourceId;
 use binnacle_model::snapshot::{SourceState, SourceStatus};
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
@@ -287,10 +287,23 @@ impl Connection for Consul {
     }
 
     async fn reaches(&self, source: &SourceId) -> Result<bool, SourceError> {
-        if source.kind() != Some(SourceKind::Consul) {
+        if *source != SourceId::of_datacenter(source.datacenter(), self.api.cluster()) {
             return Ok(false);
         }
-        Ok(self.datacenters().await?.iter().any(|name| name == source.place()))
+        Ok(self.datacenters().await?.iter().any(|name| name == source.datacenter()))
+    }
+
+    /// Of the datacenter that is asked, which also names itself `consul` in its own catalog.
+    async fn servers(&self) -> BTreeSet<String> {
+        #[derive(serde::Deserialize)]
+        struct Server {
+            #[serde(rename = "ID")]
+            id: String,
+        }
+        let question = Question { path: "catalog/service/consul", ..Question::default() };
+        let servers: Result<(Vec<Server>, _), SourceError> = self.api.json(&question).await;
+        let servers = servers.map(|(servers, _)| servers).unwrap_or_default();
+        servers.into_iter().map(|server| server.id).filter(|id| !id.is_empty()).collect()
     }
 
     async fn run(&self, out: Outbox, nudge: Arc<Notify>, cancel: CancellationToken) {

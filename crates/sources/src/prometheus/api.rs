@@ -1,7 +1,8 @@
 //! Requests to Prometheus' HTTP API, and the meaning of its answers.
 //!
 //! Every request is bounded on both sides: the server is told how long it may work and how many series it may send, and what it
-//! sends is read up to a size and a moment. A request that is given up is a closed connection, by which the server ends its work.
+//! sends is read up to a size and a moment. No more than two are under way at once, whoever asks. A request that is given up is a
+//! closed connection, by which the server ends its work.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,13 +12,15 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Response;
 use serde::de::DeserializeOwned;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use url::form_urlencoded::Serializer;
 
 use super::SYSTEM;
 use super::config::PrometheusConfig;
 use super::promql::duration;
-use super::wire::{Alerts, BuildInfo, Envelope, Found, Refusal, Rows, Rules, Series, Targets};
+use super::wire::{
+    Alerts, BuildInfo, Declared, Envelope, Found, FoundOverTime, Line, Metadata, Refusal, Rows, Rules, Series, Targets,
+};
 use crate::connection::Meter;
 use crate::environment::Environment;
 use crate::error::{ErrorKind, SourceError};
@@ -32,10 +35,20 @@ const SERVER_PATIENCE: Duration = Duration::from_secs(5);
 const SLACK: Duration = Duration::from_secs(5);
 /// The most series that one answer may have.
 pub(super) const MOST_SERIES: usize = 20_000;
+/// The same of an answer over time, of which each has many numbers.
+const MOST_LINES: usize = 2_000;
+/// How many requests the server works on at once.
+pub(super) const AT_ONCE: usize = 2;
 /// The largest answer that is read.
 const LARGEST_ANSWER: usize = 8 * 1024 * 1024;
+/// An answer over time has up to 121 numbers a series.
+const LARGEST_HISTORY: usize = 16 * 1024 * 1024;
 /// Targets come with all labels that they had before relabelling.
 const LARGEST_LISTING: usize = 32 * 1024 * 1024;
+/// Help is as long as who wrote it wanted.
+const LARGEST_METADATA: usize = 256 * 1024;
+/// In how many ways a metric may be declared.
+const MOST_WAYS: &str = "5";
 /// The largest error text that is read.
 const LARGEST_REFUSAL: usize = 64 * 1024;
 /// A longer question goes into a body: proxies refuse long addresses.
@@ -48,6 +61,15 @@ pub(super) struct Api {
     shown: String,
     config: PrometheusConfig,
     meter: Arc<Meter>,
+    turn: Semaphore,
+}
+
+/// A time of the server's clock, in seconds since 1970, and how far its moments are apart.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Span {
+    pub(super) start: f64,
+    pub(super) end: f64,
+    pub(super) step: Duration,
 }
 
 /// An answer, and what is known of how it came.
@@ -92,7 +114,7 @@ impl Api {
             let wire = wire(SYSTEM, &config.address, &config.tls, None, environment)?;
             (shown_address(&config.address), Road::straight(wire, &config.address))
         };
-        Ok(Self { road, shown, config, meter })
+        Ok(Self { road, shown, config, meter, turn: Semaphore::new(AT_ONCE) })
     }
 
     /// Where it is reached, without credentials.
@@ -120,6 +142,11 @@ impl Api {
         Arc::from(format!("GET {}/api/v1/query · {query}", self.shown))
     }
 
+    /// The evidence for what a query brought over time.
+    pub(super) fn evidence_over_time(&self, query: &str) -> Arc<str> {
+        Arc::from(format!("GET {}/api/v1/query_range · {query}", self.shown))
+    }
+
     /// An instant query at a moment of the server's clock; `None` for its now.
     pub(super) async fn query(&self, query: &str, at: Option<f64>) -> Result<Answer<Rows<Series>>, SourceError> {
         let (timeout, limit) = (duration(SERVER_PATIENCE), MOST_SERIES.to_string());
@@ -132,6 +159,28 @@ impl Api {
         if rows.good.len() > MOST_SERIES {
             rows.good.truncate(MOST_SERIES);
             warnings.push(format!("more than {MOST_SERIES} series; the rest is left out"));
+        }
+        Ok(Answer { data: rows, warnings, skew, at, bytes })
+    }
+
+    /// The same query at many moments.
+    pub(super) async fn query_over_time(&self, query: &str, over: Span) -> Result<Answer<Rows<Line>>, SourceError> {
+        let (timeout, limit, step) = (duration(SERVER_PATIENCE), MOST_LINES.to_string(), duration(over.step));
+        let (start, end) = (format!("{:.3}", over.start), format!("{:.3}", over.end));
+        let parameters = [
+            ("query", query),
+            ("start", &start),
+            ("end", &end),
+            ("step", &step),
+            ("timeout", &timeout),
+            ("limit", &limit),
+        ];
+        let question = Question { path: "query_range", parameters: &parameters, cap: LARGEST_HISTORY, may_post: true };
+        let Answer { data, mut warnings, skew, at, bytes } = self.ask(&question).await?;
+        let FoundOverTime::Matrix(mut rows) = data;
+        if rows.good.len() > MOST_LINES {
+            rows.good.truncate(MOST_LINES);
+            warnings.push(format!("more than {MOST_LINES} series; the rest is left out"));
         }
         Ok(Answer { data: rows, warnings, skew, at, bytes })
     }
@@ -157,6 +206,14 @@ impl Api {
     /// Alerts that are pending or firing.
     pub(super) async fn alerts(&self) -> Result<Answer<Alerts>, SourceError> {
         self.listing("alerts", &[]).await
+    }
+
+    /// What the processes declare of a metric, in as many ways as are read.
+    pub(super) async fn declared(&self, metric: &str) -> Result<Vec<Declared>, SourceError> {
+        let parameters = [("metric", metric), ("limit", "1"), ("limit_per_metric", MOST_WAYS)];
+        let question = Question { path: "metadata", parameters: &parameters, cap: LARGEST_METADATA, may_post: false };
+        let Answer { mut data, .. } = self.ask::<Metadata>(&question).await?;
+        Ok(data.remove(metric).unwrap_or_default())
     }
 
     /// The alerting rules, without the alerts of each.
@@ -209,6 +266,7 @@ impl Api {
     ) -> Result<Answer<U>, SourceError> {
         let tried = self.tried(question);
         let patience = SERVER_PATIENCE + SLACK;
+        let _turn = self.turn.acquire().await;
         self.meter.sent();
         let outcome = match tokio::time::timeout(patience, self.exchange(question, &tried)).await {
             Ok(outcome) => {
@@ -275,7 +333,7 @@ impl Api {
 
 /// Parameters that bound an answer rather than ask something.
 fn is_bound(name: &str) -> bool {
-    matches!(name, "timeout" | "limit" | "time" | "start" | "exclude_alerts")
+    matches!(name, "timeout" | "limit" | "limit_per_metric" | "time" | "start" | "end" | "step" | "exclude_alerts")
 }
 
 /// An answer as it came.
@@ -341,9 +399,10 @@ async fn refusal(response: Response, tried: &str, anonymous: bool) -> SourceErro
 fn meaning(status: StatusCode, error_type: &str, words: &str, anonymous: bool) -> (ErrorKind, &'static str) {
     let too_much = ["too many", "maximum", "limit", "exceed"].iter().any(|word| words.contains(word));
     match status.as_u16() {
-        400 if words.contains("HTTP request to an HTTPS server") => {
-            (ErrorKind::Misconfigured, "This port speaks TLS: use https://.")
-        }
+        400 if words.contains("HTTP request to an HTTPS server") => (
+            ErrorKind::Misconfigured,
+            "This port speaks TLS: begin its address with https://, or with kube+https:// where it is in a cluster.",
+        ),
         401 if anonymous => (
             ErrorKind::Unauthenticated,
             "It asks who reads it: name user and password in the address, or PROMETHEUS_HTTP_CONFIG_FILE.",

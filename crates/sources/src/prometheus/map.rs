@@ -73,9 +73,26 @@ impl Process {
     }
 }
 
-/// The series of one answer by process, `None` where it does not matter: its labels as the process itself wrote them, and a
-/// number.
-type ByProcess = BTreeMap<Option<Process>, Vec<(Labels, f64)>>;
+/// A series of an answer.
+#[derive(Debug)]
+pub(super) struct Row {
+    /// Who shows it; `None` where that does not matter.
+    process: Option<Process>,
+    /// Its labels as the process itself wrote them.
+    labels: Arc<Labels>,
+}
+
+impl Row {
+    /// `None` where it matters who shows it, and nobody is named.
+    pub(super) fn of(asked: &Query, metric: Labels) -> Option<Self> {
+        let process = Process::of(&metric).filter(|_| asked.of_process);
+        let is_known = process.is_some() || !asked.of_process;
+        is_known.then(|| Self { process, labels: Arc::new(as_written(metric)) })
+    }
+}
+
+/// The series of one answer by process: their labels, and a number.
+type ByProcess = BTreeMap<Option<Process>, Vec<(Arc<Labels>, f64)>>;
 
 /// What a server answered to one question.
 #[derive(Debug)]
@@ -99,12 +116,19 @@ impl Known {
     ) -> Self {
         let mut rows = ByProcess::new();
         for wire::Series { metric, value } in series {
-            let process = Process::of(&metric);
-            if process.is_some() || !asked.of_process {
-                rows.entry(process.filter(|_| asked.of_process)).or_default().push((as_written(metric), value.is));
-            }
+            let Some(Row { process, labels }) = Row::of(asked, metric) else { continue };
+            rows.entry(process).or_default().push((labels, value.is));
         }
         Self { query: evidence, seen, at: Instant::now(), whole, rows }
+    }
+
+    /// What is known by the numbers that some series had at one moment.
+    pub(super) fn then<'a>(query: Arc<str>, seen: Timestamp, numbers: impl Iterator<Item = (&'a Row, f64)>) -> Self {
+        let mut rows = ByProcess::new();
+        for (row, number) in numbers {
+            rows.entry(row.process.clone()).or_default().push((row.labels.clone(), number));
+        }
+        Self { query, seen, at: Instant::now(), whole: true, rows }
     }
 }
 
@@ -148,7 +172,7 @@ impl<'a> OfProcess<'a> {
         let of = |name: &MetricName| {
             let named = self.known(series, kind).filter(|(metric, _)| name.fits(metric));
             let rows = named.filter_map(|(_, known)| known.rows.get(self.process));
-            rows.flatten().map(|(labels, number)| (labels, *number)).collect::<Vec<_>>()
+            rows.flatten().map(|(labels, number)| (&**labels, *number)).collect::<Vec<_>>()
         };
         series.names.iter().map(of).find(|rows| !rows.is_empty()).unwrap_or_default()
     }

@@ -8,19 +8,23 @@
 //!
 //! A server pushes nothing, so it is asked at a beat, and never more than a budget of requests at one: however many screens are
 //! open, all of them show what these brought. Facts stand in the collections `calls`, `breakers`, `targets` and `alerts`.
+//! How signals went over the last while is asked when somebody looks, by the same questions and out of the same budget.
 
 mod api;
 mod config;
 mod held;
+mod history;
 mod map;
+mod meanings;
 mod promql;
 mod round;
+mod selections;
 mod standing;
 mod turns;
 mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -34,14 +38,19 @@ use tokio_util::sync::CancellationToken;
 use self::api::Api;
 use self::config::PrometheusConfig;
 pub use self::config::URL_VARIABLE;
+pub use self::history::HISTORY_A_BEAT;
+use self::history::{Allowance, Ground};
 use self::map::{Board, Known};
+use self::meanings::Meanings;
 use self::promql::Query;
 pub use self::round::REQUESTS_A_BEAT;
 use self::wire::{Envelope, Found};
 use crate::connection::{Connection, ConnectionSpec, Meter, Outbox, Probe};
 use crate::environment::Environment;
 use crate::error::{ErrorKind, SourceError};
+use crate::history::{Historian, HistoryQuery, SignalHistory};
 use crate::kubernetes::Doors;
+use crate::meaning::Meaning;
 use crate::scrape::dialect::{Dialect, Dialects};
 use crate::scrape::map::exact;
 
@@ -58,6 +67,10 @@ pub struct Prometheus {
     dialects: Dialects,
     /// Another beat than that of the scrapes.
     beat: Option<Duration>,
+    /// What the beats found out that histories go by.
+    ground: Mutex<Ground>,
+    allowance: Allowance,
+    meanings: Mutex<Meanings>,
 }
 
 impl Prometheus {
@@ -74,7 +87,16 @@ impl Prometheus {
         let meter = Arc::new(Meter::default());
         let api = Api::new(config, environment, doors, meter.clone())?;
         let dialects = Dialects::of(environment);
-        Ok(Self { id, spec: spec.without_credentials(), api, meter, dialects, beat: None })
+        let (spec, ground, allowance) = (spec.without_credentials(), Mutex::default(), Allowance::default());
+        Ok(Self { id, spec, api, meter, dialects, beat: None, ground, allowance, meanings: Mutex::default() })
+    }
+
+    fn meanings(&self) -> MutexGuard<'_, Meanings> {
+        self.meanings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ground(&self) -> MutexGuard<'_, Ground> {
+        self.ground.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Asks at this beat instead of that of the scrapes.
@@ -148,6 +170,15 @@ impl Connection for Prometheus {
         self.api.way()
     }
 
+    fn meaning(&self, query: &str) -> Option<Meaning> {
+        let metric = self.ground().asked.by(query)?.metric.clone();
+        self.meanings().of(&metric).cloned()
+    }
+
+    fn historian(&self) -> Option<&dyn Historian> {
+        Some(self)
+    }
+
     async fn probe(&self) -> Result<Probe, SourceError> {
         let began = Instant::now();
         // Some servers do not say what they are; then it shows by an answer whether they are of this kind.
@@ -190,5 +221,12 @@ impl Connection for Prometheus {
             _ = round.run(&nudge) => {}
             () = self.api.keep(&nudge) => {}
         }
+    }
+}
+
+#[async_trait]
+impl Historian for Prometheus {
+    async fn history(&self, query: &HistoryQuery) -> Result<SignalHistory, SourceError> {
+        history::of(self, query).await
     }
 }

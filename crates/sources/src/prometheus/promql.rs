@@ -3,11 +3,14 @@
 //! Sums keep the labels that tell processes apart and those that the dialect reads, and drop all others on the server. So an
 //! answer is as large as what is shown, however many series are behind it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use binnacle_model::fact::Fact;
+
+use super::selections::{self, Selections};
 use crate::scrape::dialect::{Dialects, LabelName, LabelTest, MetricName, Reads, Series};
 use crate::scrape::map::{PERCENTILES, QUANTILE};
 
@@ -17,6 +20,9 @@ pub(super) const PROCESS: [&str; 4] = ["instance", "namespace", "pod", "job"];
 /// What a server puts before a label of the process's own that it uses itself
 /// (<https://prometheus.io/docs/prometheus/latest/configuration/configuration/#scrape_config>, `honor_labels`).
 pub(super) const EXPORTED: &str = "exported_";
+
+/// Where the 95th stands in [`PERCENTILES`].
+const P95: usize = 1;
 
 /// What an answer holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -82,7 +88,7 @@ pub(super) fn quoted(text: &str) -> String {
 }
 
 /// A text as a regular expression (RE2) that matches it alone.
-fn literal(text: &str) -> String {
+pub(super) fn literal(text: &str) -> String {
     let mut escaped = String::new();
     for c in text.chars() {
         if matches!(c, '\\' | '.' | '+' | '*' | '?' | '(' | ')' | '|' | '[' | ']' | '{' | '}' | '^' | '$') {
@@ -102,12 +108,16 @@ fn matcher(test: &LabelTest, holds: bool) -> String {
     format!("{}{operator}{}", test.label().as_str(), quoted(&any.join("|")))
 }
 
-/// What selects the series, behind the metric's name.
-fn selector(series: &Series, more: Option<String>) -> String {
+/// What selects the series of the selections, behind the metric's name, and what is asked of each of them.
+fn each(series: &Series, selections: &Selections, ask: impl Fn(&str) -> String) -> String {
     let wanted = series.tests.iter().map(|test| matcher(test, true));
     let unwanted = series.except.iter().map(|test| matcher(test, false));
-    let all: Vec<String> = wanted.chain(unwanted).chain(more).collect();
-    if all.is_empty() { String::new() } else { format!("{{{}}}", all.join(",")) }
+    let tests: Vec<String> = wanted.chain(unwanted).collect();
+    let one = |more: &Vec<String>| {
+        let all: Vec<&str> = tests.iter().chain(more).map(String::as_str).collect();
+        ask(&if all.is_empty() { String::new() } else { format!("{{{}}}", all.join(",")) })
+    };
+    selections.iter().map(one).collect::<Vec<_>>().join(" or ")
 }
 
 /// The labels that stay: those that are looked at, each also by its exported name, and the process's where it matters.
@@ -142,46 +152,69 @@ fn present<'a>(name: &'a MetricName, has: &'a BTreeSet<String>) -> Vec<&'a str> 
 /// The plan's way of asking for one thing of some series: the names that there are, with the text for each.
 struct Plan<'a> {
     has: &'a BTreeSet<String>,
-    window: String,
+    window: Duration,
+    /// Which of [`PERCENTILES`] are asked for, by their position.
+    percentiles: &'a [usize],
     queries: Vec<Query>,
 }
 
-impl Plan<'_> {
+impl<'a> Plan<'a> {
+    fn new(has: &'a BTreeSet<String>, window: Duration, percentiles: &'a [usize]) -> Self {
+        Self { has, window, percentiles, queries: Vec::new() }
+    }
+
+    fn ask(&mut self, series: &Series, reads: Reads, among: &Selections) {
+        match reads {
+            Reads::Growth => self.rate(series, among),
+            Reads::Buckets => self.percentiles(series, among),
+            Reads::Value => self.now(series, Kind::Gauge, among),
+            Reads::Both => self.now(series, Kind::Total, among),
+            Reads::Quantiles => self.now(series, Kind::Quantiles, among),
+        }
+    }
+
     fn push(&mut self, series: &Series, kind: Kind, metric: &str, text: String) {
         let key = Key { series: series.id.clone(), kind, metric: Arc::from(metric) };
         self.queries.push(Query { key, of_process: series.of_process, text: Arc::from(text) });
     }
 
+    /// How much the selected series of a metric grow per second.
+    fn growth(&self, series: &Series, metric: &str, among: &Selections) -> String {
+        let window = duration(self.window);
+        each(series, among, |selector| format!("rate({metric}{selector}[{window}])"))
+    }
+
     /// A count that is part of a histogram is not there by its own name where the server keeps histograms as one.
-    fn rate(&mut self, series: &Series) {
-        let (by, selector, window) = (by(series, &[]), selector(series, None), self.window.clone());
+    fn rate(&mut self, series: &Series, among: &Selections) {
+        let by = by(series, &[]);
         for name in &series.names {
             for metric in present(name, self.has) {
-                self.push(series, Kind::Rate, metric, format!("sum by ({by}) (rate({metric}{selector}[{window}]))"));
+                let text = format!("sum by ({by}) ({})", self.growth(series, metric, among));
+                self.push(series, Kind::Rate, metric, text);
             }
             let Some(histogram) = name.without("_count") else { continue };
             let natives = present(&histogram, self.has).into_iter().map(|native| (native, format!("{native}_count")));
             for (native, metric) in natives.filter(|(_, metric)| !self.has.contains(metric)).collect::<Vec<_>>() {
-                let text = format!("sum by ({by}) (histogram_count(rate({native}{selector}[{window}])))");
+                let text = format!("sum by ({by}) (histogram_count({}))", self.growth(series, native, among));
                 self.push(series, Kind::Rate, &metric, text);
             }
         }
     }
 
-    fn percentiles(&mut self, series: &Series) {
-        let (selector, window) = (selector(series, None), self.window.clone());
+    fn percentiles(&mut self, series: &Series, among: &Selections) {
         for name in &series.names {
             let classic = name.ending("_bucket");
             let classics = present(&classic, self.has).into_iter().map(|bucket| {
-                let sum = format!("sum by ({}) (rate({bucket}{selector}[{window}]))", by(series, &["le"]));
+                let sum = format!("sum by ({}) ({})", by(series, &["le"]), self.growth(series, bucket, among));
                 (bucket.strip_suffix("_bucket").unwrap_or(bucket), sum)
             });
             let natives =
                 present(name, self.has).into_iter().filter(|native| !self.has.contains(&format!("{native}_bucket")));
-            let natives = natives
-                .map(|native| (native, format!("sum by ({}) (rate({native}{selector}[{window}]))", by(series, &[]))));
+            let natives = natives.map(|native| {
+                (native, format!("sum by ({}) ({})", by(series, &[]), self.growth(series, native, among)))
+            });
             for (metric, sum) in classics.chain(natives).collect::<Vec<_>>() {
-                for (position, q) in PERCENTILES.into_iter().enumerate() {
+                for (position, q) in self.wanted() {
                     self.push(series, Kind::Percentile(position), metric, format!("histogram_quantile({q}, {sum})"));
                 }
             }
@@ -189,45 +222,70 @@ impl Plan<'_> {
     }
 
     /// A value is as old as its sample: a server answers with the last one of five minutes, and older than the window is not now.
-    fn now(&mut self, series: &Series, kind: Kind, since: f64) {
+    fn now(&mut self, series: &Series, kind: Kind, among: &Selections) {
         let (join, more): (&str, &[&str]) = match kind {
             Kind::Total => ("sum", &[]),
             Kind::Quantiles => ("max", &[QUANTILE]),
             _ => ("max", &[]),
         };
-        // 0.5 may be written as 0.50.
-        let any = PERCENTILES.map(|q| format!("{}0*", literal(&q.to_string()))).join("|");
-        let wanted = || format!("{QUANTILE}=~{}", quoted(&any));
-        let selector = selector(series, (kind == Kind::Quantiles).then(wanted));
-        let by = by(series, more);
+        let (by, since) = (by(series, more), self.window.as_secs_f64());
+        let quantiles = self.with_quantiles(among);
+        let among = if kind == Kind::Quantiles { &quantiles } else { among };
         for metric in series.names.iter().flat_map(|name| present(name, self.has)) {
-            let all = format!("{metric}{selector}");
-            let text = format!("{join} by ({by}) ({all} and (timestamp({all}) > time() - {since}))");
-            self.push(series, kind, metric, text);
+            let lately =
+                |selector: &str| format!("{metric}{selector} and (timestamp({metric}{selector}) > time() - {since})");
+            self.push(series, kind, metric, format!("{join} by ({by}) ({})", each(series, among, lately)));
         }
+    }
+
+    /// The percentiles that are asked for, with their positions.
+    fn wanted(&self) -> Vec<(usize, f64)> {
+        let all = PERCENTILES.into_iter().enumerate();
+        all.filter(|(position, _)| self.percentiles.contains(position)).collect()
+    }
+
+    fn with_quantiles(&self, among: &Selections) -> Selections {
+        // 0.5 may be written as 0.50.
+        let any: Vec<String> =
+            self.wanted().into_iter().map(|(_, q)| format!("{}0*", literal(&q.to_string()))).collect();
+        let matcher = format!("{QUANTILE}=~{}", quoted(&any.join("|")));
+        among.iter().map(|more| more.iter().cloned().chain([matcher.clone()]).collect()).collect()
     }
 }
 
 /// All that is asked for the metrics that the server has, the most telling first: states and rates before percentiles.
 pub(super) fn plan(dialects: &Dialects, has: &BTreeSet<String>, window: Duration) -> Vec<Query> {
-    let since = window.as_secs_f64();
-    let mut plan = Plan { has, window: duration(window), queries: Vec::new() };
-    let all: Vec<(&Series, Reads)> = dialects.series().collect();
-    for (series, reads) in &all {
-        match reads {
-            Reads::Value => plan.now(series, Kind::Gauge, since),
-            Reads::Both => plan.now(series, Kind::Total, since),
-            Reads::Growth | Reads::Buckets | Reads::Quantiles => {}
-        }
+    let order = |reads: Reads| match reads {
+        Reads::Value | Reads::Both => 0,
+        Reads::Growth => 1,
+        Reads::Quantiles | Reads::Buckets => 2,
+    };
+    let mut plan = Plan::new(has, window, &[0, P95, 2]);
+    let mut all: Vec<(&Series, Reads)> = dialects.series().collect();
+    all.sort_by_key(|(_, reads)| order(*reads));
+    for (series, reads) in all {
+        plan.ask(series, reads, &selections::all());
     }
-    for (series, _) in all.iter().filter(|(_, reads)| *reads == Reads::Growth) {
-        plan.rate(series);
-    }
-    for (series, reads) in &all {
-        match reads {
-            Reads::Quantiles => plan.now(series, Kind::Quantiles, since),
-            Reads::Buckets => plan.percentiles(series),
-            Reads::Growth | Reads::Both | Reads::Value => {}
+    plan.queries
+}
+
+/// Facts by what counted them: [`Series::id`].
+pub(super) type Counted<'a> = BTreeMap<Arc<str>, Vec<&'a Fact>>;
+
+/// The same questions about some facts alone: rates, and of the percentiles the one of the signals.
+pub(super) fn about(
+    dialects: &Dialects,
+    counted: &Counted<'_>,
+    has: &BTreeSet<String>,
+    window: Duration,
+) -> Vec<Query> {
+    let mut plan = Plan::new(has, window, &[P95]);
+    for dialect in dialects.iter() {
+        for (counter, facts) in counted {
+            let Some(traced) = dialect.traced(counter, facts) else { continue };
+            for (series, reads) in &traced.series {
+                plan.ask(series, *reads, &selections::of(&traced, series.of_process));
+            }
         }
     }
     plan.queries
@@ -277,6 +335,8 @@ pub(super) const SCRAPES: &str = "quantile(0.1, count_over_time(up[5m]))";
 
 #[cfg(test)]
 mod tests {
+    use binnacle_model::fact::{CallsBasis, CallsFact, Observer, Party, Pattern, Payload, Protocol, Signals};
+
     use super::*;
     use crate::scrape::dialect::{Dialect, Listed, Place};
 
@@ -292,11 +352,14 @@ mod tests {
         plan(dialects, &has, WINDOW).iter().map(|query| query.text.to_string()).collect()
     }
 
-    fn texts(dialects: &Dialects) -> Vec<String> {
+    /// A server has a histogram in one form: the classic one.
+    fn classic(dialects: &Dialects) -> BTreeSet<String> {
         let has = names(dialects);
-        // A server has a histogram in one form: the classic one.
-        let has = has.iter().filter(|name| !has.contains(&format!("{name}_bucket"))).cloned().collect();
-        plan(dialects, &has, WINDOW).iter().map(|query| query.text.to_string()).collect()
+        has.iter().filter(|name| !has.contains(&format!("{name}_bucket"))).cloned().collect()
+    }
+
+    fn texts(dialects: &Dialects) -> Vec<String> {
+        plan(dialects, &classic(dialects), WINDOW).iter().map(|query| query.text.to_string()).collect()
     }
 
     #[test]
@@ -405,6 +468,67 @@ mod tests {
             selectors.len() < 6 && selectors.iter().all(|one| one.len() < LONGEST_SELECTOR + 200),
             "{}",
             selectors.len()
+        );
+    }
+
+    fn about_calls(dialects: &Dialects, has: &BTreeSet<String>, process: &Party, callees: &[&str]) -> Vec<String> {
+        let call = |callee: &&str| {
+            let (caller, callee) = (process.clone(), Party::Named(Arc::from(*callee)));
+            let (protocol, pattern, payload) = (Protocol::Http, Pattern::Rpc, Payload::Json);
+            let (basis, observer) = (CallsBasis::Observed(Signals::default()), Observer::default());
+            Fact::Calls(CallsFact { caller, callee, protocol, pattern, payload, basis, observer })
+        };
+        let facts: Vec<Fact> = callees.iter().map(call).collect();
+        let counted = Counted::from([(Arc::from("x/calls/0/total"), facts.iter().collect())]);
+        about(dialects, &counted, has, WINDOW).iter().map(|query| query.text.to_string()).collect()
+    }
+
+    #[test]
+    fn questions_about_some_facts_are_the_same_ones_with_fewer_series() {
+        let calls = dialect(
+            "[[calls]]\ntotal = \"t\"\ncallee = \"to\"\nrefused = { label = \"code\", is = [\"no\"] }\n\
+             latency = { histogram = \"h\", unit = \"seconds\" }\n",
+        );
+        let by = "instance, namespace, pod, job, exported_code, code, exported_to, to";
+        let who = r#"instance=~"127\\.0\\.0\\.1:9|localhost:9""#;
+        let kept = "instance, namespace, pod, job, exported_to, to";
+        let hostile = r#"a\"\\|\\.\\*|b"#;
+        let local = Party::Address { host: Arc::from("127.0.0.1"), port: 9 };
+        assert_eq!(
+            about_calls(&calls, &classic(&calls), &local, &["b", "a\"|.*"]),
+            [
+                format!(
+                    r#"sum by ({by}) (rate(t{{{who},exported_to=~"{hostile}"}}[60s]) or rate(t{{{who},exported_to="",to=~"{hostile}"}}[60s]))"#
+                ),
+                format!(
+                    r#"histogram_quantile(0.95, sum by ({kept}, le) (rate(h_bucket{{code!~"no",{who},exported_to=~"{hostile}"}}[60s]) or rate(h_bucket{{code!~"no",{who},exported_to="",to=~"{hostile}"}}[60s])))"#
+                ),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_summary_and_a_native_histogram_are_asked_about_some_facts_as_well() {
+        let job = Party::Named(Arc::from("cart"));
+        let summary = dialect(
+            "[[calls]]\ntotal = \"t\"\ncallee = \"job\"\nfailed_total = \"f\"\n\
+             latency = { summary = \"s\", unit = \"seconds\" }\n",
+        );
+        let by = "instance, namespace, pod, job";
+        let s = r#"s{job=~"x",quantile=~"0\\.950*"}"#;
+        assert_eq!(
+            about_calls(&summary, &names(&summary), &job, &["x"]),
+            [
+                format!(r#"sum by ({by}) (rate(t{{job=~"x"}}[60s]))"#),
+                format!(r#"sum by ({by}) (rate(f{{job=~"x"}}[60s]))"#),
+                format!("max by ({by}, quantile) ({s} and (timestamp({s}) > time() - 60))"),
+            ]
+        );
+        let native = dialect("[[calls]]\ntotal = \"h_count\"\ncallee = \"job\"\n");
+        let has = BTreeSet::from(["h".to_owned()]);
+        assert_eq!(
+            about_calls(&native, &has, &job, &["x"]),
+            [format!(r#"sum by ({by}) (histogram_count(rate(h{{job=~"x"}}[60s])))"#)]
         );
     }
 

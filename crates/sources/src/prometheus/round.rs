@@ -11,24 +11,23 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::Prometheus;
-use super::api::Answer;
+use super::api::{AT_ONCE, Answer};
 use super::held::{Difference, Held, Patience};
+use super::history::ServerClock;
 use super::map::{self, ALERTS, Board, Known, TARGETS};
 use super::promql::{self, Key, Kind, Query};
 use super::standing::Standing;
 use super::turns::Turns;
 use super::wire::Rows;
+use super::{Prometheus, meanings};
 use crate::connection::{EngineGone, Outbox};
 use crate::error::{ErrorKind, SourceError};
 use crate::scrape::dialect::Dialects;
 use crate::scrape::map::{COLLECTIONS, observations};
 use crate::scrape::{jittered, pause_after};
 
-/// The most requests of one beat, whatever is shown on however many screens.
+/// The most requests of one beat, whatever is shown on however many screens; with those for histories since the beat before.
 pub const REQUESTS_A_BEAT: usize = 24;
-/// How many of them the server works on at once.
-const AT_ONCE: usize = 2;
 /// A beat is as long as the scrape interval, within these.
 const SHORTEST_BEAT: Duration = Duration::from_secs(15);
 const LONGEST_BEAT: Duration = Duration::from_secs(60);
@@ -44,6 +43,8 @@ const LONGEST_WINDOW: Duration = Duration::from_secs(600);
 const USUAL_INTERVAL: Duration = Duration::from_secs(15);
 /// Metrics that were not seen for longer are not asked for.
 const NAMES_SINCE: SignedDuration = SignedDuration::from_hours(1);
+/// What is asked for beside the questions.
+const OTHER_PARTS: [&str; 6] = ["dialects", "targets", "alerts", "rules", "names", "metadata"];
 /// After a failure it is tried again this soon at first.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
@@ -57,7 +58,7 @@ pub(super) struct Round<'a> {
     beats: u64,
     failures: u32,
     /// The metrics of the dialects that the server has.
-    has: BTreeSet<String>,
+    has: Arc<BTreeSet<String>>,
     board: Board,
     held: Held,
     targets: Option<TargetList>,
@@ -89,7 +90,7 @@ impl<'a> Round<'a> {
             turns: Turns::default(),
             beats: 0,
             failures: 0,
-            has: BTreeSet::new(),
+            has: Arc::default(),
             board: Board::new(),
             held: Held::default(),
             targets: None,
@@ -152,6 +153,11 @@ impl<'a> Round<'a> {
         self.prometheus.beat.unwrap_or_else(|| self.interval.clamp(SHORTEST_BEAT, LONGEST_BEAT))
     }
 
+    /// All that is asked for of calls and breakers.
+    fn plan(&self) -> Vec<Query> {
+        promql::plan(&self.dialects, &self.has, self.window())
+    }
+
     fn window(&self) -> Duration {
         window(self.interval)
     }
@@ -159,7 +165,7 @@ impl<'a> Round<'a> {
     /// Reads everything that is due. An error of the server as a whole is given back; of a part it is told.
     async fn beat(&mut self) -> Result<Result<(), SourceError>, EngineGone> {
         let seldom = self.beats.is_multiple_of(SELDOM) || self.has.is_empty();
-        let mut spent = 1;
+        let mut spent = 1 + self.prometheus.allowance.renew();
         if let Err(error) = self.age().await {
             return Ok(Err(error));
         }
@@ -182,9 +188,41 @@ impl<'a> Round<'a> {
             self.list_names(&selectors).await;
             self.measure_interval().await;
         }
+        spent += self.explain(seldom).await;
+        self.settle();
         self.ask(REQUESTS_A_BEAT.saturating_sub(spent)).await;
         self.publish().await?;
         Ok(Ok(()))
+    }
+
+    /// Asks what a metric means, if one is due. How many requests that took.
+    async fn explain(&mut self, seldom: bool) -> usize {
+        let plan = self.plan();
+        self.prometheus.meanings().keep(&plan);
+        let due = self.prometheus.meanings().next(&plan, seldom);
+        let Some(metric) = due else { return 0 };
+        let (mut asked, mut ended) = (0, Ok(Vec::new()));
+        for name in meanings::names(&metric) {
+            asked += 1;
+            ended = self.prometheus.api.declared(name).await;
+            if ended.as_ref().map_or(true, |declared| !declared.is_empty()) {
+                break;
+            }
+        }
+        // A server that cannot tell has nothing to tell.
+        let unable = |error: &SourceError| matches!(error.kind, ErrorKind::NotFound | ErrorKind::Unsupported);
+        let told =
+            ended.as_ref().map_or_else(|error| if unable(error) { Ok(()) } else { Err(error.clone()) }, |_| Ok(()));
+        self.standing.part("metadata", told.map(|()| Vec::new()));
+        self.prometheus.meanings().learn(&plan, metric, &ended.unwrap_or_default());
+        self.standing.contradicted(self.prometheus.meanings().contradictions());
+        asked
+    }
+
+    /// Leaves what was found out to those who ask for histories.
+    fn settle(&self) {
+        let mut ground = self.prometheus.ground();
+        (ground.has, ground.interval) = (self.has.clone(), self.interval);
     }
 
     /// How old the newest sample is; whether the server can be read at all shows here.
@@ -194,6 +232,7 @@ impl<'a> Round<'a> {
             self.standing.skew(skew);
         }
         self.moment = data.good.first().map(|series| series.value.at);
+        self.prometheus.ground().clock = self.moment.map(|said| ServerClock { said, at: Instant::now() });
         let age = data.good.first().map(|series| series.value.is).filter(|age| age.is_finite());
         self.scraped |= age.is_some();
         let scrapes_nothing = self.targets.as_ref().is_some_and(|targets| targets.published.is_empty());
@@ -283,10 +322,11 @@ impl<'a> Round<'a> {
                 (Ok(_), Err(_)) => {}
             }
         }
+        let known = Arc::make_mut(&mut self.has);
         if ended.as_ref().is_ok_and(Vec::is_empty) {
-            self.has.clear();
+            known.clear();
         }
-        self.has.extend(has);
+        known.extend(has);
         self.standing.part("names", ended);
     }
 
@@ -313,7 +353,7 @@ impl<'a> Round<'a> {
 
     /// Asks as many of the questions as the budget has, and puts the answers on the board.
     async fn ask(&mut self, budget: usize) {
-        let plan = promql::plan(&self.dialects, &self.has, self.window());
+        let plan = self.plan();
         let beats = Turns::beats(&plan, budget);
         self.standing.spread((beats > 1).then(|| (plan.len(), beats, self.beat_length())));
         let asked = self.turns.next(&plan, budget);
@@ -333,6 +373,7 @@ impl<'a> Round<'a> {
                     let whole = warnings.is_empty() && data.bad == 0;
                     warnings.extend(unread(&query.key.metric, &data));
                     self.standing.part(&part, Ok(warnings));
+                    self.prometheus.ground().asked.note(evidence.clone(), query.key.clone());
                     let known = Known::new(&query, evidence, at, whole, data.good);
                     self.board.insert(query.key, known);
                 }
@@ -343,9 +384,9 @@ impl<'a> Round<'a> {
         let planned: BTreeSet<&Key> = plan.iter().map(|one| &one.key).collect();
         let life = self.life(beats);
         self.board.retain(|key, known| planned.contains(key) && known.at.elapsed() <= life);
+        self.prometheus.ground().asked.keep(&planned);
         let parts: BTreeSet<String> = plan.iter().map(part_of).collect();
-        self.standing
-            .keep(|name| parts.contains(name) || ["dialects", "targets", "alerts", "rules", "names"].contains(&name));
+        self.standing.keep(|name| parts.contains(name) || OTHER_PARTS.contains(&name));
     }
 
     /// How long an answer stands: over that time nothing new was heard, so nothing is known.
@@ -355,7 +396,7 @@ impl<'a> Round<'a> {
 
     /// Compares what the board says with what was published, and publishes the difference.
     async fn publish(&mut self) -> Result<(), EngineGone> {
-        let plan = promql::plan(&self.dialects, &self.has, self.window());
+        let plan = self.plan();
         let told = |query: &Query| {
             let known = self.board.get(&query.key);
             matches!(query.key.kind, Kind::Percentile(_) | Kind::Quantiles) || known.is_some_and(|known| known.whole)
@@ -383,7 +424,7 @@ fn part_of(query: &Query) -> String {
 }
 
 /// A word about rows that were not understood, if there are any.
-fn unread<T>(what: &str, rows: &Rows<T>) -> Option<String> {
+pub(super) fn unread<T>(what: &str, rows: &Rows<T>) -> Option<String> {
     (rows.bad > 0).then(|| format!("{} of {} rows of {what} are not understood", rows.bad, rows.bad + rows.good.len()))
 }
 

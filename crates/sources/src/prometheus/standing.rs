@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::SYSTEM;
 use crate::error::{ErrorKind, SourceError};
+use crate::http::shorten;
 use crate::published::Published;
 
 /// A clock that is off by less is not worth a word.
@@ -27,6 +28,8 @@ pub(super) struct Standing {
     parts: BTreeMap<String, SourceError>,
     /// What the server says of its answers, by what they bring.
     warnings: BTreeMap<String, Vec<String>>,
+    /// How declared kinds of metrics contradict the way in which they are read.
+    contradictions: Vec<Arc<str>>,
     /// Why what it has is old.
     outdated: Option<String>,
     skew: SignedDuration,
@@ -44,6 +47,7 @@ impl Standing {
             failing: None,
             parts: BTreeMap::new(),
             warnings: BTreeMap::new(),
+            contradictions: Vec::new(),
             outdated: None,
             skew: SignedDuration::ZERO,
             spread: None,
@@ -89,6 +93,11 @@ impl Standing {
     pub(super) fn keep(&mut self, asked: impl Fn(&str) -> bool) {
         self.parts.retain(|name, _| asked(name));
         self.warnings.retain(|name, _| asked(name));
+    }
+
+    /// Metrics that are declared as something else than they are read as.
+    pub(super) fn contradicted(&mut self, how: Vec<Arc<str>>) {
+        self.contradictions = how;
     }
 
     /// Whether what the server has is old, and why.
@@ -141,6 +150,19 @@ impl Standing {
         self.fault(ErrorKind::Outdated, why.to_owned(), hint)
     }
 
+    fn contradiction(&self) -> Option<Fault> {
+        let first = self.contradictions.first()?;
+        let what = match self.contradictions.len() {
+            1 => first.to_string(),
+            all => {
+                format!("{all} metrics are declared otherwise than they are read: {}", self.contradictions.join("; "))
+            }
+        };
+        let hint =
+            "Their numbers may mean something else: see who declares them, or correct the dialect that reads them.";
+        Some(self.fault(ErrorKind::NotUnderstood, shorten(&what), hint))
+    }
+
     fn partial(&self) -> Vec<Fault> {
         let mut faults = Vec::new();
         if self.skew.abs() > TOLERATED_SKEW {
@@ -168,6 +190,7 @@ impl Standing {
         faults.extend(
             remarks.into_iter().take(MOST_WARNINGS).map(|text| self.fault(ErrorKind::Incomplete, text.clone(), hint)),
         );
+        faults.extend(self.contradiction());
         if let Some((questions, beats, beat)) = self.spread {
             let seconds = beat.as_secs() * beats as u64;
             let what = format!("{questions} questions make the whole picture; they are spread over {beats} beats");
@@ -240,6 +263,18 @@ mod tests {
         assert_eq!(codes(&status), ["prometheus.clock_skew", "prometheus.incomplete", "prometheus.incomplete"]);
         assert!(status.partial[0].detail.contains("90 s behind"), "{}", status.partial[0].detail);
         assert!(status.partial[2].hint.contains("30 s"));
+    }
+
+    #[test]
+    fn metrics_that_are_declared_otherwise_are_counted_in_one_fault() {
+        let mut standing = Standing::new("http://x");
+        standing.beat_ended();
+        standing.contradicted(vec![Arc::from("a is read as a counter, and declared as a gauge"), Arc::from("b too")]);
+        let status = standing.news(at(1)).unwrap();
+        assert_eq!((codes(&status), status.state), (vec!["prometheus.not_understood"], SourceState::Live));
+        assert!(status.partial[0].detail.contains("2 metrics are declared otherwise"), "{}", status.partial[0].detail);
+        standing.contradicted(Vec::new());
+        assert!(standing.news(at(2)).unwrap().partial.is_empty());
     }
 
     #[test]

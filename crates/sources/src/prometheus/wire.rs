@@ -3,6 +3,7 @@
 //! Other servers answer with more fields, or with fewer; what is missing is empty. A row that is not understood is counted and
 //! left out.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -85,6 +86,20 @@ pub(super) enum Found {
 pub(super) struct Series {
     pub(super) metric: Labels,
     pub(super) value: Number,
+}
+
+/// The result of a range query.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "resultType", content = "result", rename_all = "lowercase")]
+pub(super) enum FoundOverTime {
+    Matrix(Rows<Line>),
+}
+
+/// One series of a matrix. A moment at which it has no number is left out.
+#[derive(Debug, Deserialize)]
+pub(super) struct Line {
+    pub(super) metric: Labels,
+    pub(super) values: Vec<Number>,
 }
 
 /// `[1435781451.781, "1"]`: the time, and the number as text, for JSON has neither NaN nor infinity.
@@ -188,6 +203,19 @@ pub(super) struct Rule {
     pub(super) last_error: String,
 }
 
+/// `/api/v1/metadata`: what the processes declare of each metric, once for each way in which they do.
+pub(super) type Metadata = BTreeMap<String, Vec<Declared>>;
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Declared {
+    #[serde(rename = "type", default)]
+    pub(super) kind: String,
+    #[serde(default)]
+    pub(super) unit: String,
+    #[serde(default)]
+    pub(super) help: String,
+}
+
 /// `/api/v1/status/buildinfo`
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct BuildInfo {
@@ -267,6 +295,16 @@ mod tests {
         ] {
             assert!(serde_json::from_str::<Envelope<Found>>(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn numbers_over_time_are_read_and_a_series_of_another_kind_is_counted() {
+        let text = r#"{"data":{"resultType":"matrix","result":[
+            {"metric":{"a":"1"},"values":[[1,"2"],[1.5,"NaN"]]}, {"metric":{},"histograms":[[1,{}]]}, {"metric":{},"values":[[1]]}]}}"#;
+        let Some(FoundOverTime::Matrix(rows)) = read(text).data else { panic!("no matrix") };
+        assert_eq!((rows.good.len(), rows.good[0].values.len(), rows.bad), (1, 2, 2));
+        let vector = r#"{"data":{"resultType":"vector","result":[]}}"#;
+        assert!(serde_json::from_str::<Envelope<FoundOverTime>>(vector).is_err());
     }
 
     #[test]

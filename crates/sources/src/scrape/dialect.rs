@@ -4,6 +4,7 @@
 mod party;
 mod series;
 mod shelf;
+mod traced;
 mod words;
 mod written;
 
@@ -16,6 +17,7 @@ use serde::Deserialize;
 use self::party::{PartyRule, first};
 pub use self::series::Series;
 pub use self::shelf::{Dialects, Listed, Place, folder, read};
+pub use self::traced::{Fit, Said, Traced};
 use self::words::word;
 pub use self::words::{LabelName, LabelTest, MetricName, Told};
 use super::exposition::Labels;
@@ -92,6 +94,10 @@ impl Calls {
         }
     }
 
+    fn series(&self) -> impl Iterator<Item = (&Series, Reads)> {
+        counted(&self.total, self.failed_total.as_ref(), &self.latency)
+    }
+
     /// Whether a series counts calls that were never sent.
     pub fn is_refused(&self, labels: &Labels) -> bool {
         self.refused.iter().any(|test| test.holds(labels))
@@ -122,6 +128,10 @@ pub struct Served {
 }
 
 impl Served {
+    fn series(&self) -> impl Iterator<Item = (&Series, Reads)> {
+        counted(&self.total, self.failed_total.as_ref(), &self.latency)
+    }
+
     /// Who answers; `None` when the labels name nobody.
     pub fn process(&self, labels: &Labels, process: Option<&Party>) -> Option<Party> {
         if self.process.is_empty() { process.cloned() } else { first(&self.process, labels, process) }
@@ -131,6 +141,16 @@ impl Served {
     pub fn tells_failures(&self) -> bool {
         !self.failed.is_empty() || self.failed_total.is_some()
     }
+}
+
+/// What is read of calls that are counted, however many counters and durations there are.
+fn counted<'a>(
+    total: &'a Series,
+    failed_total: Option<&'a Series>,
+    latency: &'a [Latency],
+) -> impl Iterator<Item = (&'a Series, Reads)> {
+    let counters = [Some(total), failed_total].into_iter().flatten();
+    counters.map(|series| (series, Reads::Growth)).chain(latency.iter().map(Latency::read))
 }
 
 /// Durations with the same labels as their counter.
@@ -297,16 +317,8 @@ impl Dialect {
     /// Everything that it reads, and for what.
     pub fn series(&self) -> Vec<(&Series, Reads)> {
         let mut all = Vec::new();
-        for calls in &self.calls {
-            all.push((&calls.total, Reads::Growth));
-            all.extend(calls.failed_total.iter().map(|series| (series, Reads::Growth)));
-            all.extend(calls.latency.iter().map(Latency::read));
-        }
-        for served in &self.served {
-            all.push((&served.total, Reads::Growth));
-            all.extend(served.failed_total.iter().map(|series| (series, Reads::Growth)));
-            all.extend(served.latency.iter().map(Latency::read));
-        }
+        all.extend(self.calls.iter().flat_map(Calls::series));
+        all.extend(self.served.iter().flat_map(Served::series));
         for breakers in &self.breakers {
             match &breakers.tells {
                 Tells::OneHot(gauges, _) | Tells::Codes(gauges, _) => {

@@ -200,6 +200,8 @@ pub struct SignalsRow {
     pub signals: Signals,
     /// How loud the error ratio is.
     pub tone: Tone,
+    /// The source that can be asked how they went; null where nobody keeps that.
+    pub history: Option<String>,
     /// Who says so.
     pub pips: Vec<Pip>,
 }
@@ -418,6 +420,8 @@ pub struct EvidenceCard {
     pub says: String,
     /// The query or path.
     pub query: String,
+    /// What the metric means that the query asks for; null where nobody says.
+    pub metric: Option<MetricMeaning>,
     /// The object's place in the source.
     pub object: String,
     /// `pushed` or `asked`.
@@ -430,4 +434,19 @@ pub struct EvidenceCard {
     pub stale: bool,
     /// True when it states something else than what is shown.
     pub differs: bool,
+}
+
+/// What a metric means, in the words of who declared it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, TS)]
+pub struct MetricMeaning {
+    /// The metric.
+    pub name: String,
+    /// `counter`, `gauge`, `histogram` and the like.
+    pub declared: String,
+    /// What its numbers are counted in; empty where nobody says.
+    pub unit: String,
+    /// What it is for; empty where nobody says.
+    pub help: String,
+    /// How its type contradicts the way in which it is read; empty where it does not.
+    pub contradiction: String,
 }

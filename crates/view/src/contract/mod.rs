@@ -16,6 +16,7 @@ pub mod disagreements;
 pub mod failure;
 pub mod first_run;
 pub mod health;
+pub mod history;
 pub mod inspector;
 pub mod logs;
 pub mod palette;

@@ -14,6 +14,7 @@ use super::config::{
     ConfigPlanned, ConfigReadArgs, ConfigValue, Merged,
 };
 use super::failure::Failure;
+use super::history::{HistoryArgs, HistoryCloseArgs, SignalHistory};
 use super::inspector::{EvidenceArgs, EvidenceReport};
 use super::logs::{LogsArgs, LogsBatch, LogsOpenArgs, LogsOpened};
 use super::palette::{PaletteArgs, PaletteItem};
@@ -82,6 +83,9 @@ fn types() -> String {
     all.add::<LogsBatch>();
     all.add::<EvidenceArgs>();
     all.add::<EvidenceReport>();
+    all.add::<HistoryArgs>();
+    all.add::<HistoryCloseArgs>();
+    all.add::<SignalHistory>();
     all.add::<PaletteArgs>();
     all.add::<PaletteItem>();
     all.add::<ConfigReadArgs>();

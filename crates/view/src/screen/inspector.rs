@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use binnacle_model::fact::{Fact, Signals};
 use binnacle_model::id::{CheckId, ConfigId, SourceId, SourceKind};
+use binnacle_model::measured;
 use binnacle_model::snapshot::{
     Ability, Alert, Breaker, Check, Claim, ConfigItem, Disagreement, Edge, EdgeState, Facet, Health, Instance,
     JoinReason, Service, Snapshot, Source,
@@ -254,6 +255,7 @@ fn signals_row(snapshot: &Snapshot, service: &Service) -> Option<InspectorRow> {
         section: Section::Signals,
         signals: service.signals.into(),
         tone: Tone::from(&service.signals),
+        history: measured::of_service(snapshot, service.id.as_str()).map(|one| one.source.to_string()),
         pips: pips(evidence),
     }))
 }
@@ -562,6 +564,7 @@ fn of_edge(snapshot: &Snapshot, edge: &Edge) -> (InspectorHead, Vec<InspectorRow
             section: Section::Signals,
             signals: edge.signals.into(),
             tone: Tone::from(&edge.signals),
+            history: measured::of_edge(snapshot, edge.id.as_str()).map(|one| one.source.to_string()),
             pips: pips(&edge.evidence),
         }));
     }

@@ -168,7 +168,7 @@ pub(crate) fn letter(source: &SourceId) -> String {
 }
 
 /// How people call a source: `consul dc1`.
-pub(crate) fn source_name(source: &SourceId) -> String {
+pub fn source_name(source: &SourceId) -> String {
     let kind = source.as_str().split_once(':').map_or("", |(kind, _)| kind);
     text::name(format!("{kind} {}", source.place()).trim())
 }

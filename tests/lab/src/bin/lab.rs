@@ -1,14 +1,17 @@
 //! Starts the lab for a person: real servers with a small shop in them, until Ctrl-C.
 //!
-//! `lab consul` and `lab kubernetes` start only that part of it; `lab crowd` starts a cluster of 10,000 Pods instead.
+//! `lab consul` and `lab kubernetes` start only that part of it; `lab shop` starts services with breakers and metrics of
+//! every kind, `lab crowd` a cluster of 10,000 Pods, instead.
 
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use lab::cluster::{Cluster, Crowd, Monitoring, Registry, Shop};
-use lab::executable::Server;
-use lab::{Consul, Datacenters, LabError, shop};
+use lab::cluster::{Crowd, Furnished};
+use lab::{Consul, Datacenters, LabError, Prometheus, services, shop};
 use tokio::signal::unix::{SignalKind, signal};
+
+/// Nodes of the cluster.
+const NODES: usize = 5;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -28,16 +31,17 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
         [] => (true, true),
         ["consul"] => (true, false),
         ["kubernetes"] => (false, true),
-        ["crowd"] => (false, false),
+        ["crowd" | "shop"] => (false, false),
         // Not for a person: what passes connections into a cluster's network namespace.
         ["inside", socket] => match lab::relay::take_orders(socket.as_ref()).await? {},
-        _ => return Err("usage: lab [consul|kubernetes|crowd]".into()),
+        _ => return Err("usage: lab [consul|kubernetes|shop|crowd]".into()),
     };
     let mut terminated = signal(SignalKind::terminate())?;
     // The servers live in this future: however it ends, they end with it.
     let lab = async {
         let consul = if consul { Some(Consuls::start().await?) } else { None };
         let kubernetes = if kubernetes { Some(Kubernetes::start().await?) } else { None };
+        let services = if arguments == ["shop"] { Some(Box::pin(Services::start()).await?) } else { None };
         let crowd = if arguments == ["crowd"] { Some(Crowd::LARGE.open().await?) } else { None };
         if let Some(crowd) = &crowd {
             println!("\n# Kubernetes with {} Pods; the context is minikube", Crowd::LARGE.pods());
@@ -48,6 +52,9 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
         }
         if let Some(kubernetes) = &kubernetes {
             kubernetes.print().await?;
+        }
+        if let Some(services) = &services {
+            services.print().await?;
         }
         println!("\n# Ctrl-C ends all of it and leaves nothing behind.");
         std::future::pending::<Result<(), Box<dyn std::error::Error>>>().await
@@ -119,41 +126,74 @@ impl Consuls {
     }
 }
 
-struct Kubernetes {
-    // In this order, so that what is inside ends before the cluster.
-    _shop: Shop,
-    monitoring: Monitoring,
-    registry: Registry,
-    cluster: Cluster,
-}
+struct Kubernetes(Furnished);
 
 impl Kubernetes {
     async fn start() -> Result<Self, LabError> {
         eprintln!("lab: starting Kubernetes (the first time of all, it is built: about twelve minutes) ...");
-        let prometheus = Server::Prometheus.executable().await?;
-        let cluster = Cluster::start().await?;
-        let registry = Registry::start(&cluster).await?;
-        let mut shop = Shop::open(&cluster, Some(&registry)).await?;
-        let monitoring = Monitoring::start(&cluster, Some(&registry), &prometheus).await?;
-        shop.visit_for_ever()?;
-        Ok(Self { _shop: shop, monitoring, registry, cluster })
+        Ok(Self(Furnished::with_nodes(NODES).await?))
     }
 
     async fn print(&self) -> std::io::Result<()> {
-        let mut processes = self.cluster.processes().await;
-        processes.extend(self.registry.process().await);
-        processes.extend(self.monitoring.process().await);
+        let Furnished { cluster, registry, monitoring, .. } = &self.0;
+        let mut processes = cluster.processes().await;
+        processes.extend(registry.process().await);
+        processes.extend(monitoring.process().await);
         let processes: Vec<String> =
             processes.iter().map(|(_, pid, log)| format!("# process {pid}, log {}", log.display())).collect();
         let mut out = std::io::stdout().lock();
         writeln!(out, "{}", processes.join("\n"))?;
         writeln!(
             out,
-            "\n# Kubernetes, five nodes, with the shop, a Consul and a Prometheus in it; the context is minikube"
+            "\n# Kubernetes, {NODES} nodes, with the shop, a Consul and a Prometheus in it; the context is minikube"
         )?;
-        writeln!(out, "export KUBECONFIG={}", self.cluster.kubeconfig().display())?;
+        writeln!(out, "export KUBECONFIG={}", cluster.kubeconfig().display())?;
         writeln!(out, "# the same as an administrator's kubeconfig of kubeadm:")?;
-        writeln!(out, "# export KUBECONFIG={}", self.cluster.admin_kubeconfig().display())?;
+        writeln!(out, "# export KUBECONFIG={}", cluster.admin_kubeconfig().display())?;
+        out.flush()
+    }
+}
+
+struct Services {
+    // Before the registry and its scraper.
+    shop: services::Shop,
+    prometheus: Prometheus,
+    consul: Consul,
+}
+
+impl Services {
+    async fn start() -> Result<Self, LabError> {
+        eprintln!("lab: starting the services (the first time of all, they are built: about four minutes) ...");
+        let consul = Consul::open().await?;
+        let mut shop = services::Shop::open(&consul).await?;
+        let mut prometheus = Prometheus::builder().every("1s");
+        for job in shop.jobs() {
+            prometheus = prometheus.scraping(job);
+        }
+        let prometheus = prometheus.start().await?;
+        shop.visit_for_ever()?;
+        Ok(Self { shop, prometheus, consul })
+    }
+
+    async fn print(&self) -> std::io::Result<()> {
+        let mut processes: Vec<_> = self.shop.processes().await.into_iter().map(|(_, pid, log)| (pid, log)).collect();
+        processes.extend(self.consul.pid().await.map(|pid| (pid, self.consul.log().clone())));
+        processes.extend(self.prometheus.pid().await.map(|pid| (pid, self.prometheus.log().clone())));
+        let mut out = std::io::stdout().lock();
+        for (pid, log) in processes {
+            writeln!(out, "# process {pid}, log {}", log.display())?;
+        }
+        writeln!(out, "\n# The shop, which is visited five times a second; a Consul and a Prometheus know all of it")?;
+        writeln!(out, "export CONSUL_HTTP_ADDR={}", self.consul.address())?;
+        writeln!(out, "# Prometheus: {}", self.prometheus.address())?;
+        for service in self.shop.services() {
+            writeln!(out, "# {:<16} {:<13} {}", service.name(), service.kind().name(), service.url())?;
+        }
+        writeln!(out, "# {:<16} {:<13} {}", "envoy", "admin", self.shop.envoy().admin_url())?;
+        writeln!(out, "\n# One that fails, and is slow, until its knob is turned back by fail=0:")?;
+        if let Some(courier) = self.shop.service("courier") {
+            writeln!(out, "# curl -X POST '{}/knob?fail=0.6&delay_ms=100'", courier.url())?;
+        }
         out.flush()
     }
 }

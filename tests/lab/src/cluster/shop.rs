@@ -14,6 +14,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
+use super::workload::{self, namespace, workload};
 use super::{Cluster, Pod, READY_WITHIN, Registry, Served};
 use crate::relay::Address;
 use crate::{ConsulClient, LabError, background, until};
@@ -22,7 +23,7 @@ use server::{Group, Server};
 /// The namespace of its workloads.
 pub const NAMESPACE: &str = "shop";
 /// The port of each server on its pod.
-pub const PORT: u16 = 8080;
+pub const PORT: u16 = workload::PORT;
 
 /// A Deployment: its name, its pods, the version that its pods are labelled with, and whom each visit to it calls.
 const WORKLOADS: [(&str, usize, &str, &[&str]); 6] = [
@@ -154,34 +155,8 @@ fn registration(name: &str, pod: &Pod) -> Value {
 }
 
 fn objects() -> Value {
-    let mut items = vec![json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": NAMESPACE } })];
-    for (name, replicas, version, _) in WORKLOADS {
-        let labels = json!({
-            "app.kubernetes.io/name": name, "app.kubernetes.io/part-of": "shop", "app.kubernetes.io/version": version,
-        });
-        let selector = json!({ "app.kubernetes.io/name": name });
-        let metadata = json!({ "name": name, "namespace": NAMESPACE, "labels": labels });
-        items.push(json!({
-            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata,
-            "spec": { "replicas": replicas, "selector": { "matchLabels": selector }, "template": {
-                "metadata": {
-                    "labels": labels,
-                    "annotations": {
-                        "prometheus.io/scrape": "true", "prometheus.io/port": PORT.to_string(),
-                        "prometheus.io/path": "/metrics",
-                    },
-                },
-                "spec": { "containers": [{
-                    "name": name, "image": format!("registry.example/shop/{name}:{version}"),
-                    "ports": [{ "name": "http", "containerPort": PORT }],
-                    "readinessProbe": { "httpGet": { "path": "/health", "port": "http" } },
-                }] },
-            } },
-        }));
-        items.push(json!({
-            "apiVersion": "v1", "kind": "Service", "metadata": metadata,
-            "spec": { "selector": selector, "ports": [{ "name": "http", "port": 80, "targetPort": "http" }] },
-        }));
-    }
+    let workloads =
+        WORKLOADS.iter().flat_map(|(name, replicas, version, _)| workload(NAMESPACE, name, *replicas, version));
+    let items: Vec<Value> = std::iter::once(namespace(NAMESPACE)).chain(workloads).collect();
     json!({ "apiVersion": "v1", "kind": "List", "items": items })
 }

@@ -82,6 +82,12 @@ pub(super) async fn answer(client: &mut TcpStream, status: u16, body: &str) -> i
     client.shutdown().await
 }
 
+/// Ends when the client closes the connection, or breaks it.
+pub(super) async fn until_taken_back(client: &mut TcpStream) {
+    let mut rest = [0; 1024];
+    while client.read(&mut rest).await.is_ok_and(|read| read > 0) {}
+}
+
 /// Ends when the client goes away.
 pub(super) async fn endless(client: &mut TcpStream) -> io::Result<()> {
     let head = "HTTP/1.1 200 Faulty Wire\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n{\"status\":\"";

@@ -33,6 +33,10 @@ export interface Commands {
   try_now: { args: T.TryNowArgs; result: null };
   /** The observations behind one fact. */
   evidence: { args: T.EvidenceArgs; result: T.EvidenceReport };
+  /** How the signals of a service or an edge went, asked of the server that measures them. */
+  history: { args: T.HistoryArgs; result: T.SignalHistory };
+  /** Nobody looks any more: a history that is under way is taken back. */
+  history_close: { args: T.HistoryCloseArgs; result: null };
   /** Everything that can be found by typing. */
   palette: { args: T.PaletteArgs; result: T.PaletteItem[] };
   /** A key with its value, read from the store now. */
@@ -82,6 +86,8 @@ export const COMMANDS = [
   'disconnect',
   'try_now',
   'evidence',
+  'history',
+  'history_close',
   'palette',
   'config_read',
   'config_plan',

@@ -723,6 +723,8 @@ source: string,
 says: string, 
 /** The query or path. */
 query: string, 
+/** What the metric means that the query asks for; null where nobody says. */
+metric: MetricMeaning | null, 
 /** The object's place in the source. */
 object: string, 
 /** `pushed` or `asked`. */
@@ -915,6 +917,31 @@ empty: string | null, };
 
 /** Causes first, then every check that does not pass, then every alert. */
 export type HealthRow = { "kind": "problem" } & Problem | { "kind": "check" } & FailingCheck | { "kind": "alert" } & AlertRow;
+
+/** What `history` is asked with. One that is still under way in this window is taken back. */
+export type HistoryArgs = { 
+/** A service or an edge. */
+subject: Subject, 
+/** How far back, in seconds; at most a day. */
+reach_s: number, 
+/** The window's number for it, for `history_close`. */
+ask: number, };
+
+/** What `history_close` is asked with. */
+export type HistoryCloseArgs = { 
+/** The number that the history was asked for with. */
+ask: number, };
+
+/** The signals at one moment. Each is null where nobody measured it. */
+export type HistoryPoint = { 
+/** Milliseconds since 1970. */
+at: number, 
+/** Calls per second. */
+rps: number | null, 
+/** Failed calls of all calls, 0 to 1. */
+error_ratio: number | null, 
+/** 95th percentile of the latency in milliseconds. */
+p95_ms: number | null, };
 
 /** A system that was found inside a cluster. */
 export type InsideRow = { 
@@ -1185,6 +1212,19 @@ export type MetaEntry = {
 key: string, 
 /** The value. */
 value: string, };
+
+/** What a metric means, in the words of who declared it. */
+export type MetricMeaning = { 
+/** The metric. */
+name: string, 
+/** `counter`, `gauge`, `histogram` and the like. */
+declared: string, 
+/** What its numbers are counted in; empty where nobody says. */
+unit: string, 
+/** What it is for; empty where nobody says. */
+help: string, 
+/** How its type contradicts the way in which it is read; empty where it does not. */
+contradiction: string, };
 
 /** A service by id, with the name to show. */
 export type Named = { 
@@ -1528,6 +1568,25 @@ last_answer: number | null,
 /** Why it is failing or stale. */
 fault: Failure | null, };
 
+/** How the signals went. */
+export type SignalHistory = { 
+/** The source's id. */
+source: string, 
+/** The same for people. */
+name: string, 
+/** One a step, oldest first, also where nothing is known: a line leads from one to the next only where both have the number. */
+points: Array<HistoryPoint>, 
+/** Milliseconds between two of them. */
+step_ms: number, 
+/** What each looks back over, in milliseconds. */
+window_ms: number, 
+/** How many processes counted these calls. What others counted that are gone is not in it. */
+processes: number, 
+/** What was asked. */
+queries: Array<string>, 
+/** What is missing of it. */
+missing: Array<Failure>, };
+
 /** Measured calls. */
 export type Signals = { 
 /** Calls per second. */
@@ -1551,6 +1610,8 @@ section: Section,
 signals: Signals, 
 /** How loud the error ratio is. */
 tone: Tone, 
+/** The source that can be asked how they went; null where nobody keeps that. */
+history: string | null, 
 /** Who says so. */
 pips: Array<Pip>, };
 

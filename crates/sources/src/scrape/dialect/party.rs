@@ -1,6 +1,6 @@
 //! Who is meant by the labels of a series: a name, an address, a Pod, or somebody whom nobody names.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::traced::{Fit, Said};
 use super::words::LabelName;
 use crate::scrape::exposition::Labels;
 
@@ -134,6 +135,30 @@ impl PartyRule {
         self.form == Form::Process
     }
 
+    /// What its label says where it names one of these; `None` where it is the process itself.
+    fn said(&self, parties: &[&Party]) -> Option<Said> {
+        let fit = if self.part.is_some() || self.form == Form::Host { Fit::Contains } else { Fit::Is };
+        let texts = parties.iter().flat_map(|party| self.texts(party)).collect();
+        Some(Said { label: self.label.clone()?, texts, fit })
+    }
+
+    fn texts(&self, party: &Party) -> Vec<Arc<str>> {
+        match party {
+            Party::Address { host, .. } if self.form == Form::Host => {
+                let local = (&**host == "127.0.0.1").then(|| Arc::from("localhost"));
+                [host.clone()].into_iter().chain(local).collect()
+            }
+            Party::Named(name) | Party::NamedIn { name, .. } | Party::Pod { pod: name, .. } | Party::Channel(name) => {
+                vec![name.clone()]
+            }
+            Party::Outside(words) => {
+                let known = self.outside.iter().filter(|(_, known)| ***known == **words);
+                known.map(|(value, _)| Arc::from(value.as_str())).collect()
+            }
+            Party::Service { .. } | Party::Address { .. } | Party::Any => Vec::new(),
+        }
+    }
+
     /// The party that these labels name; `None` when they name nobody.
     fn of(&self, labels: &Labels, process: Option<&Party>) -> Option<Party> {
         let Some(label) = &self.label else { return process.cloned() };
@@ -217,6 +242,25 @@ fn party_at(host: &str, port: u16) -> Option<Party> {
 /// The party that the first rule names which names one.
 pub(super) fn first(rules: &[PartyRule], labels: &Labels, process: Option<&Party>) -> Option<Party> {
     rules.iter().find_map(|rule| rule.of(labels, process))
+}
+
+/// What labels say where some rules name one of these: one of them does. `None` where no label may say it.
+pub(super) fn said(rules: &[PartyRule], parties: &[&Party]) -> Option<Vec<Said>> {
+    rules.iter().map(|rule| rule.said(parties)).collect()
+}
+
+/// The same of the namespaces of those who all have one.
+pub(super) fn said_of_namespaces(rules: &[PartyRule], parties: &[&Party]) -> Option<Vec<Said>> {
+    let of = |party: &&Party| match party {
+        Party::NamedIn { namespace, .. } | Party::Pod { namespace, .. } => Some(namespace.clone()),
+        _ => None,
+    };
+    let texts: BTreeSet<Arc<str>> = parties.iter().map(of).collect::<Option<_>>()?;
+    let said = |rule: &PartyRule| {
+        let label = rule.namespace.clone().filter(|_| rule.part.is_none())?;
+        Some(Said { label, texts: texts.clone(), fit: Fit::Is })
+    };
+    rules.iter().map(said).collect()
 }
 
 #[cfg(test)]

@@ -121,6 +121,12 @@ impl Dialects {
         Self::new(kept, faults)
     }
 
+    /// Some of them, and none of the faults.
+    #[must_use]
+    pub fn only(&self, which: impl Fn(&Dialect) -> bool) -> Self {
+        Self::new(self.all.iter().filter(|one| which(&one.dialect)).cloned().collect(), Vec::new())
+    }
+
     /// All of them, with where they come from.
     pub fn listed(&self) -> &[Listed] {
         &self.all

@@ -1,0 +1,13 @@
+#!/bin/sh
+# Runs one of the Java services: `run.sh KIND [options]`. build.sh puts it beside what it built.
+here=$(dirname "$(readlink -f "$0")")
+kind=$1
+shift
+small="-Xmx160m -XX:+UseSerialGC -XX:TieredStopAtLevel=1"
+case $kind in
+  # With the classes as they were laid out by a first start; another Java than that of the build goes without.
+  resilience4j) exec java $small -Xshare:auto -XX:SharedArchiveFile="$here/resilience4j/classes.jsa" -Xlog:cds=off \
+    -jar "$here/resilience4j/resilience4j.jar" "$@" ;;
+  hystrix) exec java $small -cp "$here/hystrix/hystrix.jar:$here/hystrix/lib/*" shop.Service "$@" ;;
+  *) echo "which service? one of: hystrix, resilience4j" >&2; exit 1 ;;
+esac

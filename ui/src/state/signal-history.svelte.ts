@@ -1,0 +1,68 @@
+/** How the signals of what is inspected went, from the server that measures them: asked once when it is opened, taken back when it is closed. */
+import { asFailure, type Host } from '../host';
+import type { Failure, HistoryPoint, SignalHistory, Subject } from '../host/contract/types';
+import type { Sample } from './traces.svelte';
+
+/** How far back is asked. */
+export const REACH_MS = 30 * 60_000;
+/** Who walks through a list passes by many things: only where a person stays is asked. */
+export const SETTLE_MS = 250;
+
+/** The window's numbers for its questions. */
+let asked = 0;
+
+export class SignalPast {
+  /** What came of the thing that is inspected. */
+  answer = $state.raw<SignalHistory | null>(null);
+  failure = $state.raw<Failure | null>(null);
+  /** True while an answer may come. */
+  asking = $state(false);
+
+  private ask = 0;
+
+  constructor(private readonly host: Host) {}
+
+  async open(subject: Subject): Promise<void> {
+    this.close();
+    asked += 1;
+    const ask = asked;
+    this.ask = ask;
+    this.asking = true;
+    try {
+      const answer = await this.host.call('history', { subject: { kind: subject.kind, id: subject.id }, reach_s: REACH_MS / 1000, ask });
+      if (ask === this.ask) this.answer = answer;
+    } catch (thrown) {
+      if (ask === this.ask) this.failure = asFailure(thrown);
+    }
+    if (ask === this.ask) this.asking = false;
+  }
+
+  /** Takes the question back, and forgets the answer. */
+  close(): void {
+    const ask = this.asking ? this.ask : 0;
+    this.ask = 0;
+    this.asking = false;
+    this.answer = null;
+    this.failure = null;
+    if (ask === 0) return;
+    // When this gets lost, the next question takes it back at the latest.
+    this.host.call('history_close', { ask }).catch(() => {});
+  }
+}
+
+/** What the server kept, and before and after that what this window watched. Pure. */
+export function together(history: SignalHistory | null, watched: readonly Sample[]): readonly Sample[] {
+  const [first, last] = [history?.points[0]?.at, history?.points.at(-1)?.at];
+  if (history === null || first === undefined || last === undefined) return watched;
+  const sample = ({ at, rps, error_ratio, p95_ms }: HistoryPoint): Sample => ({ at, signals: { rps, error_ratio, p50_ms: null, p95_ms, p99_ms: null } });
+  return [...watched.filter(({ at }) => at < first), ...history.points.map(sample), ...watched.filter(({ at }) => at > last)];
+}
+
+/** The lowest and the highest number of some lines, and how many of them there are, in words for who does not see them. Pure. */
+export function spoken(lines: readonly (readonly { readonly value: number }[])[], now: string, text: (value: number) => string): string {
+  const values = lines.flat().map(({ value }) => value);
+  if (values.length === 0) return 'nothing was measured';
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  const gaps = lines.length - 1;
+  return `lowest ${text(low)}, highest ${text(high)}, now ${now}${gaps === 0 ? '' : gaps === 1 ? ', with one gap' : `, with ${gaps} gaps`}`;
+}
