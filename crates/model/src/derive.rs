@@ -9,6 +9,7 @@
 mod alerts;
 mod breakers;
 mod cluster_services;
+pub(crate) mod counts;
 mod disagreements;
 mod edges;
 mod fronts;

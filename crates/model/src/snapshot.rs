@@ -318,6 +318,9 @@ pub struct Service {
     pub tags: Vec<Arc<str>>,
     /// What it counts itself of the calls that it answers; where it does not, what its callers measure, summed.
     pub signals: Signals,
+    /// Who says what it counts itself of the calls that it answers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub counted: Vec<Evidence>,
     /// Who says that it exists.
     pub evidence: Vec<Evidence>,
 }

@@ -6,10 +6,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{evidence, is_stale, parties, services};
+use super::{counts, evidence, is_stale, parties, services};
 use crate::fact::{
-    CallsBasis, CallsFact, Fact, InstanceFact, InstanceRole, Observation, Observer, Party, Pattern, Payload, Protocol,
-    Side, Signals,
+    CallsBasis, CallsFact, Fact, InstanceFact, InstanceRole, Observation, Party, Pattern, Payload, Protocol,
 };
 use crate::id::{EdgeId, ServiceId, SourceId};
 use crate::snapshot::{Edge, EdgeState, Evidence, Service, Snapshot};
@@ -18,7 +17,6 @@ use crate::store::Store;
 /// One statement about a pair.
 struct Claim {
     basis: CallsBasis,
-    observer: Observer,
     protocol: Protocol,
     pattern: Pattern,
     payload: Payload,
@@ -91,7 +89,6 @@ fn ends(
 fn claim(fact: &CallsFact, source: &SourceId, observation: &Arc<Observation>, stale: bool) -> Claim {
     Claim {
         basis: fact.basis.clone(),
-        observer: fact.observer.clone(),
         protocol: fact.protocol,
         pattern: fact.pattern,
         payload: fact.payload,
@@ -103,7 +100,6 @@ fn claim(fact: &CallsFact, source: &SourceId, observation: &Arc<Observation>, st
 fn declared(word: &str, source: &SourceId, observation: &Arc<Observation>, stale: bool) -> Claim {
     Claim {
         basis: CallsBasis::Declared(Arc::from(word)),
-        observer: Observer::default(),
         protocol: Protocol::Unknown,
         pattern: Pattern::Unknown,
         payload: Payload::Unknown,
@@ -175,7 +171,7 @@ fn edge(from: ServiceId, to: ServiceId, claims: Vec<Claim>, declaring: &Declarin
         pattern: first(&claims, |claim| claim.pattern, Pattern::Unknown),
         payload: first(&claims, |claim| claim.payload, Payload::Unknown),
         state,
-        signals: best_signals(&observed),
+        signals: counts::believed(observed.iter().map(|claim| (!claim.stale, &claim.evidence))).signals,
         stale: claims.iter().all(|claim| claim.stale),
         evidence: claims.into_iter().map(|claim| claim.evidence).collect(),
     };
@@ -184,40 +180,4 @@ fn edge(from: ServiceId, to: ServiceId, claims: Vec<Claim>, declaring: &Declarin
 
 fn first<T: PartialEq + Copy>(claims: &[Claim], of: impl Fn(&Claim) -> T, unknown: T) -> T {
     claims.iter().map(of).find(|value| *value != unknown).unwrap_or(unknown)
-}
-
-/// Observations of one observer are parts of one count (several instances of the caller) and are summed. Several observers, and
-/// several sources, count the same calls, so one of them is believed: of the sides of one dialect the one nearest to the caller, for
-/// each protocol; of dialects and sources a current one first, then the one that counted most.
-fn best_signals(observed: &[&Claim]) -> Signals {
-    let mut counts: BTreeMap<Counting<'_>, BTreeMap<Protocol, BTreeMap<Side, Signals>>> = BTreeMap::new();
-    for claim in observed {
-        if let CallsBasis::Observed(signals) = &claim.basis {
-            let counting =
-                Counting { current: !claim.stale, source: &claim.evidence.source, dialect: &claim.observer.dialect };
-            let sides = counts.entry(counting).or_default().entry(claim.protocol).or_default();
-            let sum = sides.entry(claim.observer.side).or_default();
-            *sum = sum.and(signals);
-        }
-    }
-    let believed = counts.into_iter().map(|(counting, protocols)| {
-        let nearest = protocols.into_values().filter_map(|sides| sides.into_values().next());
-        (counting, nearest.reduce(|one, other| one.and(&other)).unwrap_or_default())
-    });
-    let rank = |(counting, signals): &(Counting<'_>, Signals)| (counting.current, rounded_millis(signals.rps));
-    believed.max_by_key(rank).map(|(_, signals)| signals).unwrap_or_default()
-}
-
-/// What may be added: counts of one source, in one dialect.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Counting<'a> {
-    current: bool,
-    source: &'a SourceId,
-    dialect: &'a str,
-}
-
-/// A rate as something that has an order; one that is not known comes last.
-#[allow(clippy::cast_possible_truncation, reason = "a rate that does not fit is as large as any")]
-pub(super) fn rounded_millis(rps: Option<f64>) -> i64 {
-    rps.map_or(-1, |rps| (rps * 1000.0) as i64)
 }

@@ -253,6 +253,7 @@ fn placeholder(id: &ServiceId, source: &SourceId, before: &Snapshot, now: Timest
         events: Vec::new(),
         tags: Vec::new(),
         signals: Signals::default(),
+        counted: Vec::new(),
         evidence: Vec::new(),
     }
 }

@@ -6,17 +6,16 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::edges::rounded_millis;
 use super::parties::{Directory, settle};
-use super::{evidence, is_stale, since};
+use super::{counts, evidence, is_stale, since};
 use crate::fact::{
     AutoscalerFact, CheckFact, CheckSubject, EventFact, EventSubject, Fact, InstanceFact, InstanceRole, Observation,
     RolloutState, ServiceName, Signals, WorkloadFact, WorkloadKind,
 };
 use crate::id::{CheckId, EdgeId, InstanceId, ServiceId, SourceId};
 use crate::snapshot::{
-    Autoscaler, Check, EVENTS_KEPT, Edge, Event, Facet, Health, Instance, Service, ServiceRole, Since, Snapshot,
-    Workload,
+    Autoscaler, Check, EVENTS_KEPT, Edge, Event, Evidence, Facet, Health, Instance, Service, ServiceRole, Since,
+    Snapshot, Workload,
 };
 use crate::store::{SourceFacts, Store};
 
@@ -188,6 +187,7 @@ impl<'a> Registry<'a> {
             events: draft.events.into_iter().map(event).collect(),
             tags,
             signals: Signals::default(),
+            counted: Vec::new(),
             // The catalog's own entry and at most a few instances: the rest stands with the instances.
             evidence: seen.into_iter().take(4).map(|observation| evidence(self.source, observation)).collect(),
             id,
@@ -378,7 +378,7 @@ pub(super) fn take_served(
     before: &Snapshot,
     now: Timestamp,
 ) {
-    let mut counts: BTreeMap<ServiceId, BTreeMap<(bool, &SourceId, &str), Signals>> = BTreeMap::new();
+    let mut said: BTreeMap<ServiceId, Vec<(bool, Evidence)>> = BTreeMap::new();
     for (source, facts) in store.sources() {
         let current = !is_stale(facts);
         for observation in facts.observations() {
@@ -389,16 +389,15 @@ pub(super) fn take_served(
                 continue;
             }
             settle(services, &found, source, before, now);
-            let sum = counts.entry(found.id).or_default().entry((current, source, &*fact.dialect)).or_default();
-            *sum = sum.and(&fact.signals);
+            if fact.signals.rps.is_some() {
+                said.entry(found.id).or_default().push((current, evidence(source, observation)));
+            }
         }
     }
-    for (id, counts) in counts {
-        let rank =
-            |((current, ..), signals): &((bool, &SourceId, &str), Signals)| (*current, rounded_millis(signals.rps));
-        let best = counts.into_iter().filter(|(_, signals)| signals.rps.is_some()).max_by_key(rank);
-        if let (Some(service), Some((_, signals))) = (services.get_mut(&id), best) {
-            service.signals = signals;
+    for (id, said) in said {
+        if let Some(service) = services.get_mut(&id) {
+            service.signals = counts::believed(said.iter().map(|(current, one)| (*current, one))).signals;
+            service.counted = said.into_iter().map(|(_, one)| one).collect();
         }
     }
 }

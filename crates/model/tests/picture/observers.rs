@@ -7,6 +7,7 @@ use binnacle_model::fact::{
     BreakerState, Fact, InstanceFact, ObjectKey, Observation, Observer, Party, Protocol, ServedFact, Side, Signals,
 };
 use binnacle_model::id::SourceId;
+use binnacle_model::measured::{self, Measured};
 
 use crate::build::{breaker, calls, instance, observed, source, told};
 
@@ -98,6 +99,31 @@ fn a_name_that_a_process_offers_leads_to_it() {
     ];
     let world = world_of([vec![calling], both.to_vec()].concat());
     assert!(world.snapshot().edges.contains_key("consul:dc1/checkout -> external:shop.v1.Payments"));
+}
+
+#[test]
+fn only_what_is_believed_is_asked_for_over_time() {
+    let edge = "consul:dc1/checkout -> consul:dc1/payments";
+    let world = world_of(vec![
+        counted("a", "istio", Side::Caller, Protocol::Http, 3.0),
+        counted("b", "istio", Side::Caller, Protocol::Http, 4.0),
+        counted("c", "istio", Side::Callee, Protocol::Http, 100.0),
+        counted("d", "spring", Side::Caller, Protocol::Http, 5.0),
+    ]);
+    let keys = |measured: Option<Measured>| {
+        let measured = measured.unwrap();
+        assert_eq!(measured.source.as_str(), "prometheus:p");
+        measured.facts.iter().map(|fact| fact.object.key.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(keys(measured::of_edge(world.snapshot(), edge)), ["a", "b"]);
+    assert_eq!(keys(measured::of_service(world.snapshot(), "consul:dc1/payments")), ["a", "b"]);
+    let own =
+        world_of(vec![counted("a", "istio", Side::Caller, Protocol::Http, 3.0), served("s", "10.0.1.0", None, 30.0)]);
+    assert_eq!(keys(measured::of_edge(own.snapshot(), edge)), ["a"]);
+    assert_eq!(keys(measured::of_service(own.snapshot(), "consul:dc1/payments")), ["s"]);
+    let payments = &own.snapshot().services["consul:dc1/payments"];
+    assert_eq!(payments.counted.len(), 1);
+    assert_eq!(measured::of_service(own.snapshot(), "consul:dc1/checkout"), None);
 }
 
 fn in_namespace(namespace: &str, number: usize) -> Observation {

@@ -51,8 +51,12 @@ fn of_service(snapshot: &Snapshot, service: &Service, fact: &str) -> Option<Evid
         )),
         "calls" => Some(build(snapshot, format!("Calls of {name}"), CALLS_RULE, call_evidence(snapshot, service))),
         "signals" => {
-            let edges = snapshot.edges.values().filter(|edge| edge.to == service.id).flat_map(|edge| &edge.evidence);
-            Some(build(snapshot, format!("Calls to {name}, summed"), SIGNALS_RULE, edges))
+            let (title, rule) = if service.counted.is_empty() {
+                (format!("Calls to {name}, summed"), SIGNALS_RULE)
+            } else {
+                (format!("Calls that {name} answers"), COUNTED_RULE)
+            };
+            Some(build(snapshot, title, rule, signals_evidence(snapshot, service)))
         }
         "call" => Some(of_edge(snapshot, snapshot.edges.get(rest)?, "state")),
         "breaker" => Some(of_breaker(snapshot, snapshot.breakers.get(rest)?, "state")),
@@ -110,6 +114,14 @@ fn of_service(snapshot: &Snapshot, service: &Service, fact: &str) -> Option<Evid
 
 const CALLS_RULE: &str = "A call is observed when somebody counted it, declared when somebody configured it.";
 const SIGNALS_RULE: &str = "Rates add up and error ratios are weighed by rate; of percentiles the slowest stands. Each call is counted by one side only.";
+
+const COUNTED_RULE: &str = "Its own count holds the calls of those who count nothing. Its instances are summed; of several that count the same calls one is believed.";
+
+/// Who says what the signals of a service are: it itself, where it counts what it answers, else its callers.
+pub(super) fn signals_evidence<'a>(snapshot: &'a Snapshot, service: &'a Service) -> impl Iterator<Item = &'a Evidence> {
+    let edges = snapshot.edges.values().filter(|edge| service.counted.is_empty() && edge.to == service.id);
+    service.counted.iter().chain(edges.flat_map(|edge| &edge.evidence))
+}
 
 fn names(service: &Service) -> String {
     service.facets.iter().map(|facet| source_name(&facet.source)).collect::<Vec<_>>().join(", ")
