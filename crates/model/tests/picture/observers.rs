@@ -6,7 +6,7 @@ use binnacle_model::World;
 use binnacle_model::fact::{
     BreakerState, Fact, InstanceFact, ObjectKey, Observation, Observer, Party, Protocol, ServedFact, Side, Signals,
 };
-use binnacle_model::id::SourceId;
+use binnacle_model::id::{EdgeId, ServiceId, SourceId};
 use binnacle_model::measured::{self, Measured};
 
 use crate::build::{breaker, calls, instance, observed, source, told};
@@ -155,7 +155,7 @@ fn a_name_in_a_namespace_is_that_one_and_no_other() {
         // A registry without namespaces knows it.
         named("shop", "orders", "c"),
     ]);
-    let edges: Vec<&str> = world.snapshot().edges.keys().map(|id| id.as_str()).collect();
+    let edges: Vec<&str> = world.snapshot().edges.keys().map(EdgeId::as_str).collect();
     let from = "external:clients outside the mesh";
     assert_eq!(
         edges,
@@ -181,7 +181,7 @@ fn a_breaker_that_names_no_callee_guards_the_one_that_is_called_like_it() {
         .snapshot()
         .breakers
         .values()
-        .map(|breaker| (breaker.callee.as_ref().map(|id| id.as_str()), breaker.derived))
+        .map(|breaker| (breaker.callee.as_ref().map(ServiceId::as_str), breaker.derived))
         .collect();
     found.sort();
     assert_eq!(found, [(None, true), (Some("consul:dc1/payments"), true)]);
