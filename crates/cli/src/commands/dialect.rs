@@ -147,7 +147,7 @@ fn row(listed: &Listed) -> Value {
 
 async fn check(arguments: &Check) -> Result<Exit, Failure> {
     let dialect = dialect::read(&arguments.file).map_err(|error| failure(&error, Exit::No))?;
-    let Dialect { name, title, calls, served, breakers, channels } = &dialect;
+    let Dialect { name, title, types: _, calls, served, breakers, channels } = &dialect;
     let counts = format!(
         "calls {}, served {}, breakers {}, channels {}",
         calls.len(),

@@ -118,8 +118,11 @@ fn article(kind: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::promql::Key;
+    use std::time::Duration;
+
+    use super::super::promql::{self, Key};
     use super::*;
+    use crate::scrape::dialect::Dialects;
 
     fn query(metric: &str, kind: Kind) -> Query {
         let key = Key { series: Arc::from("x/calls/0/total"), kind, metric: Arc::from(metric) };
@@ -168,6 +171,33 @@ mod tests {
         ] {
             assert_eq!(contradiction(metric, kind, kinds).as_deref(), Some(words));
         }
+    }
+
+    #[test]
+    fn no_built_in_dialect_reads_its_metrics_as_something_else_than_their_processes_declare() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/scrape/fixtures/dialects");
+        let mut kinds: BTreeMap<String, Vec<Declared>> = BTreeMap::new();
+        let mut has = BTreeSet::new();
+        for file in std::fs::read_dir(folder).unwrap() {
+            for line in std::fs::read_to_string(file.unwrap().path()).unwrap().lines() {
+                if let Some((metric, kind)) = line.strip_prefix("# TYPE ").and_then(|rest| rest.split_once(' ')) {
+                    kinds.entry(metric.to_owned()).or_default().push(declared(kind, ""));
+                } else if let Some(end) = line.find(['{', ' ']).filter(|_| !line.starts_with('#')) {
+                    has.insert(line[..end].to_owned());
+                }
+            }
+        }
+        let dialects = Dialects::built_in();
+        let mut plan = promql::plan(&dialects, &has, Duration::from_secs(60));
+        plan.retain(|query| dialects.tells_types(&query.key.series));
+        let mut read = BTreeSet::new();
+        for metric in plan.iter().map(|query| &query.key.metric) {
+            let Some(declared) = names(metric).into_iter().find_map(|name| kinds.get(name)) else { continue };
+            let known = meaning(metric, &readings(&plan, metric), declared).unwrap();
+            assert_eq!(known.contradiction, None);
+            read.insert(known.kind);
+        }
+        assert_eq!(read, BTreeSet::from(["counter", "gauge", "histogram", "summary"]));
     }
 
     #[test]

@@ -197,7 +197,8 @@ impl<'a> Round<'a> {
 
     /// Asks what a metric means, if one is due. How many requests that took.
     async fn explain(&mut self, seldom: bool) -> usize {
-        let plan = self.plan();
+        let mut plan = self.plan();
+        plan.retain(|query| self.dialects.tells_types(&query.key.series));
         self.prometheus.meanings().keep(&plan);
         let due = self.prometheus.meanings().next(&plan, seldom);
         let Some(metric) = due else { return 0 };

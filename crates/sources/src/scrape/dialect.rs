@@ -44,6 +44,8 @@ pub struct Dialect {
     pub name: Arc<str>,
     /// For people.
     pub title: String,
+    /// Whether the types that its processes declare mean anything: some call everything a gauge.
+    pub types: bool,
     /// Counters of calls, by pairs.
     pub calls: Vec<Calls>,
     /// Counters of the calls that processes answer.

@@ -127,6 +127,12 @@ impl Dialects {
         Self::new(self.all.iter().filter(|one| which(&one.dialect)).cloned().collect(), Vec::new())
     }
 
+    /// Whether the types that processes declare mean anything for some series, by [`Series::id`].
+    pub fn tells_types(&self, series: &str) -> bool {
+        let name = series.split('/').next();
+        self.iter().find(|one| name == Some(&*one.name)).is_none_or(|one| one.types)
+    }
+
     /// All of them, with where they come from.
     pub fn listed(&self) -> &[Listed] {
         &self.all

@@ -20,6 +20,8 @@ use super::{
 pub(super) struct Written {
     name: String,
     title: String,
+    #[serde(default = "yes")]
+    types: bool,
     #[serde(default)]
     calls: Vec<WrittenCalls>,
     #[serde(default)]
@@ -28,6 +30,10 @@ pub(super) struct Written {
     breakers: Vec<WrittenBreakers>,
     #[serde(default)]
     channels: Vec<WrittenChannels>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 #[derive(Deserialize)]
@@ -380,6 +386,7 @@ impl TryFrom<Written> for Dialect {
             channels: rules(&name, "channels", written.channels, WrittenChannels::read)?,
             name: Arc::from(name),
             title: written.title,
+            types: written.types,
         };
         let grown = |reads: &Reads| !matches!(reads, Reads::Value);
         let series = dialect.series();
