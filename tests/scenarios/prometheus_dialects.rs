@@ -1,6 +1,7 @@
 //! One file drives both roads: every dialect's fixture, read directly and asked of a real Prometheus that holds the same samples,
 //! gives the same edges, breakers and answers. And the percentiles of histograms are those of PromQL.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -12,7 +13,9 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use binnacle_model::fact::{CallsBasis, Fact, Observation, Party, Signals};
+use binnacle_model::id::SourceId;
 use binnacle_sources::Environment;
+use binnacle_sources::history::{Historian as _, HistoryQuery};
 use binnacle_sources::prometheus::{Questions, REQUESTS_A_BEAT};
 use binnacle_sources::scrape::dialect::Dialects;
 use binnacle_sources::scrape::dump::understand;
@@ -147,10 +150,16 @@ fn assert_same(direct: &Said, served: &Said) {
     }
 }
 
-/// All fixtures as processes of their own, on a server and directly.
-async fn both_roads(native: bool) -> (Said, Said) {
+/// A server that scraped all fixtures as processes of their own, and what was read of them directly.
+struct Scraped {
+    server: Prometheus,
+    has: BTreeSet<String>,
+    direct: Vec<Observation>,
+}
+
+/// The last of their samples is at this moment.
+async fn scraped(every: &str, native: bool, last: i64) -> Scraped {
     let dialects = Dialects::built_in();
-    let last = a_while_ago();
     let step = i64::try_from(STEP.as_secs()).unwrap();
     let (mut bodies, mut jobs, mut direct) = (BTreeMap::new(), Vec::new(), Vec::new());
     for (number, (name, text)) in fixtures().into_iter().enumerate() {
@@ -172,7 +181,7 @@ async fn both_roads(native: bool) -> (Said, Said) {
     }
     let count = jobs.len();
     let at = serve(bodies).await;
-    let mut server = Prometheus::builder();
+    let mut server = Prometheus::builder().every(every);
     for (name, process) in &jobs {
         server = server.scraping(job(&at, name, process, native));
     }
@@ -180,15 +189,30 @@ async fn both_roads(native: bool) -> (Said, Said) {
     until_scraped(&server, count).await;
 
     let names = ask(&server, "label/__name__/values", &[]).await;
-    let has: BTreeSet<String> = serde_json::from_value(names["data"].clone()).unwrap();
-    let questions = Questions::new(dialects, &has, STEP * u32::try_from(STEPS).unwrap());
-    let mut answers = BTreeMap::new();
-    for text in questions.texts() {
-        let answer = ask(&server, "query", &[("query", text), ("time", &last.to_string())]).await;
-        assert_eq!(answer["status"], "success", "{text}: {answer}");
-        answers.insert(text.to_owned(), answer);
+    let has = serde_json::from_value(names["data"].clone()).unwrap();
+    Scraped { server, has, direct }
+}
+
+impl Scraped {
+    /// What its answers about a moment say.
+    async fn observations(&self, moment: i64) -> Vec<Observation> {
+        let questions = Questions::new(Dialects::built_in(), &self.has, STEP * u32::try_from(STEPS).unwrap());
+        let mut answers = BTreeMap::new();
+        for text in questions.texts() {
+            let answer = ask(&self.server, "query", &[("query", text), ("time", &moment.to_string())]).await;
+            assert_eq!(answer["status"], "success", "{text}: {answer}");
+            answers.insert(text.to_owned(), answer);
+        }
+        questions.observations(&answers)
     }
-    (said(direct), said(questions.observations(&answers)))
+}
+
+/// All fixtures on a server and directly.
+async fn both_roads(native: bool) -> (Said, Said) {
+    let last = a_while_ago();
+    let scraped = scraped("500ms", native, last).await;
+    let served = scraped.observations(last).await;
+    (said(scraped.direct), said(served))
 }
 
 #[tokio::test]
@@ -202,6 +226,88 @@ async fn every_dialect_says_the_same_by_a_prometheus_as_directly() {
 async fn a_server_that_keeps_histograms_as_one_says_the_same() {
     let (direct, served) = both_roads(true).await;
     assert_same(&direct, &served);
+}
+
+/// The dialect and the numbers of a fact that has a history.
+fn counted(fact: &Fact) -> Option<(Arc<str>, Signals)> {
+    match fact {
+        Fact::Calls(calls) => match &calls.basis {
+            CallsBasis::Observed(signals) => Some((calls.observer.dialect.clone(), *signals)),
+            _ => None,
+        },
+        Fact::Served(served) => Some((served.dialect.clone(), served.signals)),
+        _ => None,
+    }
+}
+
+/// Rounded to three digits before they are added.
+fn alike(one: Option<f64>, other: Option<f64>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => (one - other).abs() <= 0.01 * one.abs().max(other.abs()),
+        (None, None) => true,
+        _ => false,
+    }
+}
+
+async fn every_dialect_has_a_history(native: bool) {
+    // Some samples lie ahead, so that there are enough in the window for as long as this takes.
+    let last = jiff::Timestamp::now().as_second() + 20;
+    let scraped = scraped("15s", native, last).await;
+    let source = Arc::new(connect(&scraped.server.address(), &Environment::default()));
+    let mut picture = Picture::of_all(vec![source.clone()]);
+    let expected = scraped.direct.iter().filter(|one| counted(&one.fact).is_some()).count();
+    let source_id = SourceId::from(id(&scraped.server.address()));
+    let facts = picture
+        .until("all that is counted", |world| {
+            let facts = world.store().sources().get(&source_id)?.observations();
+            let facts: Vec<_> = facts.filter(|one| counted(&one.fact).is_some()).cloned().collect();
+            (facts.len() == expected).then_some(facts)
+        })
+        .await;
+    let mut by_dialect: BTreeMap<Arc<str>, Vec<Arc<Observation>>> = BTreeMap::new();
+    for fact in facts {
+        by_dialect.entry(counted(&fact.fact).unwrap().0).or_default().push(fact);
+    }
+    let comparing = async {
+        let mut compared = BTreeMap::new();
+        let mut moments: BTreeMap<i64, Vec<Observation>> = BTreeMap::new();
+        for (dialect, facts) in &by_dialect {
+            let history = source.history(&HistoryQuery { facts: facts.clone(), reach: STEP * 4 }).await.unwrap();
+            assert_eq!((history.step, history.window, &*history.missing), (STEP, STEP * 4, &[][..]), "{dialect}");
+            for point in history.points.iter().filter(|point| point.signals.rps.is_some()).take(2) {
+                let step = STEP.as_secs_f64();
+                #[allow(clippy::cast_possible_truncation, reason = "a moment of these days")]
+                let moment = ((point.at.as_duration().as_secs_f64() / step).round() * step) as i64;
+                if let Entry::Vacant(unasked) = moments.entry(moment) {
+                    unasked.insert(scraped.observations(moment).await);
+                }
+                let is_asked = |one: &&Observation| facts.iter().any(|fact| fact.object == one.object);
+                let then = moments[&moment].iter().filter(is_asked).filter_map(|one| counted(&one.fact));
+                let then = then.fold(Signals::default(), |sum, (_, signals)| sum.and(&signals));
+                let now = point.signals;
+                let pairs = [(now.rps, then.rps), (now.error_ratio, then.error_ratio), (now.p95_ms, then.p95_ms)];
+                assert!(pairs.iter().all(|(one, other)| alike(*one, *other)), "{dialect} at {moment}: {pairs:?}");
+                compared.insert(dialect.clone(), now.rps);
+            }
+        }
+        compared
+    };
+
+    let compared = picture.meanwhile(comparing).await;
+
+    let missing: Vec<_> = by_dialect.keys().filter(|dialect| !compared.contains_key(*dialect)).collect();
+    assert!(compared.len() > 20 && missing.is_empty(), "{missing:?} has no number, {compared:?}");
+    picture.stop().await;
+}
+
+#[tokio::test]
+async fn a_moment_of_the_history_of_every_dialect_is_what_its_questions_answer_about_that_moment() {
+    every_dialect_has_a_history(false).await;
+}
+
+#[tokio::test]
+async fn histograms_that_are_kept_as_one_have_the_same_history() {
+    every_dialect_has_a_history(true).await;
 }
 
 #[tokio::test]

@@ -293,7 +293,8 @@ async fn answers_that_are_partial_or_none_are_told_and_the_source_lives_on() {
         assert!(!error.hint.is_empty());
     }
     wire.mend();
-    assert!(history(&source, &of).await.unwrap().points.iter().any(|point| point.signals.rps.is_some()));
+    let mended = history(&source, &of).await.unwrap();
+    assert!(mended.points.iter().any(|point| point.signals.rps.is_some()), "{mended:?}");
     picture.live(&name).await;
     picture.stop().await;
     demo.stop().await;
