@@ -18,7 +18,7 @@ fn main() -> io::Result<()> {
     files.sort();
     let mut list = fs::File::create(Path::new(&variable("OUT_DIR")?).join("dialects.rs"))?;
     writeln!(list, "/// The dialects that come with Binnacle: each file's name, and what is in it.")?;
-    writeln!(list, "pub const BUILT_IN: &[(&str, &str)] = &[")?;
+    writeln!(list, "const BUILT_IN: &[(&str, &str)] = &[")?;
     for path in files {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         writeln!(list, "    ({name:?}, include_str!({:?})),", path.to_string_lossy())?;

@@ -33,6 +33,7 @@ mod laboratory_services;
 mod profiles;
 mod prometheus_access;
 mod prometheus_bad_days;
+mod prometheus_dialects;
 mod prometheus_history;
 mod prometheus_live;
 mod prometheus_picture;

@@ -293,11 +293,11 @@ async fn answers_that_are_partial_or_none_are_told_and_the_source_lives_on() {
         assert!(!error.hint.is_empty());
     }
     wire.mend();
-    // The last moment of a history is a whole second, and may be before the first rate.
+    // The rates may be younger than the last whole second.
     let numbers = lab::until("numbers", PATIENCE, async || {
         let history = history(&source, &of).await.map_err(|error| error.to_string())?;
-        let has_some = history.points.iter().any(|point| point.signals.rps.is_some());
-        if has_some { Ok(()) } else { Err("none yet".to_owned()) }
+        let is_known = history.points.iter().any(|point| point.signals.rps.is_some());
+        is_known.then_some(()).ok_or_else(|| "none yet".to_owned())
     });
     picture.meanwhile(numbers).await.unwrap();
     picture.live(&name).await;

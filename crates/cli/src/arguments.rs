@@ -7,8 +7,8 @@ use binnacle_sources::ConnectionSpec;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    breakers, completions, config, demo, disagreements, discover, doctor, edges, graph, health, history, logs,
-    profiles, registration, services, snapshot, sources, watch,
+    breakers, completions, config, demo, dialect, disagreements, discover, doctor, edges, graph, health, history, logs,
+    metrics, profiles, registration, services, snapshot, sources, watch,
 };
 use crate::duration;
 
@@ -154,6 +154,8 @@ pub(crate) enum Command {
     Register(Box<registration::Register>),
     Deregister(registration::Deregister),
     Profiles(profiles::Arguments),
+    Dialect(dialect::Arguments),
+    Metrics(metrics::Arguments),
     Discover(discover::Arguments),
     Doctor(doctor::Arguments),
     Demo(demo::Arguments),

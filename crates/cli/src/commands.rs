@@ -4,6 +4,7 @@ pub(crate) mod breakers;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod demo;
+pub(crate) mod dialect;
 pub(crate) mod disagreements;
 pub(crate) mod discover;
 pub(crate) mod doctor;
@@ -13,6 +14,7 @@ pub(crate) mod health;
 pub(crate) mod history;
 pub(crate) mod listing;
 pub(crate) mod logs;
+pub(crate) mod metrics;
 pub(crate) mod profiles;
 pub(crate) mod registration;
 pub(crate) mod services;
@@ -42,6 +44,8 @@ pub(crate) async fn run(session: &Session, command: Command) -> Result<Exit, Fai
         Command::Register(arguments) => registration::register(session, &arguments).await,
         Command::Deregister(arguments) => registration::deregister(session, &arguments).await,
         Command::Profiles(arguments) => profiles::run(session, &arguments).await,
+        Command::Dialect(arguments) => session.until_interrupted(dialect::run(session, arguments)).await,
+        Command::Metrics(arguments) => session.until_interrupted(metrics::run(session, &arguments)).await,
         Command::Discover(arguments) => session.until_interrupted(discover::run(session, &arguments)).await,
         Command::Doctor(arguments) => session.until_interrupted(doctor::run(session, &arguments)).await,
         Command::Demo(_) => session.until_interrupted(demo::run()).await,

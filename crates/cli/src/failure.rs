@@ -63,13 +63,14 @@ pub(crate) struct Failure {
 }
 
 /// Every code that this crate itself makes, with its meaning: the documentation is checked against this list.
-pub(crate) const CODES: [(&str, &str); 7] = [
+pub(crate) const CODES: [(&str, &str); 8] = [
     ("cli.usage", "The command line makes no sense: an unknown command or option, or a value that is none."),
     ("cli.no_source", "No source was named, and none was found on this computer."),
     ("cli.no_picture", "A source did not give its first whole picture within --wait."),
     ("cli.not_found", "What was asked for by name or id is not there."),
     ("cli.several", "A name or a command fits several things; the message lists them."),
     ("cli.not_confirmed", "A question on the terminal was answered with something else than the name asked for."),
+    ("cli.dialect", "A dialect's file is none, or none has that name; the message has the line and the column."),
     ("cli.io", "A local file or stream could not be read or written."),
 ];
 

@@ -3,11 +3,13 @@
 //! The order of the steps: [`services`] builds registries' services with their instances and checks, [`fronts`] finds out which
 //! of them stands behind an address that is not an instance's, [`identity`] joins what several sources say of the same one,
 //! [`parties`] finds out whom a call or a breaker speaks of and makes places for externals and channels, [`edges`] and
-//! [`breakers`] join what is said about the same pair, and the signals of the edges are summed up at the callee.
+//! [`breakers`] join what is said about the same pair, and the signals of the edges are summed up at the callee,
+//! unless it counts what it answers itself.
 
 mod alerts;
 mod breakers;
 mod cluster_services;
+pub(crate) mod counts;
 mod disagreements;
 mod edges;
 mod fronts;
@@ -23,7 +25,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::fact::{Fact, Observation, StoreKind};
+use crate::fact::{Fact, Observation, Party, StoreKind};
 use crate::id::{BreakerId, ConfigId, DisagreementId, EdgeId, ServiceId, SourceId};
 use crate::snapshot::{
     Alert, Breaker, ClusterService, ConfigItem, Disagreement, DisagreementKind, Edge, Evidence, MeshRule, Route,
@@ -66,9 +68,13 @@ pub fn picture(store: &Store, before: &Snapshot, now: Timestamp) -> Picture {
     let fronts = fronts::Fronts::of(store);
     let identity::Joined { mut services, aliases } = identity::join(registered, store, &fronts, before, now);
     let mut parties = parties::Directory::of(&services, aliases.clone(), fronts);
+    for (name, process) in offers(store) {
+        parties.offer(name, process);
+    }
     let edges = edges::of(store, &mut services, &mut parties, before, now);
     let breakers = breakers::of(store, &mut services, &mut parties, before, now);
     services::add_signals(&mut services, &edges);
+    services::take_served(&mut services, store, &parties, before, now);
     let cluster_services = cluster_services::of(store, &services);
     let alerts = alerts::of(store, &services, &parties, before, now);
     let mut disagreements = disagreements::of(store, &services, &cluster_services, before, now);
@@ -87,6 +93,15 @@ pub fn picture(store: &Store, before: &Snapshot, now: Timestamp) -> Picture {
         aliases,
         routes: share(routes, &before.routes),
     }
+}
+
+/// The names under which processes say that they can be called.
+fn offers(store: &Store) -> impl Iterator<Item = (&Arc<str>, &Party)> {
+    let observations = store.sources().values().flat_map(SourceFacts::observations);
+    observations.filter_map(|one| match &one.fact {
+        Fact::Served(fact) => Some((fact.offers.as_ref()?, &fact.process)),
+        _ => None,
+    })
 }
 
 /// All services after a change that surely changes nothing else than single services; `None` when that is not sure, and the

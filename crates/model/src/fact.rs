@@ -85,6 +85,8 @@ pub enum Fact {
     Calls(CallsFact),
     /// The state of a circuit breaker in one process.
     Breaker(BreakerFact),
+    /// What a process itself counted of the calls that it answered. It names no caller, so it is no edge.
+    Served(ServedFact),
     /// A rule of the service mesh (Consul's config entries: service-defaults, service-router ...).
     MeshRule(MeshRuleFact),
     /// A lock session.
@@ -393,6 +395,15 @@ pub enum Party {
     },
     /// Known by a name alone, such as a metric's label.
     Named(Arc<str>),
+    /// Known by a name in a namespace, such as two labels of a mesh's metric: a workload or a cluster service.
+    NamedIn {
+        /// The namespace.
+        namespace: Arc<str>,
+        /// The name there.
+        name: Arc<str>,
+    },
+    /// Somebody whom nobody names; the words say what is known of them (`clients outside the mesh`).
+    Outside(Arc<str>),
     /// A queue or topic, by its name.
     Channel(Arc<str>),
     /// Any service (a wildcard in an intention).
@@ -516,6 +527,52 @@ pub struct CallsFact {
     pub payload: Payload,
     /// Measured, declared or denied.
     pub basis: CallsBasis,
+    /// Who counted them, where they are measured.
+    #[serde(default, skip_serializing_if = "Observer::is_default")]
+    pub observer: Observer,
+}
+
+/// Where calls were counted. The order is that of belief: what the caller saw holds its timeouts and refusals too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    /// At the caller.
+    #[default]
+    Caller,
+    /// On the way, by a proxy that belongs to neither.
+    Between,
+    /// At the callee.
+    Callee,
+}
+
+/// Who counted calls. Two that differ may have counted the same calls, so their numbers are never added.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Observer {
+    /// The dialect of the metrics; empty where there is one way of counting only.
+    pub dialect: Arc<str>,
+    /// Where.
+    pub side: Side,
+}
+
+impl Observer {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// See [`Fact::Served`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ServedFact {
+    /// Who answered.
+    pub process: Party,
+    /// The name under which it can be called, where callers know it by another one than the registries (a gRPC service).
+    pub offers: Option<Arc<str>>,
+    /// What travels.
+    pub protocol: Protocol,
+    /// The dialect of the metrics: two of them may count the same calls.
+    pub dialect: Arc<str>,
+    /// What it answered, whoever asked.
+    pub signals: Signals,
 }
 
 /// The three kinds of breaker.
@@ -565,6 +622,9 @@ pub struct BreakerFact {
     pub rejected_per_s: Option<f64>,
     /// The source's own values, by the source's own names.
     pub raw: BTreeMap<Arc<str>, Arc<str>>,
+    /// True when nobody tells the state and it is concluded from something else, such as counts of openings and closings.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub derived: bool,
 }
 
 /// See [`Fact::MeshRule`].

@@ -3,40 +3,53 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::fact::{CallsBasis, Fact, Observation};
+use crate::derive::counts;
+use crate::fact::Observation;
 use crate::id::{SourceId, SourceKind};
-use crate::snapshot::{Edge, Snapshot};
+use crate::snapshot::{Evidence, Snapshot};
 
 /// A metrics server, and what it states now of the calls that make up the signals of one thing.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Measured {
     /// The server.
     pub source: SourceId,
-    /// Its statements, all of them [`Fact::Calls`] that were observed.
+    /// Those of its statements that are believed: observed [`Fact::Calls`](crate::fact::Fact::Calls), or
+    /// [`Fact::Served`](crate::fact::Fact::Served).
     pub facts: Vec<Arc<Observation>>,
 }
 
 /// Who measures an edge; `None` when no metrics server does, or the edge is not there.
 pub fn of_edge(snapshot: &Snapshot, id: &str) -> Option<Measured> {
-    of(snapshot, snapshot.edges.get(id).into_iter().map(AsRef::as_ref))
+    of(snapshot, snapshot.edges.get(id).into_iter().map(|edge| &*edge.evidence))
 }
 
-/// Who measures the calls to a service, which are its signals.
+/// Who measures the signals of a service: what it answers, where it counts that itself, else the calls to it.
 pub fn of_service(snapshot: &Snapshot, id: &str) -> Option<Measured> {
-    of(snapshot, snapshot.edges.values().map(AsRef::as_ref).filter(|edge| edge.to.as_str() == id))
+    let own = &snapshot.services.get(id)?.counted;
+    if own.is_empty() {
+        let edges = snapshot.edges.values().filter(|edge| edge.to.as_str() == id);
+        return of(snapshot, edges.map(|edge| &*edge.evidence));
+    }
+    of(snapshot, std::iter::once(&**own))
 }
 
 /// Of several servers that count the same calls one is asked, as one is believed: a current one first, then the one that
-/// counted most.
-fn of<'a>(snapshot: &Snapshot, edges: impl Iterator<Item = &'a Edge>) -> Option<Measured> {
+/// counted most. `counted` has what is said of calls of which each is in one place only.
+fn of<'a>(snapshot: &Snapshot, counted: impl Iterator<Item = &'a [Evidence]>) -> Option<Measured> {
     let mut servers: BTreeMap<&SourceId, (f64, Vec<Arc<Observation>>)> = BTreeMap::new();
-    for evidence in edges.flat_map(|edge| &edge.evidence) {
-        let Fact::Calls(calls) = &evidence.observation.fact else { continue };
-        let CallsBasis::Observed(signals) = &calls.basis else { continue };
-        if evidence.source.kind() == Some(SourceKind::Prometheus) {
-            let (rps, facts) = servers.entry(&evidence.source).or_default();
-            *rps += signals.rps.unwrap_or_default();
-            facts.push(evidence.observation.clone());
+    for said in counted {
+        let mut by_server: BTreeMap<&SourceId, Vec<&Evidence>> = BTreeMap::new();
+        for evidence in said.iter().filter(|one| one.source.kind() == Some(SourceKind::Prometheus)) {
+            by_server.entry(&evidence.source).or_default().push(evidence);
+        }
+        for (source, said) in by_server {
+            let count = counts::believed(said.into_iter().map(|one| (true, one)));
+            if count.evidence.is_empty() {
+                continue;
+            }
+            let (rps, facts) = servers.entry(source).or_default();
+            *rps += count.signals.rps.unwrap_or_default();
+            facts.extend(count.evidence.iter().map(|one| one.observation.clone()));
         }
     }
     let is_current = |id: &SourceId| snapshot.sources.get(id).is_some_and(|source| source.status.state.is_current());

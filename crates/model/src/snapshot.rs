@@ -316,8 +316,11 @@ pub struct Service {
     pub events: Vec<Event>,
     /// Union of the tags.
     pub tags: Vec<Arc<str>>,
-    /// What its callers measure, summed.
+    /// What it counts itself of the calls that it answers; where it does not, what its callers measure, summed.
     pub signals: Signals,
+    /// Who says what it counts itself of the calls that it answers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub counted: Vec<Evidence>,
     /// Who says that it exists.
     pub evidence: Vec<Evidence>,
 }
@@ -565,6 +568,9 @@ pub struct Breaker {
     pub kind: BreakerKind,
     /// The most notable state among the caller's instances.
     pub state: BreakerState,
+    /// True when nobody tells the state and it is concluded from something else.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub derived: bool,
     /// Since when.
     pub since: Since,
     /// Instances in which it lets no call pass.

@@ -12,7 +12,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use binnacle_demo::Demo;
-use binnacle_sources::prometheus::{metrics_of_interest, questions};
+use binnacle_sources::prometheus::{Questions, metrics_of_interest};
 use serde_json::{Value, json};
 
 /// Any error ends the recording; there is nothing to decide about it.
@@ -126,11 +126,13 @@ async fn record(server: &Server, file: &str) -> Outcome<()> {
     answers.insert("targets".to_owned(), ask(server, "targets", &[("state", "active")]).await?);
     answers.insert("alerts".to_owned(), ask(server, "alerts", &[]).await?);
     answers.insert("rules".to_owned(), ask(server, "rules", &[("type", "alert"), ("exclude_alerts", "true")]).await?);
-    let names = ask(server, "label/__name__/values", &[("match[]", &metrics_of_interest())]).await?;
-    answers.insert("names".to_owned(), names);
+    for selector in metrics_of_interest() {
+        let names = ask(server, "label/__name__/values", &[("match[]", &selector)]).await?;
+        answers.insert(format!("names {selector}"), names);
+    }
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_secs().to_string();
-    for question in questions(INTERVAL) {
-        answers.insert(question.to_string(), ask(server, "query", &[("query", &question), ("time", &now)]).await?);
+    for question in Questions::all(INTERVAL).texts().filter(|text| text.contains("demo_")) {
+        answers.insert(question.to_owned(), ask(server, "query", &[("query", question), ("time", &now)]).await?);
     }
     let build = ask(server, "status/buildinfo", &[]).await?;
     let recorded = json!({

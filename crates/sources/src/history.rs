@@ -34,7 +34,7 @@ pub struct SignalHistory {
     pub step: Duration,
     /// What rates and percentiles of a point look back over.
     pub window: Duration,
-    /// How many processes counted these calls.
+    /// How many processes counted these calls; 0 where they are summed over all of them.
     pub processes: usize,
     /// What was asked, for the evidence.
     pub queries: Vec<Arc<str>>,

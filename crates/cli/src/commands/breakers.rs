@@ -19,7 +19,8 @@ Examples:
   binnaclectl breakers checkout -o json
 
 Kinds: failure (opens when calls fail), capacity (refuses when too many are under way), endpoint (takes single endpoints \
-out). OPEN counts the caller's instances in which it lets no call pass.";
+out). OPEN counts the caller's instances in which it lets no call pass. A state that is derived is told by nobody: it is \
+concluded from counts of openings and closings.";
 
 /// Circuit breakers: whose calls they guard, their state, and how many calls they refuse
 #[derive(clap::Args, Debug)]
@@ -61,10 +62,11 @@ fn table(session: &Session, snapshot: &Snapshot, breakers: &[&Breaker]) -> Strin
     for breaker in breakers {
         let mut sources: Vec<&str> = breaker.evidence.iter().map(|evidence| evidence.source.as_str()).collect();
         sources.dedup();
-        let state = match (breaker.state, breaker.stale) {
-            (state, false) => word(state),
-            (state, true) => format!("{} (stale)", word(state)),
-        };
+        let mut state = word(breaker.state);
+        let marks = [(breaker.derived, "derived"), (breaker.stale, "stale")];
+        for (_, mark) in marks.into_iter().filter(|(is_so, _)| *is_so) {
+            state = format!("{state} ({mark})");
+        }
         table.row([
             Cell::text(names.name(&breaker.caller)),
             Cell::text(breaker.callee.as_ref().map_or("-", |callee| names.name(callee))),

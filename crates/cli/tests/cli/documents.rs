@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::ran::Home;
 
 /// Every command, in the order of the help.
-const COMMANDS: [&[&str]; 26] = [
+const COMMANDS: [&[&str]; 31] = [
     &["sources"],
     &["services"],
     &["health"],
@@ -29,6 +29,11 @@ const COMMANDS: [&[&str]; 26] = [
     &["register"],
     &["deregister"],
     &["profiles"],
+    &["dialect"],
+    &["dialect", "list"],
+    &["dialect", "check"],
+    &["dialect", "test"],
+    &["metrics"],
     &["discover"],
     &["doctor"],
     &["demo"],

@@ -9,6 +9,7 @@
 mod asking;
 mod causes;
 mod command_line;
+mod dialects;
 mod documents;
 mod edits;
 mod profiles;

@@ -16,6 +16,7 @@ struct Report {
     /// Which process says it: two sources may speak of the same process.
     process: Arc<str>,
     state: BreakerState,
+    derived: bool,
     rejected_per_s: Option<f64>,
     stale: bool,
     evidence: Evidence,
@@ -24,7 +25,7 @@ struct Report {
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
     caller: ServiceId,
-    /// The callee where it is known, else the breaker's own name.
+    /// The callee where it is known, else the breaker's own name. One of several endpoints has a name of its own beside.
     toward: String,
     kind: BreakerKind,
 }
@@ -51,12 +52,18 @@ pub(super) fn of(
             let Some(caller) = directory.find(&fact.caller, None) else { continue };
             parties::settle(known, &caller, source, before, now);
             let near = known.get(&caller.id);
-            let callee = fact.callee.as_ref().and_then(|party| directory.find(party, near));
+            let callee = match &fact.callee {
+                Some(party) => directory.find(party, near),
+                // Its developer called it so: that is whom it guards calls to only where somebody is called exactly so.
+                None => {
+                    directory.find(&Party::Named(fact.name.clone()), near).filter(|found| known.contains_key(&found.id))
+                }
+            };
             if let Some(callee) = &callee {
                 parties::settle(known, callee, source, before, now);
             }
             let callee = callee.map(|found| found.id);
-            let toward = callee.as_ref().map_or_else(|| fact.name.to_string(), ToString::to_string);
+            let toward = toward(fact, callee.as_ref());
             let key = Key { caller: caller.id, toward, kind: fact.kind };
             let group =
                 groups.entry(key).or_insert_with(|| Group { callee, name: fact.name.clone(), reports: Vec::new() });
@@ -64,6 +71,15 @@ pub(super) fn of(
         }
     }
     groups.into_iter().map(|(key, group)| breaker(key, group, before, now)).collect()
+}
+
+fn toward(fact: &BreakerFact, callee: Option<&ServiceId>) -> String {
+    let is_whole = matches!(&fact.callee, Some(Party::Named(name) | Party::NamedIn { name, .. }) if *name == fact.name);
+    match callee {
+        Some(callee) if fact.kind == BreakerKind::Endpoint && !is_whole => format!("{callee}/{}", fact.name),
+        Some(callee) => callee.to_string(),
+        None => fact.name.to_string(),
+    }
 }
 
 fn report(fact: &BreakerFact, source: &SourceId, observation: &Arc<Observation>, stale: bool) -> Report {
@@ -76,6 +92,7 @@ fn report(fact: &BreakerFact, source: &SourceId, observation: &Arc<Observation>,
     Report {
         process,
         state: fact.state,
+        derived: fact.derived,
         rejected_per_s: fact.rejected_per_s,
         stale,
         evidence: evidence(source, observation),
@@ -85,34 +102,37 @@ fn report(fact: &BreakerFact, source: &SourceId, observation: &Arc<Observation>,
 /// What is believed of one process, of which several sources may speak.
 struct Process {
     state: BreakerState,
+    derived: bool,
     rejected_per_s: Option<f64>,
 }
 
-/// A current source is believed before a stale one, and half-open before open, because some sources have no word for it;
-/// else the later statement stands. All count the same refusals, each over a window of its own: the highest count stands.
+/// A current source is believed before a stale one, a told state before a derived one, and half-open before open, because some
+/// sources have no word for it; else the later statement stands. All count the same refusals, each over a window of its own: the highest count stands.
 fn processes(reports: &[Report]) -> BTreeMap<&str, Process> {
     let mut by_process: BTreeMap<&str, Vec<&Report>> = BTreeMap::new();
     for report in reports {
         by_process.entry(&report.process).or_default().push(report);
     }
-    let rank = |one: &&&Report| (!one.stale, one.state == BreakerState::HalfOpen, one.evidence.observation.seen);
+    let rank =
+        |one: &&&Report| (!one.stale, !one.derived, one.state == BreakerState::HalfOpen, one.evidence.observation.seen);
     let believed = by_process.into_iter().filter_map(|(process, reports)| {
         let best = reports.iter().max_by_key(rank)?;
         let counted = reports.iter().filter(|one| one.stale == best.stale).filter_map(|one| one.rejected_per_s);
-        Some((process, Process { state: best.state, rejected_per_s: counted.reduce(f64::max) }))
+        Some((process, Process { state: best.state, derived: best.derived, rejected_per_s: counted.reduce(f64::max) }))
     });
     believed.collect()
 }
 
 fn breaker(key: Key, group: Group, before: &Snapshot, now: Timestamp) -> (BreakerId, Breaker) {
     let id = BreakerId::from(format!("{} -> {} ({})", key.caller, key.toward, kind_word(key.kind)));
-    let (state, open, of, rejected_per_s) = {
+    let (state, derived, open, of, rejected_per_s) = {
         let processes = processes(&group.reports);
         let state = processes.values().map(|process| process.state).max().unwrap_or(BreakerState::Unknown);
+        let derived = processes.values().filter(|process| process.state == state).all(|process| process.derived);
         let refusing =
             processes.values().filter(|one| matches!(one.state, BreakerState::Open | BreakerState::ForcedOpen));
         let rejected = processes.values().filter_map(|process| process.rejected_per_s).reduce(|a, b| a + b);
-        (state, count(refusing.count()), count(processes.len()), rejected)
+        (state, derived, count(refusing.count()), count(processes.len()), rejected)
     };
     let past = before.breakers.get(&id).map(|old| (old.state, old.since));
     let breaker = Breaker {
@@ -122,6 +142,7 @@ fn breaker(key: Key, group: Group, before: &Snapshot, now: Timestamp) -> (Breake
         name: group.name,
         kind: key.kind,
         state,
+        derived,
         since: since(past, &state, now),
         open,
         of,

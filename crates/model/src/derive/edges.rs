@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{evidence, is_stale, parties, services};
+use super::{counts, evidence, is_stale, parties, services};
 use crate::fact::{
-    CallsBasis, CallsFact, Fact, InstanceFact, InstanceRole, Observation, Party, Pattern, Payload, Protocol, Signals,
+    CallsBasis, CallsFact, Fact, InstanceFact, InstanceRole, Observation, Party, Pattern, Payload, Protocol,
 };
 use crate::id::{EdgeId, ServiceId, SourceId};
 use crate::snapshot::{Edge, EdgeState, Evidence, Service, Snapshot};
@@ -171,7 +171,7 @@ fn edge(from: ServiceId, to: ServiceId, claims: Vec<Claim>, declaring: &Declarin
         pattern: first(&claims, |claim| claim.pattern, Pattern::Unknown),
         payload: first(&claims, |claim| claim.payload, Payload::Unknown),
         state,
-        signals: best_signals(&observed),
+        signals: counts::believed(observed.iter().map(|claim| (!claim.stale, &claim.evidence))).signals,
         stale: claims.iter().all(|claim| claim.stale),
         evidence: claims.into_iter().map(|claim| claim.evidence).collect(),
     };
@@ -180,23 +180,4 @@ fn edge(from: ServiceId, to: ServiceId, claims: Vec<Claim>, declaring: &Declarin
 
 fn first<T: PartialEq + Copy>(claims: &[Claim], of: impl Fn(&Claim) -> T, unknown: T) -> T {
     claims.iter().map(of).find(|value| *value != unknown).unwrap_or(unknown)
-}
-
-/// Observations of one source are parts of one count (several instances of the caller) and are summed; several sources
-/// count the same calls, so one of them is believed: a current one first, then the one that counted most.
-fn best_signals(observed: &[&Claim]) -> Signals {
-    let mut by_source: BTreeMap<&SourceId, (bool, Signals)> = BTreeMap::new();
-    for claim in observed {
-        if let CallsBasis::Observed(signals) = &claim.basis {
-            let sum = by_source.entry(&claim.evidence.source).or_insert((claim.stale, Signals::default()));
-            sum.1 = sum.1.and(signals);
-        }
-    }
-    let rank = |(stale, signals): &(bool, Signals)| (!*stale, signals.rps.map_or(-1, rounded_millis));
-    by_source.into_values().max_by_key(rank).map(|(_, signals)| signals).unwrap_or_default()
-}
-
-#[allow(clippy::cast_possible_truncation, reason = "a rate that does not fit is as large as any")]
-fn rounded_millis(rps: f64) -> i64 {
-    (rps * 1000.0) as i64
 }

@@ -19,8 +19,12 @@ pub(super) struct Directory {
     /// By the addresses that belong to one instance alone, whatever the port.
     by_host: BTreeMap<Arc<str>, Option<ServiceId>>,
     by_name: BTreeMap<Arc<str>, Vec<ServiceId>>,
+    /// The namespaces in which a service is known; `None` where its source has none.
+    namespaces: BTreeMap<ServiceId, BTreeSet<Option<Arc<str>>>>,
     /// By namespace and pod, where an instance is one.
     pods: BTreeMap<(Arc<str>, Arc<str>), Option<ServiceId>>,
+    /// By the names under which processes say that they can be called.
+    offers: BTreeMap<Arc<str>, Option<ServiceId>>,
     aliases: BTreeMap<ServiceId, ServiceId>,
     fronts: Fronts,
 }
@@ -42,6 +46,8 @@ impl Directory {
         let mut directory = Self { aliases, fronts, ..Self::default() };
         for service in services.values() {
             let names: BTreeSet<&Arc<str>> = service.facets.iter().map(|facet| &facet.name.name).collect();
+            let namespaces = service.facets.iter().map(|facet| facet.name.namespace.clone()).collect();
+            directory.namespaces.insert(service.id.clone(), namespaces);
             for name in names {
                 directory.by_name.entry(name.clone()).or_default().push(service.id.clone());
             }
@@ -87,6 +93,7 @@ impl Directory {
                 let alone = || self.by_host.get(host).cloned().flatten();
                 match exact().or_else(front).or_else(alone) {
                     Some(id) => Some(Found { id, reason: Some(JoinReason::Instances) }),
+                    None if *port == 0 => Some(Found { id: external_id(host), reason: None }),
                     None => Some(Found { id: external_id(&format!("{host}:{port}")), reason: None }),
                 }
             }
@@ -99,8 +106,41 @@ impl Directory {
                 }
             }
             Party::Named(name) => Some(self.named(name, near)),
+            Party::NamedIn { namespace, name } => Some(self.named_there(namespace, name)),
+            Party::Outside(words) => Some(Found { id: external_id(words), reason: None }),
             Party::Channel(name) => Some(Found { id: ServiceId::from(format!("channel:{name}")), reason: None }),
             Party::Any => None,
+        }
+    }
+
+    /// Notes that a process says under which name it can be called.
+    pub(super) fn offer(&mut self, name: &Arc<str>, process: &Party) {
+        if let Some(found) = self.find(process, None) {
+            claim(&mut self.offers, name.clone(), &found.id);
+        }
+    }
+
+    /// A workload of a namespace, or a cluster service's name, which leads to what is behind it. A registry without namespaces
+    /// may know the name as well.
+    fn named_there(&self, namespace: &Arc<str>, name: &Arc<str>) -> Found {
+        let is_of = |id: &&ServiceId, namespace: Option<&str>| {
+            self.namespaces.get(*id).is_some_and(|known| known.iter().any(|one| one.as_deref() == namespace))
+        };
+        let known = self.by_name.get(name).map_or(&[][..], Vec::as_slice);
+        let only = |namespace: Option<&str>| {
+            let mut there = known.iter().filter(|id| is_of(id, namespace));
+            there.next().filter(|_| there.next().is_none())
+        };
+        let front = || self.fronts.owner(&Arc::from(format!("{name}.{namespace}.svc")), 0);
+        match only(Some(namespace)) {
+            Some(id) => Found { id: id.clone(), reason: Some(JoinReason::Name) },
+            None => match front() {
+                Some(id) => Found { id: self.resolve(id.clone()), reason: Some(JoinReason::Name) },
+                None => match only(None) {
+                    Some(id) => Found { id: id.clone(), reason: Some(JoinReason::Name) },
+                    None => Found { id: external_id(&format!("{namespace}/{name}")), reason: None },
+                },
+            },
         }
     }
 
@@ -135,7 +175,7 @@ impl Directory {
                 }
             }
         };
-        match single {
+        match single.or_else(|| self.offers.get(name).and_then(Option::as_ref)) {
             Some(id) => Found { id: id.clone(), reason: Some(JoinReason::Name) },
             None => Found { id: external_id(name), reason: None },
         }
@@ -213,6 +253,7 @@ fn placeholder(id: &ServiceId, source: &SourceId, before: &Snapshot, now: Timest
         events: Vec::new(),
         tags: Vec::new(),
         signals: Signals::default(),
+        counted: Vec::new(),
         evidence: Vec::new(),
     }
 }

@@ -6,15 +6,16 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{evidence, is_stale, since};
+use super::parties::{Directory, settle};
+use super::{counts, evidence, is_stale, since};
 use crate::fact::{
     AutoscalerFact, CheckFact, CheckSubject, EventFact, EventSubject, Fact, InstanceFact, InstanceRole, Observation,
     RolloutState, ServiceName, Signals, WorkloadFact, WorkloadKind,
 };
 use crate::id::{CheckId, EdgeId, InstanceId, ServiceId, SourceId};
 use crate::snapshot::{
-    Autoscaler, Check, EVENTS_KEPT, Edge, Event, Facet, Health, Instance, Service, ServiceRole, Since, Snapshot,
-    Workload,
+    Autoscaler, Check, EVENTS_KEPT, Edge, Event, Evidence, Facet, Health, Instance, Service, ServiceRole, Since,
+    Snapshot, Workload,
 };
 use crate::store::{SourceFacts, Store};
 
@@ -186,6 +187,7 @@ impl<'a> Registry<'a> {
             events: draft.events.into_iter().map(event).collect(),
             tags,
             signals: Signals::default(),
+            counted: Vec::new(),
             // The catalog's own entry and at most a few instances: the rest stands with the instances.
             evidence: seen.into_iter().take(4).map(|observation| evidence(self.source, observation)).collect(),
             id,
@@ -362,6 +364,40 @@ pub(super) fn add_signals(services: &mut BTreeMap<ServiceId, Service>, edges: &B
     for edge in edges.values() {
         if let Some(callee) = services.get_mut(&edge.to) {
             callee.signals = callee.signals.and(&edge.signals);
+        }
+    }
+}
+
+/// What services count themselves of the calls that they answer: it holds the calls of callers that count nothing, so it stands in
+/// place of what callers measure. Instances are summed for each protocol; of several dialects and sources, which may count the
+/// same calls, one is believed: a current one first, then the one that counted most.
+pub(super) fn take_served(
+    services: &mut BTreeMap<ServiceId, Service>,
+    store: &Store,
+    directory: &Directory,
+    before: &Snapshot,
+    now: Timestamp,
+) {
+    let mut said: BTreeMap<ServiceId, Vec<(bool, Evidence)>> = BTreeMap::new();
+    for (source, facts) in store.sources() {
+        let current = !is_stale(facts);
+        for observation in facts.observations() {
+            let Fact::Served(fact) = &observation.fact else { continue };
+            let Some(found) = directory.find(&fact.process, None) else { continue };
+            // What counts and is neither registered nor called has no place in the picture: a database's exporter, this server itself.
+            if !services.contains_key(&found.id) {
+                continue;
+            }
+            settle(services, &found, source, before, now);
+            if fact.signals.rps.is_some() {
+                said.entry(found.id).or_default().push((current, evidence(source, observation)));
+            }
+        }
+    }
+    for (id, said) in said {
+        if let Some(service) = services.get_mut(&id) {
+            service.signals = counts::believed(said.iter().map(|(current, one)| (*current, one))).signals;
+            service.counted = said.into_iter().map(|(_, one)| one).collect();
         }
     }
 }

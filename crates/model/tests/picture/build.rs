@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use binnacle_model::fact::{
     BreakerFact, BreakerKind, BreakerState, CallsBasis, CallsFact, CheckFact, CheckStatus, CheckSubject, ConfigFact,
-    Fact, How, InstanceFact, InstancePort, InstanceRole, NetworkScope, ObjectKey, Observation, Origin, Party, Pattern,
-    Payload, Protocol, ServiceName, Signals, StoreKind, Transport, Upstream, ValueMark,
+    Fact, How, InstanceFact, InstancePort, InstanceRole, NetworkScope, ObjectKey, Observation, Observer, Origin, Party,
+    Pattern, Payload, Protocol, ServiceName, Signals, StoreKind, Transport, Upstream, ValueMark,
 };
 use binnacle_model::world::Update;
 use binnacle_model::{Batch, SourceId, World};
@@ -99,6 +99,7 @@ pub(crate) fn calls(from: usize, to: usize, version: u64, rps: f64) -> Observati
         pattern: Pattern::RequestResponse,
         payload: Payload::Json,
         basis: CallsBasis::Observed(Signals { rps: Some(rps), ..Signals::default() }),
+        observer: Observer::default(),
     };
     observed("calls", format!("{from}/{to}"), version, Fact::Calls(fact))
 }
@@ -122,6 +123,7 @@ pub(crate) fn breaker(from: usize, number: usize, to: usize, version: u64, state
         state,
         rejected_per_s: Some(1.5),
         raw: BTreeMap::new(),
+        derived: false,
     };
     observed("breakers", format!("{from}/{number}/{to}"), version, Fact::Breaker(fact))
 }

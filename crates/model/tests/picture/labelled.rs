@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use binnacle_model::fact::{
     Backend, BackendsFact, CallsBasis, CallsFact, ClusterServiceFact, ClusterServicePort, Exposure, Fact, InstanceFact,
-    InstancePort, InstanceRole, NetworkScope, NodeFact, ObjectKey, Observation, Party, Pattern, Payload, Protocol,
-    RolloutState, ServiceFact, ServiceName, Signals, TargetPort, Transport, WorkloadFact, WorkloadKind,
+    InstancePort, InstanceRole, NetworkScope, NodeFact, ObjectKey, Observation, Observer, Party, Pattern, Payload,
+    Protocol, RolloutState, ServiceFact, ServiceName, Signals, TargetPort, Transport, WorkloadFact, WorkloadKind,
 };
 use binnacle_model::snapshot::{Instance, JoinReason, Service};
 use binnacle_model::world::Update;
@@ -281,6 +281,7 @@ impl Set {
             pattern: Pattern::WorkQueue,
             payload: Payload::Unknown,
             basis: CallsBasis::Observed(Signals { rps: Some(1.0), ..Signals::default() }),
+            observer: Observer::default(),
         };
         self.say(copy.now, &SourceId::from("prometheus:p"), observed("calls", channel.clone(), 1, Fact::Calls(fact)));
         Seen::Target(ServiceId::from(format!("channel:{channel}")))

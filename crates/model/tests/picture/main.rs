@@ -10,6 +10,7 @@ mod identity;
 mod labelled;
 mod measured;
 mod merge;
+mod observers;
 mod patched;
 mod settings;
 mod targets;

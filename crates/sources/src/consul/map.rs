@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use binnacle_model::fact::{
     CallsBasis, CallsFact, CheckFact, CheckStatus, CheckSubject, ConfigFact, Fact, InstanceFact, InstanceRole,
-    MeshRuleFact, NodeFact, ObjectKey, Observation, Origin, Party, Pattern, Payload, Protocol, ServiceFact,
+    MeshRuleFact, NodeFact, ObjectKey, Observation, Observer, Origin, Party, Pattern, Payload, Protocol, ServiceFact,
     ServiceName, SessionFact, StoreKind, Upstream,
 };
 use binnacle_model::id::SourceId;
@@ -237,7 +237,8 @@ fn call_key(kind: &str, entry: &str, call: &CallsFact) -> String {
     let side = |party: &Party| match party {
         Party::Service { source, service } => format!("{}/{service}", source.place()),
         Party::Any => "*".to_owned(),
-        Party::Named(name) | Party::Channel(name) => name.to_string(),
+        Party::Named(name) | Party::Channel(name) | Party::Outside(name) => name.to_string(),
+        Party::NamedIn { namespace, name } => format!("{namespace}/{name}"),
         Party::Address { host, port } => format!("{host}:{port}"),
         Party::Pod { namespace, pod, .. } => format!("{namespace}/{pod}"),
     };
@@ -260,6 +261,7 @@ fn undetermined() -> CallsFact {
         pattern: Pattern::Unknown,
         payload: Payload::Unknown,
         basis: CallsBasis::Declared(Arc::from("")),
+        observer: Observer::default(),
     }
 }
 

@@ -32,6 +32,7 @@ pub fn observation(target: &Target, command: &Command, origin: &Arc<Origin>, see
             state: state(command),
             rejected_per_s: Some(rounded(rejected_per_second(command))),
             raw: raw(command),
+            derived: false,
         }),
         seen,
         version: None,

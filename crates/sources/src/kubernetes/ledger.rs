@@ -119,7 +119,13 @@ fn print(fact: &Fact, version: Option<u64>) -> u64 {
         Fact::Event(fact) => fact.hash(&mut hasher),
         Fact::Autoscaler(fact) => fact.hash(&mut hasher),
         Fact::Config(fact) => (fact, version).hash(&mut hasher),
-        Fact::Calls(_) | Fact::Breaker(_) | Fact::MeshRule(_) | Fact::Session(_) | Fact::Target(_) | Fact::Alert(_) => {
+        Fact::Calls(_)
+        | Fact::Served(_)
+        | Fact::Breaker(_)
+        | Fact::MeshRule(_)
+        | Fact::Session(_)
+        | Fact::Target(_)
+        | Fact::Alert(_) => {
             version.hash(&mut hasher);
         }
     }

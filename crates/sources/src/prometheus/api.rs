@@ -244,7 +244,8 @@ impl Api {
         let Answer { data: envelope, skew, at, bytes, .. } = answer;
         let Envelope { data, warnings: mut said, infos, is_partial } = envelope;
         let data = data.ok_or_else(|| not_understood(&tried, "it holds no data"))?;
-        said.extend(infos);
+        // What counts is said by the dialect, whatever the metric is called.
+        said.extend(infos.into_iter().filter(|text| !text.contains("might not be a counter")));
         if is_partial {
             said.push("some of its storage did not answer".to_owned());
         }

@@ -105,7 +105,9 @@ impl Statement {
 
 #[cfg(test)]
 mod tests {
-    use binnacle_model::fact::{CallsBasis, CallsFact, Fact, How, Origin, Party, Pattern, Payload, Protocol, Signals};
+    use binnacle_model::fact::{
+        CallsBasis, CallsFact, Fact, How, Observer, Origin, Party, Pattern, Payload, Protocol, Signals,
+    };
 
     use super::*;
 
@@ -117,7 +119,15 @@ mod tests {
         let (protocol, pattern, payload) = (Protocol::Http, Pattern::Rpc, Payload::Json);
         Observation {
             object: ObjectKey::new("calls", "a/b"),
-            fact: Fact::Calls(CallsFact { caller, callee, protocol, pattern, payload, basis }),
+            fact: Fact::Calls(CallsFact {
+                caller,
+                callee,
+                protocol,
+                pattern,
+                payload,
+                basis,
+                observer: Observer::default(),
+            }),
             seen: Timestamp::UNIX_EPOCH,
             version: None,
             origin: Arc::new(Origin { query: Arc::from("q"), how: How::Asked }),

@@ -1,7 +1,7 @@
 //! How signals went: the questions of the beat, asked about many moments and about few processes, when somebody looks.
 //!
 //! ```text
-//!  facts ─▶ wanted, counters ─promql─▶ questions ─api─▶ lines ─▶ at each moment: board ─map─▶ facts ─▶ signals
+//!  facts ─asked─▶ their series ─promql─▶ questions ─api─▶ lines ─▶ at each moment: board ─map─▶ facts ─▶ signals
 //! ```
 //!
 //! A moment is understood by the code of the beat, so that a history evaluated at one moment is what the beat would have told then.
@@ -10,26 +10,28 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use binnacle_model::fact::{CallsBasis, CallsFact, Fact, Observation, Party, Pattern, Payload, Protocol, Signals};
+use binnacle_model::fact::{CallsBasis, CallsFact, Fact, ObjectKey, Observation, Party, Signals};
 use binnacle_model::snapshot::Fault;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::api::{Answer, Span};
-use super::map::{self, Board, Known, Process};
-use super::promql::{self, Between, Kind, Query};
+use super::map::{self, Board, Known, Row};
+use super::promql::{self, Counted, Key, Kind, Query};
 use super::wire::{Line, Rows};
 use super::{Prometheus, SYSTEM, round};
 use crate::error::{ErrorKind, SourceError};
 use crate::history::{HistoryPoint, HistoryQuery, LONGEST_REACH, SHORTEST_REACH, SignalHistory};
-use crate::scrape::dialect::{Dialect, built_in};
-use crate::scrape::exposition::Labels;
+use crate::scrape::dialect::{Dialect, Dialects};
+use crate::scrape::map::observations;
 
 /// How many of a beat's requests may go to histories. Who comes later waits for the next beat.
 pub const HISTORY_A_BEAT: usize = 8;
 /// A history has at most so many steps.
 const MOST_STEPS: u32 = 120;
+/// So many questions are remembered; a plan has some hundred, and their window may change.
+const MOST_ASKED: usize = 2_000;
 
 /// What the beats found out.
 #[derive(Clone, Debug, Default)]
@@ -40,6 +42,31 @@ pub(super) struct Ground {
     pub(super) interval: Duration,
     /// `None` before the first answer.
     pub(super) clock: Option<ServerClock>,
+    pub(super) asked: Asked,
+}
+
+/// What was asked of the server, by the evidence of what it brought.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Asked(BTreeMap<Arc<str>, Key>);
+
+impl Asked {
+    /// A question was answered.
+    pub(super) fn note(&mut self, evidence: Arc<str>, key: Key) {
+        if self.0.len() >= MOST_ASKED {
+            self.0.clear();
+        }
+        self.0.insert(evidence, key);
+    }
+
+    /// Only these are asked any more.
+    pub(super) fn keep(&mut self, planned: &BTreeSet<&Key>) {
+        self.0.retain(|_, key| planned.contains(&&*key));
+    }
+
+    /// The question that brought what has this evidence.
+    pub(super) fn by(&self, evidence: &str) -> Option<&Key> {
+        self.0.get(evidence)
+    }
 }
 
 /// What the server's clock said, and when that was by this computer's.
@@ -81,54 +108,34 @@ impl Allowance {
     }
 }
 
-/// What calls are told apart by.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Route<'a>(&'a Party, &'a Party, Protocol, Pattern, Payload);
-
-impl<'a> Route<'a> {
-    fn of(calls: &'a CallsFact) -> Self {
-        Self(&calls.caller, &calls.callee, calls.protocol, calls.pattern, calls.payload)
-    }
-}
-
-/// The calls that are asked about.
+/// The facts that are asked about.
 struct Wanted<'a> {
-    routes: BTreeSet<Route<'a>>,
-    /// The counters that they were counted by.
-    counters: BTreeSet<&'a str>,
+    objects: BTreeSet<&'a ObjectKey>,
+    counted: Counted<'a>,
 }
 
 impl<'a> Wanted<'a> {
-    fn of(facts: &'a [Arc<Observation>], dialects: &'a [Dialect]) -> Self {
-        let calls = dialects.iter().flat_map(|dialect| &dialect.calls).map(|calls| calls.total.as_str());
-        let channels = dialects.iter().flat_map(|dialect| &dialect.channels).map(|channels| channels.total.as_str());
-        let mut wanted = Self { routes: BTreeSet::new(), counters: BTreeSet::new() };
-        let questions: BTreeSet<&str> = facts.iter().map(|one| &*one.origin.query).collect();
-        let asked = |counter: &&str| questions.iter().any(|one| promql::asks_growth_of(one, counter));
-        wanted.counters.extend(calls.chain(channels).filter(asked));
-        wanted.routes.extend(facts.iter().filter_map(|one| match &one.fact {
-            Fact::Calls(calls) => Some(Route::of(calls)),
-            _ => None,
-        }));
-        wanted
+    fn of(facts: &'a [Arc<Observation>], asked: &Asked) -> Self {
+        let mut counted = Counted::new();
+        for one in facts {
+            if let Some(key) = asked.by(&one.origin.query) {
+                counted.entry(key.series.clone()).or_default().push(&one.fact);
+            }
+        }
+        Self { objects: facts.iter().map(|one| &one.object).collect(), counted }
     }
 
-    /// Of a message one side is a process and the other a channel, on either end.
-    fn between(&self) -> Between<'a> {
-        let mut between = Between::default();
-        for Route(caller, callee, ..) in &self.routes {
-            let (process, partner) = if let Party::Channel(name) = caller {
-                (*callee, name)
-            } else {
-                match callee {
-                    Party::Named(name) | Party::Channel(name) => (*caller, name),
-                    _ => continue,
-                }
-            };
-            between.processes.insert(process);
-            between.partners.insert(partner);
-        }
-        between
+    /// The dialects that read them.
+    fn dialects(&self, all: &Dialects) -> Dialects {
+        let reads = |counter: &Arc<str>, dialect: &Dialect| dialect.traced(counter, &[]).is_some();
+        all.only(|dialect| self.counted.keys().any(|counter| reads(counter, dialect)))
+    }
+
+    /// How many processes are known to count them.
+    fn processes(&self, dialects: &Dialects) -> usize {
+        let counted = || self.counted.iter();
+        let traced = dialects.iter().flat_map(|dialect| counted().filter_map(|(id, facts)| dialect.traced(id, facts)));
+        traced.flat_map(|one| one.processes).collect::<BTreeSet<&Party>>().len()
     }
 }
 
@@ -162,16 +169,14 @@ impl Grid {
 
 /// A series over the steps of a grid.
 struct Course {
-    process: Process,
-    labels: Arc<Labels>,
+    row: Row,
     numbers: BTreeMap<u32, f64>,
 }
 
-fn courses(grid: &Grid, rows: Rows<Line>) -> Vec<Course> {
+fn courses(grid: &Grid, asked: &Query, rows: Rows<Line>) -> Vec<Course> {
     let one = |line: Line| {
-        let process = Process::of(&line.metric)?;
         let numbers = line.values.iter().filter_map(|number| Some((grid.step_at(number.at)?, number.is)));
-        Some(Course { process, numbers: numbers.collect(), labels: Arc::new(map::as_written(line.metric)) })
+        Some(Course { numbers: numbers.collect(), row: Row::of(asked, line.metric)? })
     };
     rows.good.into_iter().filter_map(one).collect()
 }
@@ -183,30 +188,26 @@ struct Answered {
     courses: Vec<Course>,
 }
 
-/// What the beat would have told of the wanted calls at a step, added up.
-fn signals(answers: &[Answered], wanted: &Wanted<'_>, dialects: &[Dialect], step: u32, seen: Timestamp) -> Signals {
+/// What the beat would have told of the wanted facts at a step, added up.
+fn signals(answers: &[Answered], wanted: &Wanted<'_>, dialects: &Dialects, step: u32, seen: Timestamp) -> Signals {
     let known = |answered: &Answered| {
         let at = |course: &'_ Course| course.numbers.get(&step).copied();
-        let numbers = answered.courses.iter().filter_map(|one| Some((&one.process, &one.labels, at(one)?)));
-        let key = (answered.query.metric.clone(), answered.query.kind);
-        (key, Known::then(answered.evidence.clone(), seen, numbers))
+        let numbers = answered.courses.iter().filter_map(|one| Some((&one.row, at(one)?)));
+        (answered.query.key.clone(), Known::then(answered.evidence.clone(), seen, numbers))
     };
     let board: Board = answers.iter().map(known).collect();
-    let mut sum = Signals::default();
-    for observation in map::processes(&board, dialects).into_values().flatten() {
-        if let Fact::Calls(calls) = &observation.fact
-            && let CallsBasis::Observed(signals) = &calls.basis
-            && wanted.routes.contains(&Route::of(calls))
-        {
-            sum = sum.and(signals);
-        }
-    }
-    sum
+    let told = map::processes(&board, dialects, observations).into_values().flatten();
+    let told = told.filter(|one| wanted.objects.contains(&one.object));
+    told.fold(Signals::default(), |sum, one| match &one.fact {
+        Fact::Calls(CallsFact { basis: CallsBasis::Observed(signals), .. }) => sum.and(signals),
+        Fact::Served(served) => sum.and(&served.signals),
+        _ => sum,
+    })
 }
 
 /// See [`crate::history::Historian`].
 pub(super) async fn of(prometheus: &Prometheus, query: &HistoryQuery) -> Result<SignalHistory, SourceError> {
-    let (ground, dialects) = (prometheus.ground().clone(), built_in());
+    let ground = prometheus.ground().clone();
     let refused = |kind, came_back: &str, hint: &str| SourceError {
         system: SYSTEM,
         kind,
@@ -218,10 +219,10 @@ pub(super) async fn of(prometheus: &Prometheus, query: &HistoryQuery) -> Result<
         let why = "the server has not answered yet";
         return Err(refused(ErrorKind::Unreachable, why, "See the Sources screen; then look again."));
     };
-    let wanted = Wanted::of(&query.facts, dialects);
+    let wanted = Wanted::of(&query.facts, &ground.asked);
+    let dialects = wanted.dialects(&prometheus.dialects);
     let window = round::window(ground.interval);
-    let has = |name: &str| ground.has.contains(name);
-    let questions = promql::between(dialects, &wanted.counters, has, &wanted.between(), window);
+    let questions = promql::about(&dialects, &wanted.counted, &ground.has, window);
     if questions.is_empty() {
         let why = "none of its counters is there any more";
         return Err(refused(ErrorKind::NotFound, why, "What is shown may be old: see the Sources screen."));
@@ -235,23 +236,24 @@ pub(super) async fn of(prometheus: &Prometheus, query: &HistoryQuery) -> Result<
             Ok(answer) => {
                 missing.extend(remarks(prometheus, &question, &answer));
                 let evidence = prometheus.api.evidence_over_time(&question.text);
-                answers.push(Answered { query: question, evidence, courses: courses(&grid, answer.data) });
+                let courses = courses(&grid, &question, answer.data);
+                answers.push(Answered { query: question, evidence, courses });
             }
             // Without rates there is nothing to show; without a percentile there is.
-            Err(error) if question.kind == Kind::Rate => return Err(error),
+            Err(error) if question.key.kind == Kind::Rate => return Err(error),
             Err(error) => missing.push(error.fault()),
         }
     }
     let point = |step: u32| {
         let ago = SignedDuration::try_from_secs_f64(now - grid.moment(step)).unwrap_or_default();
         let at = here.checked_sub(ago).unwrap_or(here);
-        HistoryPoint { at, signals: signals(&answers, &wanted, dialects, step, here) }
+        HistoryPoint { at, signals: signals(&answers, &wanted, &dialects, step, here) }
     };
     Ok(SignalHistory {
         points: (0..=grid.steps).map(point).collect(),
         step: grid.over.step,
         window,
-        processes: wanted.between().processes.len(),
+        processes: wanted.processes(&dialects),
         queries: answers.iter().map(|answered| answered.evidence.clone()).collect(),
         missing,
     })
@@ -259,7 +261,7 @@ pub(super) async fn of(prometheus: &Prometheus, query: &HistoryQuery) -> Result<
 
 /// What the server says is missing of an answer, and what of it was not understood.
 fn remarks(prometheus: &Prometheus, question: &Query, answer: &Answer<Rows<Line>>) -> Vec<Fault> {
-    let unread = round::unread(&question.metric, &answer.data);
+    let unread = round::unread(&question.key.metric, &answer.data);
     let fault = |came_back: &String| {
         let error = SourceError {
             system: SYSTEM,
@@ -275,16 +277,16 @@ fn remarks(prometheus: &Prometheus, question: &Query, answer: &Answer<Rows<Line>
 
 #[cfg(test)]
 mod tests {
-    use binnacle_model::fact::{How, ObjectKey, Origin};
+    use binnacle_model::fact::{How, Observer, Origin, Pattern, Payload, Protocol};
 
     use super::*;
 
     fn calls(caller: Party, callee: Party, query: &str) -> Arc<Observation> {
-        let basis = CallsBasis::Observed(Signals::default());
+        let (basis, observer) = (CallsBasis::Observed(Signals::default()), Observer::default());
         let (protocol, pattern, payload) = (Protocol::Http, Pattern::Rpc, Payload::Json);
         Arc::new(Observation {
             object: ObjectKey::new("calls", "x"),
-            fact: Fact::Calls(CallsFact { caller, callee, protocol, pattern, payload, basis }),
+            fact: Fact::Calls(CallsFact { caller, callee, protocol, pattern, payload, basis, observer }),
             seen: Timestamp::UNIX_EPOCH,
             version: None,
             origin: Arc::new(Origin { query: Arc::from(query), how: How::Asked }),
@@ -322,22 +324,59 @@ mod tests {
         assert_eq!(steps, [Some(0), Some(0), Some(1), Some(6), None, None, None]);
     }
 
+    fn texts(wanted: &Wanted<'_>, has: &BTreeSet<String>) -> Vec<String> {
+        let dialects = wanted.dialects(&Dialects::built_in());
+        let asked = promql::about(&dialects, &wanted.counted, has, Duration::from_secs(60));
+        asked.iter().map(|query| query.text.to_string()).collect()
+    }
+
     #[test]
     fn only_counters_that_made_the_facts_are_asked_for() {
-        let rate = |counter: &str| format!("GET http://x/api/v1/query · sum by (a) (rate({counter}[60s]))");
+        let all = Dialects::built_in();
+        let has = promql::names(&all).into_iter().filter(|name| name.starts_with("demo_")).collect();
+        let mut asked = Asked::default();
+        for query in promql::plan(&all, &has, Duration::from_secs(30)) {
+            asked.note(Arc::from(format!("GET http://x · {}", query.text)), query.key);
+        }
+        let rate = |counter: &str| {
+            asked.0.keys().find(|evidence| evidence.contains(&format!("rate({counter}["))).unwrap().to_string()
+        };
         let queue = Party::Channel(Arc::from("orders"));
         let facts = [
             calls(at(1), Party::Named(Arc::from("cart")), &rate("demo_client_requests_total")),
             calls(queue, at(2), &rate("demo_queue_messages_total")),
+            calls(at(3), Party::Named(Arc::from("cart")), "GET http://x · another"),
         ];
-        let wanted = Wanted::of(&facts, built_in());
-        assert_eq!(
-            wanted.counters.iter().copied().collect::<Vec<_>>(),
-            ["demo_client_requests_total", "demo_queue_messages_total"]
+        let wanted = Wanted::of(&facts, &asked);
+        let dialects = wanted.dialects(&all);
+        assert_eq!(dialects.iter().map(|one| &*one.name).collect::<Vec<_>>(), ["demo"]);
+        assert_eq!(wanted.processes(&dialects), 2);
+        // The window has changed since.
+        let texts = texts(&wanted, &has);
+        let about = |counter: &str, who: &str| texts.iter().any(|text| text.contains(counter) && text.contains(who));
+        assert!(
+            about("rate(demo_client_requests_total{", r#"instance=~"10\\.0\\.0\\.1:1",exported_peer=~"cart""#),
+            "{texts:#?}"
         );
-        let between = wanted.between();
-        assert_eq!(between.processes, BTreeSet::from([&at(1), &at(2)]));
-        assert_eq!(between.partners, BTreeSet::from(["cart", "orders"]));
+        assert!(
+            about("rate(demo_queue_messages_total{", r#"instance=~"10\\.0\\.0\\.1:2",exported_queue=~"orders""#),
+            "{texts:#?}"
+        );
+        assert!(about("histogram_quantile(0.95, ", "demo_client_request_duration_seconds_bucket"), "{texts:#?}");
+        assert_eq!(texts.len(), 3, "{texts:#?}");
+    }
+
+    #[test]
+    fn what_was_asked_is_forgotten_with_its_question_and_never_grows_without_end() {
+        let key =
+            |number: usize| Key { series: Arc::from("s"), kind: Kind::Rate, metric: Arc::from(number.to_string()) };
+        let mut asked = Asked::default();
+        for number in 0..MOST_ASKED * 3 {
+            asked.note(Arc::from(format!("q{number}")), key(number % 2));
+        }
+        assert!(asked.0.len() <= MOST_ASKED && asked.by(&format!("q{}", MOST_ASKED * 3 - 1)) == Some(&key(1)));
+        asked.keep(&BTreeSet::from([&key(0)]));
+        assert!(!asked.0.is_empty() && asked.0.values().all(|one| *one == key(0)));
     }
 
     #[test]
@@ -355,13 +394,25 @@ mod tests {
         ];
         let rows: Rows<Line> = serde_json::from_str(&format!("[{}]", lines.join(","))).unwrap();
         let grid = Grid { over: Span { start: 100.0, end: 120.0, step: Duration::from_secs(10) }, steps: 2 };
-        let metric = Arc::from("demo_client_requests_total");
-        let query = Query { metric, kind: Kind::Rate, text: Arc::from("q") };
-        let answers = [Answered { query, evidence: Arc::from("q"), courses: courses(&grid, rows) }];
+        let all = Dialects::built_in();
+        let has = BTreeSet::from(["demo_client_requests_total".to_owned()]);
+        let query = promql::plan(&all, &has, Duration::from_secs(30)).remove(0);
+        let (evidence, seen) = (Arc::<str>::from("q"), Timestamp::UNIX_EPOCH);
+        let mut asked = Asked::default();
+        asked.note(evidence.clone(), query.key.clone());
+        let courses = courses(&grid, &query, rows);
+        let first = courses.iter().map(|one| (&one.row, one.numbers[&0]));
+        let board = Board::from([(query.key.clone(), Known::then(evidence.clone(), seen, first))]);
+        let told = map::processes(&board, &all, observations).into_values().flatten();
         let cart = Party::Named(Arc::from("cart"));
-        let facts = [calls(at(1), cart.clone(), "q"), calls(at(3), cart, "q")];
-        let wanted = Wanted::of(&facts, built_in());
-        let rates = [0, 1, 2].map(|step| signals(&answers, &wanted, built_in(), step, Timestamp::UNIX_EPOCH).rps);
+        let wants = |one: &Observation| {
+            let Fact::Calls(calls) = &one.fact else { return false };
+            calls.callee == cart && calls.caller != at(2)
+        };
+        let facts: Vec<_> = told.filter(wants).map(Arc::new).collect();
+        let answers = [Answered { query, evidence, courses }];
+        let wanted = Wanted::of(&facts, &asked);
+        let rates = [0, 1, 2].map(|step| signals(&answers, &wanted, &all, step, seen).rps);
         assert_eq!(rates, [Some(5002.0), None, None]);
     }
 

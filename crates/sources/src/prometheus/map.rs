@@ -14,12 +14,12 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 use url::Url;
 
-use super::promql::{EXPORTED, Kind};
-use super::wire::{Alert, Series, Target, time};
+use super::promql::{EXPORTED, Key, Kind, Query};
+use super::wire::{self, Alert, Target, time};
 use crate::http::{shorten, shown_address};
-use crate::scrape::dialect::{Calls, Dialect, MetricName};
+use crate::scrape::dialect::{Dialects, Latency, LatencyForm, MetricName, Series};
 use crate::scrape::exposition::Labels;
-use crate::scrape::map::{Durations, Readings, Shown, observations};
+use crate::scrape::map::{Durations, QUANTILE, Readings, Shown, of_quantile};
 
 /// The collection of scrape targets.
 pub(super) const TARGETS: &str = "targets";
@@ -73,8 +73,26 @@ impl Process {
     }
 }
 
-/// The series of one answer by process: its labels as the process itself wrote them, and a finite number.
-type ByProcess = BTreeMap<Process, Vec<(Arc<Labels>, f64)>>;
+/// A series of an answer.
+#[derive(Debug)]
+pub(super) struct Row {
+    /// Who shows it; `None` where that does not matter.
+    process: Option<Process>,
+    /// Its labels as the process itself wrote them.
+    labels: Arc<Labels>,
+}
+
+impl Row {
+    /// `None` where it matters who shows it, and nobody is named.
+    pub(super) fn of(asked: &Query, metric: Labels) -> Option<Self> {
+        let process = Process::of(&metric).filter(|_| asked.of_process);
+        let is_known = process.is_some() || !asked.of_process;
+        is_known.then(|| Self { process, labels: Arc::new(as_written(metric)) })
+    }
+}
+
+/// The series of one answer by process: their labels, and a number.
+type ByProcess = BTreeMap<Option<Process>, Vec<(Arc<Labels>, f64)>>;
 
 /// What a server answered to one question.
 #[derive(Debug)]
@@ -89,31 +107,33 @@ pub(super) struct Known {
 }
 
 impl Known {
-    pub(super) fn new(query: Arc<str>, seen: Timestamp, at: Instant, whole: bool, series: Vec<Series>) -> Self {
+    pub(super) fn new(
+        asked: &Query,
+        evidence: Arc<str>,
+        seen: Timestamp,
+        whole: bool,
+        series: Vec<wire::Series>,
+    ) -> Self {
         let mut rows = ByProcess::new();
-        for Series { metric, value } in series {
-            let Some(process) = Process::of(&metric) else { continue };
-            rows.entry(process).or_default().push((Arc::new(as_written(metric)), value.is));
+        for wire::Series { metric, value } in series {
+            let Some(Row { process, labels }) = Row::of(asked, metric) else { continue };
+            rows.entry(process).or_default().push((labels, value.is));
         }
-        Self { query, seen, at, whole, rows }
+        Self { query: evidence, seen, at: Instant::now(), whole, rows }
     }
 
     /// What is known by the numbers that some series had at one moment.
-    pub(super) fn then<'a>(
-        query: Arc<str>,
-        seen: Timestamp,
-        numbers: impl Iterator<Item = (&'a Process, &'a Arc<Labels>, f64)>,
-    ) -> Self {
+    pub(super) fn then<'a>(query: Arc<str>, seen: Timestamp, numbers: impl Iterator<Item = (&'a Row, f64)>) -> Self {
         let mut rows = ByProcess::new();
-        for (process, labels, number) in numbers {
-            rows.entry(process.clone()).or_default().push((labels.clone(), number));
+        for (row, number) in numbers {
+            rows.entry(row.process.clone()).or_default().push((row.labels.clone(), number));
         }
         Self { query, seen, at: Instant::now(), whole: true, rows }
     }
 }
 
 /// The labels as the process wrote them, before the server put its own in their place.
-pub(super) fn as_written(mut labels: Labels) -> Labels {
+fn as_written(mut labels: Labels) -> Labels {
     let renamed: Vec<(Arc<str>, Arc<str>)> = labels
         .iter()
         .filter(|(_, value)| !value.is_empty())
@@ -125,20 +145,12 @@ pub(super) fn as_written(mut labels: Labels) -> Labels {
 }
 
 /// All answers that still stand.
-pub(super) type Board = BTreeMap<(Arc<str>, Kind), Known>;
+pub(super) type Board = BTreeMap<Key, Known>;
 
 /// What a server knows of one process.
 struct OfProcess<'a> {
-    process: &'a Process,
+    process: &'a Option<Process>,
     board: &'a Board,
-}
-
-impl OfProcess<'_> {
-    fn rows(&self, metric: &Arc<str>, kind: Kind) -> impl Iterator<Item = (&Labels, f64)> {
-        let known = self.board.get(&(metric.clone(), kind));
-        let rows = known.and_then(|known| known.rows.get(self.process));
-        rows.into_iter().flatten().map(|(labels, number)| (&**labels, *number))
-    }
 }
 
 /// Not a number where there is nothing to compute from, and infinite where a counter was no counter.
@@ -146,17 +158,42 @@ fn finite(number: f64) -> Option<f64> {
     number.is_finite().then_some(number)
 }
 
+impl<'a> OfProcess<'a> {
+    /// The answers to one question, under each name of its metric.
+    fn known(&self, series: &Series, kind: Kind) -> impl Iterator<Item = (&'a Arc<str>, &'a Known)> {
+        let from = Key { series: series.id.clone(), kind, metric: Arc::default() };
+        let id = series.id.clone();
+        let range = self.board.range(from..).take_while(move |(key, _)| key.series == id && key.kind == kind);
+        range.map(|(key, known)| (&key.metric, known))
+    }
+
+    /// The rows of the first name of which there are any.
+    fn rows(&self, series: &Series, kind: Kind) -> Vec<(&'a Labels, f64)> {
+        let of = |name: &MetricName| {
+            let named = self.known(series, kind).filter(|(metric, _)| name.fits(metric));
+            let rows = named.filter_map(|(_, known)| known.rows.get(self.process));
+            rows.flatten().map(|(labels, number)| (&**labels, *number)).collect::<Vec<_>>()
+        };
+        series.names.iter().map(of).find(|rows| !rows.is_empty()).unwrap_or_default()
+    }
+}
+
 impl Readings for OfProcess<'_> {
-    fn rates(&self, counter: &MetricName) -> Vec<(&Labels, Option<f64>)> {
-        let rows = self.rows(counter.shared(), Kind::Rate);
+    fn rates(&self, series: &Series) -> Vec<(&Labels, Option<f64>)> {
+        let rows = self.rows(series, Kind::Rate).into_iter();
         rows.map(|(labels, number)| (labels, finite(number).filter(|rate| *rate >= 0.0))).collect()
     }
 
-    fn durations(&self, calls: &Calls) -> Vec<(&Labels, Durations)> {
-        let Some(latency) = &calls.latency else { return Vec::new() };
+    fn durations(&self, latency: &Latency) -> Vec<(&Labels, Durations)> {
+        if latency.form == LatencyForm::Summary {
+            let rows = self.rows(&latency.series, Kind::Quantiles).into_iter();
+            return rows
+                .filter_map(|(labels, value)| Some((labels, of_quantile(labels.get(QUANTILE)?, value)?)))
+                .collect();
+        }
         let mut found: BTreeMap<&Labels, [Option<f64>; 3]> = BTreeMap::new();
         for position in 0..3 {
-            for (labels, number) in self.rows(latency.histogram.shared(), Kind::Percentile(position)) {
+            for (labels, number) in self.rows(&latency.series, Kind::Percentile(position)) {
                 if let Some(place) = found.entry(labels).or_default().get_mut(position) {
                     *place = finite(number);
                 }
@@ -165,26 +202,44 @@ impl Readings for OfProcess<'_> {
         found.into_iter().map(|(labels, percentiles)| (labels, Durations::Percentiles(percentiles))).collect()
     }
 
-    fn gauge(&self, gauge: &MetricName) -> Vec<(&Labels, f64)> {
-        self.rows(gauge.shared(), Kind::Gauge).collect()
+    fn values(&self, series: &Series) -> Vec<(&Labels, f64)> {
+        self.rows(series, Kind::Gauge)
     }
 
-    fn told(&self, metric: &MetricName) -> (Arc<str>, Timestamp) {
-        let of = |kind| self.board.get(&(metric.shared().clone(), kind));
-        match of(Kind::Rate).or_else(|| of(Kind::Gauge)) {
-            Some(known) => (known.query.clone(), known.seen),
-            None => (metric.shared().clone(), Timestamp::UNIX_EPOCH),
+    fn totals(&self, series: &Series) -> Vec<(&Labels, f64)> {
+        self.rows(series, Kind::Total)
+    }
+
+    fn name(&self, series: &Series) -> Arc<str> {
+        let mut of = [Kind::Rate, Kind::Gauge, Kind::Total].into_iter().flat_map(|kind| self.known(series, kind));
+        let there = of.find(|(_, known)| known.rows.contains_key(self.process));
+        there.map_or_else(|| series.any_name(), |(metric, _)| metric.clone())
+    }
+
+    fn told(&self, series: &Series) -> (Arc<str>, Timestamp) {
+        let mut of = [Kind::Rate, Kind::Gauge, Kind::Total].into_iter().flat_map(|kind| self.known(series, kind));
+        match of.find(|(_, known)| known.rows.contains_key(self.process)) {
+            Some((_, known)) => (known.query.clone(), known.seen),
+            None => (series.id.clone(), Timestamp::UNIX_EPOCH),
         }
     }
 }
 
-/// What the answers say of calls and breakers, by process.
-pub(super) fn processes(board: &Board, dialects: &[Dialect]) -> BTreeMap<Arc<str>, Vec<Observation>> {
-    let named: BTreeSet<&Process> = board.values().flat_map(|known| known.rows.keys()).collect();
-    let observed = |process: &Process| {
+/// What the answers say of calls and breakers, by process; what is summed over all processes stands under an empty name. `read`
+/// makes observations of what is known of one.
+pub(super) fn processes(
+    board: &Board,
+    dialects: &Dialects,
+    read: impl Fn(&Shown<'_>, &Dialects) -> Vec<Observation>,
+) -> BTreeMap<Arc<str>, Vec<Observation>> {
+    let named: BTreeSet<&Option<Process>> = board.values().flat_map(|known| known.rows.keys()).collect();
+    let observed = |process: &Option<Process>| {
         let readings = OfProcess { process, board };
-        let shown = Shown { process: &process.party, name: &process.name, readings: &readings };
-        (process.name.clone(), observations(&shown, dialects))
+        let name = process.as_ref().map(|process| process.name.clone()).unwrap_or_default();
+        let party = process.as_ref().map(|process| &process.party);
+        let shown = Shown { process: party, name: &name, readings: &readings };
+        let observations = read(&shown, dialects);
+        (name, observations)
     };
     named.into_iter().map(observed).collect()
 }
@@ -310,7 +365,7 @@ mod tests {
     use super::super::promql;
     use super::super::wire::{Alerts, Envelope, Found, Rules, Targets};
     use super::*;
-    use crate::scrape::dialect::built_in;
+    use crate::scrape::map::observations;
 
     fn labels(pairs: &[(&str, &str)]) -> Labels {
         pairs.iter().map(|(name, value)| (Arc::from(*name), Arc::from(*value))).collect()
@@ -406,16 +461,20 @@ mod tests {
         /// The observations of calls and breakers, without the addresses of that day.
         fn processes(&self) -> BTreeMap<Arc<str>, Vec<Fact>> {
             // The recorded servers have the demo fleet's metrics, and no other library's.
-            let plan = promql::plan(built_in(), |name| name.starts_with("demo_"), Duration::from_secs(5));
+            let dialects = Dialects::built_in();
+            let has = promql::names(&dialects).into_iter().filter(|name| name.starts_with("demo_")).collect();
+            let plan = promql::plan(&dialects, &has, Duration::from_secs(5));
+            // A classic histogram has no series by its own name.
+            let plan = plan.iter().filter(|query| self.answers.contains_key(&*query.text));
             let answered = |query: &promql::Query| {
                 let Found::Vector(rows) = self.answer(&query.text);
                 assert_eq!(rows.bad, 0);
-                let known = Known::new(query.text.clone(), Timestamp::UNIX_EPOCH, Instant::now(), true, rows.good);
-                ((query.metric.clone(), query.kind), known)
+                (query.key.clone(), Known::new(query, query.text.clone(), Timestamp::UNIX_EPOCH, true, rows.good))
             };
-            let board: Board = plan.iter().map(answered).collect();
+            let board: Board = plan.map(answered).collect();
+            assert!(board.len() > 6, "{board:?}");
             let facts = |all: Vec<Observation>| all.into_iter().map(|one| one.fact).collect();
-            processes(&board, built_in()).into_iter().map(|(name, all)| (name, facts(all))).collect()
+            processes(&board, &dialects, observations).into_iter().map(|(name, all)| (name, facts(all))).collect()
         }
     }
 

@@ -1,10 +1,10 @@
 //! What a server says of the metrics that are asked for: type, unit and help, as their processes declare them. Which metric is
 //! asked about next is told here too: one at a beat, and when all are known one at every eighth. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::promql::{self, Kind, Query};
+use super::promql::{Kind, Query};
 use super::wire::Declared;
 use crate::http::shorten;
 use crate::meaning::Meaning;
@@ -29,21 +29,22 @@ struct Known {
 
 impl Meanings {
     /// The metric to ask about, if one is due: one that was never asked about, or at a `seldom` beat the one that waited longest.
-    pub(super) fn next<'a>(&self, plan: &'a [Query], seldom: bool) -> Option<&'a Query> {
-        let waited = |query: &&Query| self.of.get(&query.metric).map_or(0, |known| known.turn);
-        plan.iter().min_by_key(waited).filter(|query| seldom || waited(query) == 0)
+    pub(super) fn next(&self, plan: &[Query], seldom: bool) -> Option<Arc<str>> {
+        let waited = |metric: &&Arc<str>| self.of.get(*metric).map_or(0, |known| known.turn);
+        let due = plan.iter().map(|query| &query.key.metric).min_by_key(waited);
+        due.filter(|metric| seldom || waited(metric) == 0).cloned()
     }
 
     /// Takes in what was answered about a metric; nothing where nobody declares it.
-    pub(super) fn learn(&mut self, query: &Query, declared: &[Declared]) {
+    pub(super) fn learn(&mut self, plan: &[Query], metric: Arc<str>, declared: &[Declared]) {
         self.turn += 1;
-        let meaning = meaning(query, declared);
-        self.of.insert(query.metric.clone(), Known { turn: self.turn, meaning });
+        let meaning = meaning(&metric, &readings(plan, &metric), declared);
+        self.of.insert(metric, Known { turn: self.turn, meaning });
     }
 
     /// Only these are asked for any more.
     pub(super) fn keep(&mut self, plan: &[Query]) {
-        self.of.retain(|metric, _| plan.iter().any(|query| query.metric == *metric));
+        self.of.retain(|metric, _| plan.iter().any(|query| query.key.metric == *metric));
     }
 
     /// How declared kinds contradict the way in which metrics are read.
@@ -51,9 +52,9 @@ impl Meanings {
         self.known().filter_map(|meaning| meaning.contradiction.clone()).collect()
     }
 
-    /// What the metric means that a question, as the evidence has it, is about.
-    pub(super) fn of_question(&self, question: &str) -> Option<Meaning> {
-        self.known().find(|meaning| promql::asks_about(question, &meaning.metric)).cloned()
+    /// What a metric means.
+    pub(super) fn of(&self, metric: &str) -> Option<&Meaning> {
+        self.of.get(metric)?.meaning.as_ref()
     }
 
     fn known(&self) -> impl Iterator<Item = &Meaning> {
@@ -67,29 +68,43 @@ pub(super) fn names(metric: &str) -> Vec<&str> {
     [Some(metric), family].into_iter().flatten().collect()
 }
 
-/// How a question reads its metric, and the kinds that may be read so.
-fn reading(query: &Query) -> (&'static str, &'static [&'static str]) {
-    match query.kind {
+/// How a metric is read, and the kinds that may be read so.
+type Reading = (&'static str, &'static [&'static str]);
+
+/// In how many ways a plan reads a metric: what some process keeps as a histogram another may keep as a summary.
+fn readings(plan: &[Query], metric: &str) -> Vec<Reading> {
+    let kinds: BTreeSet<Kind> =
+        plan.iter().map(|query| &query.key).filter(|key| *key.metric == *metric).map(|key| key.kind).collect();
+    let mut readings: Vec<Reading> = kinds.into_iter().map(|kind| reading(metric, kind)).collect();
+    readings.dedup();
+    readings
+}
+
+fn reading(metric: &str, kind: Kind) -> Reading {
+    match kind {
         // A histogram and a summary count what they saw.
-        Kind::Rate if query.metric.ends_with("_count") => ("a counter", &["counter", "histogram", "summary"]),
-        Kind::Rate => ("a counter", &["counter"]),
+        Kind::Rate | Kind::Total if metric.ends_with("_count") => ("a counter", &["counter", "histogram", "summary"]),
+        Kind::Rate | Kind::Total => ("a counter", &["counter"]),
         Kind::Gauge => ("a gauge", &["gauge", "stateset", "info"]),
+        Kind::Quantiles => ("a summary", &["summary"]),
         Kind::Percentile(_) => ("a histogram", &["histogram"]),
     }
 }
 
-fn meaning(query: &Query, declared: &[Declared]) -> Option<Meaning> {
-    let (read_as, fitting) = reading(query);
+fn meaning(metric: &Arc<str>, readings: &[Reading], declared: &[Declared]) -> Option<Meaning> {
     let kind = |one: &Declared| KINDS.into_iter().find(|kind| *kind == one.kind).unwrap_or("unknown");
-    let fits = |one: &&Declared| kind(one) == "unknown" || fitting.contains(&kind(one));
+    let fits =
+        |one: &&Declared| kind(one) == "unknown" || readings.iter().any(|(_, fitting)| fitting.contains(&kind(one)));
     let other = declared.iter().find(|one| !fits(one));
     let shown = declared.iter().find(fits).or(other)?;
     let contradiction = other.map(|other| {
+        let read_as: Vec<&str> = readings.iter().map(|(read_as, _)| *read_as).collect();
         let who = if declared.iter().any(|one| fits(&one)) { "by some of its processes " } else { "" };
-        Arc::from(format!("{} is read as {read_as}, and declared {who}as {}", query.metric, article(kind(other))))
+        let declared = article(kind(other));
+        Arc::from(format!("{metric} is read as {}, and declared {who}as {declared}", read_as.join(" and as ")))
     });
     Some(Meaning {
-        metric: query.metric.clone(),
+        metric: metric.clone(),
         kind: kind(shown),
         unit: Arc::from(shorten(&shown.unit)),
         help: Arc::from(shorten(&shown.help)),
@@ -103,23 +118,29 @@ fn article(kind: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use super::super::promql::{self, Key};
     use super::*;
+    use crate::scrape::dialect::Dialects;
 
     fn query(metric: &str, kind: Kind) -> Query {
-        let text = match kind {
-            Kind::Rate => format!("sum by (a) (rate({metric}[60s]))"),
-            _ => format!("max by (a) ({metric} and (timestamp({metric}) > time() - 60))"),
-        };
-        Query { metric: Arc::from(metric), kind, text: Arc::from(text) }
+        let key = Key { series: Arc::from("x/calls/0/total"), kind, metric: Arc::from(metric) };
+        Query { key, of_process: true, text: Arc::from("x") }
     }
 
     fn declared(kind: &str, help: &str) -> Declared {
         Declared { kind: kind.to_owned(), unit: String::new(), help: help.to_owned() }
     }
 
+    fn known(metric: &str, kinds: &[Kind], declared: &[Declared]) -> Meaning {
+        let plan: Vec<Query> = kinds.iter().map(|kind| query(metric, *kind)).collect();
+        meaning(&Arc::from(metric), &readings(&plan, metric), declared).unwrap()
+    }
+
     fn contradiction(metric: &str, kind: Kind, kinds: &[&str]) -> Option<String> {
         let all: Vec<Declared> = kinds.iter().map(|kind| declared(kind, "")).collect();
-        meaning(&query(metric, kind), &all).unwrap().contradiction.map(|words| words.to_string())
+        known(metric, &[kind], &all).contradiction.map(|words| words.to_string())
     }
 
     #[test]
@@ -130,6 +151,8 @@ mod tests {
             ("a_seconds_count", Kind::Rate, &["histogram", "summary"]),
             ("a", Kind::Gauge, &["gauge", "stateset"]),
             ("a", Kind::Percentile(0), &["histogram"]),
+            ("a", Kind::Quantiles, &["summary"]),
+            ("opened", Kind::Total, &["counter"]),
         ] {
             assert_eq!(contradiction(metric, kind, kinds), None, "{kinds:?}");
         }
@@ -137,6 +160,8 @@ mod tests {
             ("a_total", Kind::Rate, &["gauge"][..], "a_total is read as a counter, and declared as a gauge"),
             ("a_total", Kind::Rate, &["info"], "a_total is read as a counter, and declared as an info"),
             ("a", Kind::Gauge, &["counter"], "a is read as a gauge, and declared as a counter"),
+            ("a", Kind::Quantiles, &["gauge"], "a is read as a summary, and declared as a gauge"),
+            ("opened", Kind::Total, &["gauge"], "opened is read as a counter, and declared as a gauge"),
             (
                 "a",
                 Kind::Percentile(1),
@@ -149,9 +174,36 @@ mod tests {
     }
 
     #[test]
+    fn no_built_in_dialect_reads_its_metrics_as_something_else_than_their_processes_declare() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/scrape/fixtures/dialects");
+        let mut kinds: BTreeMap<String, Vec<Declared>> = BTreeMap::new();
+        let mut has = BTreeSet::new();
+        for file in std::fs::read_dir(folder).unwrap() {
+            for line in std::fs::read_to_string(file.unwrap().path()).unwrap().lines() {
+                if let Some((metric, kind)) = line.strip_prefix("# TYPE ").and_then(|rest| rest.split_once(' ')) {
+                    kinds.entry(metric.to_owned()).or_default().push(declared(kind, ""));
+                } else if let Some(end) = line.find(['{', ' ']).filter(|_| !line.starts_with('#')) {
+                    has.insert(line[..end].to_owned());
+                }
+            }
+        }
+        let dialects = Dialects::built_in();
+        let mut plan = promql::plan(&dialects, &has, Duration::from_secs(60));
+        plan.retain(|query| dialects.tells_types(&query.key.series));
+        let mut read = BTreeSet::new();
+        for metric in plan.iter().map(|query| &query.key.metric) {
+            let Some(declared) = names(metric).into_iter().find_map(|name| kinds.get(name)) else { continue };
+            let known = meaning(metric, &readings(&plan, metric), declared).unwrap();
+            assert_eq!(known.contradiction, None);
+            read.insert(known.kind);
+        }
+        assert_eq!(read, BTreeSet::from(["counter", "gauge", "histogram", "summary"]));
+    }
+
+    #[test]
     fn words_from_outside_are_short_and_harmless() {
         let hostile = declared("counter\u{1b}[2J", &format!("\u{1b}]0;x\u{7}{}", "y".repeat(100_000)));
-        let known = meaning(&query("a_total", Kind::Rate), &[hostile]).unwrap();
+        let known = known("a_total", &[Kind::Rate], &[hostile]);
         assert_eq!((known.kind, known.contradiction), ("unknown", None));
         assert!(known.help.len() < 400 && !known.help.chars().any(char::is_control), "{:?}", known.help);
     }
@@ -162,28 +214,40 @@ mod tests {
         let mut meanings = Meanings::default();
         let mut asked = Vec::new();
         for seldom in [false, false, true, false, true, true, false, true] {
-            if let Some(query) = meanings.next(&plan, seldom) {
-                asked.push(query.metric.to_string());
-                meanings.learn(query, &[]);
+            if let Some(metric) = meanings.next(&plan, seldom) {
+                asked.push(metric.to_string());
+                meanings.learn(&plan, metric, &[]);
             }
         }
         assert_eq!(asked, ["a", "b", "c", "a", "b", "c"]);
-        meanings.learn(&plan[0], &[declared("gauge", "")]);
+        meanings.learn(&plan, Arc::from("a"), &[declared("gauge", "")]);
         assert_eq!(meanings.contradictions().len(), 1);
         meanings.keep(&plan[1..]);
         assert!(meanings.contradictions().is_empty());
     }
 
     #[test]
-    fn a_question_leads_to_the_meaning_of_its_metric() {
-        let (rate, state) = (query("a_total", Kind::Rate), query("state", Kind::Gauge));
+    fn a_metric_that_is_read_in_two_ways_may_be_declared_in_either() {
+        let both = [Kind::Percentile(0), Kind::Percentile(1), Kind::Quantiles];
+        let told = |kinds: &[&str]| {
+            let all: Vec<Declared> = kinds.iter().map(|kind| declared(kind, "")).collect();
+            known("a", &both, &all).contradiction.map(|words| words.to_string())
+        };
+        assert_eq!(told(&["summary", "histogram"]), None);
+        let words = "a is read as a summary and as a histogram, and declared by some of its processes as a gauge";
+        assert_eq!(told(&["summary", "gauge"]).as_deref(), Some(words));
+    }
+
+    #[test]
+    fn each_metric_has_its_own_meaning() {
+        let plan = [query("a_total", Kind::Rate), query("state", Kind::Gauge)];
         let mut meanings = Meanings::default();
-        meanings.learn(&rate, &[declared("counter", "calls")]);
-        meanings.learn(&state, &[declared("gauge", "where it is")]);
-        let help = |question: &str| meanings.of_question(question).map(|meaning| meaning.help.to_string());
-        assert_eq!(help(&format!("GET http://x/api/v1/query · {}", rate.text)).as_deref(), Some("calls"));
-        assert_eq!(help(&state.text).as_deref(), Some("where it is"));
-        assert_eq!(help("GET http://x/api/v1/targets"), None);
+        meanings.learn(&plan, Arc::from("a_total"), &[declared("counter", "calls")]);
+        meanings.learn(&plan, Arc::from("state"), &[declared("gauge", "where it is")]);
+        let help = |metric: &str| meanings.of(metric).map(|meaning| meaning.help.to_string());
+        assert_eq!(help("a_total").as_deref(), Some("calls"));
+        assert_eq!(help("state").as_deref(), Some("where it is"));
+        assert_eq!(help("targets"), None);
     }
 
     #[test]

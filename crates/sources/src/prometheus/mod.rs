@@ -18,14 +18,17 @@ mod map;
 mod meanings;
 mod promql;
 mod round;
+mod selections;
 mod standing;
 mod turns;
 mod wire;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use binnacle_model::fact::Observation;
 use binnacle_model::id::SourceId;
 use jiff::Timestamp;
 use tokio::sync::Notify;
@@ -37,15 +40,19 @@ use self::config::PrometheusConfig;
 pub use self::config::URL_VARIABLE;
 pub use self::history::HISTORY_A_BEAT;
 use self::history::{Allowance, Ground};
+use self::map::{Board, Known};
 use self::meanings::Meanings;
+use self::promql::Query;
 pub use self::round::REQUESTS_A_BEAT;
+use self::wire::{Envelope, Found};
 use crate::connection::{Connection, ConnectionSpec, Meter, Outbox, Probe};
 use crate::environment::Environment;
 use crate::error::{ErrorKind, SourceError};
 use crate::history::{Historian, HistoryQuery, SignalHistory};
 use crate::kubernetes::Doors;
 use crate::meaning::Meaning;
-use crate::scrape::dialect::built_in;
+use crate::scrape::dialect::{Dialect, Dialects};
+use crate::scrape::map::exact;
 
 /// The first half of this source's error codes.
 const SYSTEM: &str = "prometheus";
@@ -57,6 +64,7 @@ pub struct Prometheus {
     spec: ConnectionSpec,
     api: Api,
     meter: Arc<Meter>,
+    dialects: Dialects,
     /// Another beat than that of the scrapes.
     beat: Option<Duration>,
     /// What the beats found out that histories go by.
@@ -78,8 +86,9 @@ impl Prometheus {
         let id = SourceId::from(format!("{SYSTEM}:{}", config.short()));
         let meter = Arc::new(Meter::default());
         let api = Api::new(config, environment, doors, meter.clone())?;
+        let dialects = Dialects::of(environment);
         let (spec, ground, allowance) = (spec.without_credentials(), Mutex::default(), Allowance::default());
-        Ok(Self { id, spec, api, meter, beat: None, ground, allowance, meanings: Mutex::default() })
+        Ok(Self { id, spec, api, meter, dialects, beat: None, ground, allowance, meanings: Mutex::default() })
     }
 
     fn meanings(&self) -> MutexGuard<'_, Meanings> {
@@ -98,15 +107,53 @@ impl Prometheus {
     }
 }
 
-/// Everything that is asked of a server that has all metrics of the built-in dialects, when its processes are scraped this often.
-pub fn questions(scrape_interval: Duration) -> Vec<Arc<str>> {
-    let plan = promql::plan(built_in(), |_| true, round::window(scrape_interval));
-    plan.into_iter().map(|query| query.text).collect()
+/// What is asked of a server for some dialects, and how its answers are understood: for recording them, and for holding them
+/// against what the same metrics say when they are read directly.
+#[derive(Debug)]
+pub struct Questions {
+    dialects: Dialects,
+    plan: Vec<Query>,
 }
 
-/// Which of those metrics a server has, as the selector that it is asked with.
-pub fn metrics_of_interest() -> String {
-    promql::any_of(built_in())
+impl Questions {
+    /// Everything that is asked of a server that has these metrics, over this window.
+    pub fn new(dialects: Dialects, has: &BTreeSet<String>, window: Duration) -> Self {
+        let plan = promql::plan(&dialects, has, window);
+        Self { dialects, plan }
+    }
+
+    /// Everything that is asked of a server that has all metrics of the built-in dialects, when its processes are scraped this
+    /// often.
+    pub fn all(scrape_interval: Duration) -> Self {
+        let dialects = Dialects::built_in();
+        let has = promql::names(&dialects);
+        Self::new(dialects, &has, round::window(scrape_interval))
+    }
+
+    /// The questions in PromQL.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        self.plan.iter().map(|query| &*query.text)
+    }
+
+    /// What the answers (the JSON of `/api/v1/query`) say, with every digit; questions without an answer say nothing.
+    pub fn observations(&self, answers: &BTreeMap<String, serde_json::Value>) -> Vec<Observation> {
+        let known = |query: &Query| {
+            let answer = answers.get(&*query.text)?.clone();
+            let envelope: Envelope<Found> = serde_json::from_value(answer).ok()?;
+            let Found::Vector(rows) = envelope.data?;
+            Some((
+                query.key.clone(),
+                Known::new(query, query.text.clone(), Timestamp::UNIX_EPOCH, rows.bad == 0, rows.good),
+            ))
+        };
+        let board: Board = self.plan.iter().filter_map(known).collect();
+        map::processes(&board, &self.dialects, exact).into_values().flatten().collect()
+    }
+}
+
+/// Selectors for which of the metrics of the built-in dialects a server has.
+pub fn metrics_of_interest() -> Vec<String> {
+    promql::any_of(&Dialects::built_in())
 }
 
 #[async_trait]
@@ -124,7 +171,8 @@ impl Connection for Prometheus {
     }
 
     fn meaning(&self, query: &str) -> Option<Meaning> {
-        self.meanings().of_question(query)
+        let metric = self.ground().asked.by(query)?.metric.clone();
+        self.meanings().of(&metric).cloned()
     }
 
     fn historian(&self) -> Option<&dyn Historian> {
@@ -143,9 +191,16 @@ impl Connection for Prometheus {
         };
         let took = began.elapsed();
         let since = Timestamp::UNIX_EPOCH;
-        let names = self.api.names(&promql::any_of(built_in()), since).await?.data;
-        let known = built_in().iter().filter(|dialect| names.iter().any(|name| dialect.reads(name)));
-        let known: Vec<&str> = known.map(|dialect| dialect.title.as_str()).collect();
+        let mut has = BTreeSet::new();
+        for selector in promql::any_of(&self.dialects) {
+            has.extend(self.api.names(&selector, since).await?.data);
+        }
+        let plan = promql::plan(&self.dialects, &has, round::SHORTEST_WINDOW);
+        let is_asked = |dialect: &&Dialect| {
+            let all = dialect.series();
+            all.iter().any(|(series, _)| plan.iter().any(|query| query.key.series == series.id))
+        };
+        let known: Vec<&str> = self.dialects.iter().filter(is_asked).map(|dialect| dialect.title.as_str()).collect();
         let detail = if known.is_empty() {
             "no metrics of calls or breakers that a dialect knows".to_owned()
         } else {

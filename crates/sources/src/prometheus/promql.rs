@@ -3,15 +3,16 @@
 //! Sums keep the labels that tell processes apart and those that the dialect reads, and drop all others on the server. So an
 //! answer is as large as what is shown, however many series are behind it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use binnacle_model::fact::Party;
+use binnacle_model::fact::Fact;
 
-use crate::scrape::dialect::{Breakers, Calls, Channels, Dialect, LabelName, LabelTest};
-use crate::scrape::map::PERCENTILES;
+use super::selections::{self, Selections};
+use crate::scrape::dialect::{Dialects, LabelName, LabelTest, MetricName, Reads, Series};
+use crate::scrape::map::{PERCENTILES, QUANTILE};
 
 /// Labels by which a server tells one process from another; `job` names it when the others do not.
 pub(super) const PROCESS: [&str; 4] = ["instance", "namespace", "pod", "job"];
@@ -22,8 +23,6 @@ pub(super) const EXPORTED: &str = "exported_";
 
 /// Where the 95th stands in [`PERCENTILES`].
 const P95: usize = 1;
-/// Longer lists of names are not put into a question.
-const LONGEST_LIST: usize = 8_000;
 
 /// What an answer holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,17 +31,31 @@ pub(super) enum Kind {
     Rate,
     /// The value of a gauge.
     Gauge,
+    /// The value of a counter.
+    Total,
+    /// The percentiles of a summary, as its process worked them out.
+    Quantiles,
     /// One of [`PERCENTILES`], by its position.
     Percentile(usize),
 }
 
-/// One question to a server.
+/// What tells one question from all others: which series of which metric, and what of them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Query {
-    /// The metric: a counter, a gauge, or a histogram without `_bucket`.
-    pub(super) metric: Arc<str>,
-    /// What of it is asked for.
+pub(super) struct Key {
+    /// [`Series::id`].
+    pub(super) series: Arc<str>,
+    /// What of them is asked for.
     pub(super) kind: Kind,
+    /// The metric, of those that the series may have: a histogram without `_bucket`.
+    pub(super) metric: Arc<str>,
+}
+
+/// One question to a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Query {
+    pub(super) key: Key,
+    /// Whether the answer is told by process.
+    pub(super) of_process: bool,
     /// The question itself.
     pub(super) text: Arc<str>,
 }
@@ -75,7 +88,7 @@ pub(super) fn quoted(text: &str) -> String {
 }
 
 /// A text as a regular expression (RE2) that matches it alone.
-fn literal(text: &str) -> String {
+pub(super) fn literal(text: &str) -> String {
     let mut escaped = String::new();
     for c in text.chars() {
         if matches!(c, '\\' | '.' | '+' | '*' | '?' | '(' | ')' | '|' | '[' | ']' | '{' | '}' | '^' | '$') {
@@ -86,222 +99,233 @@ fn literal(text: &str) -> String {
     escaped
 }
 
-/// A matcher for all series that a test does not hold for.
-fn unless(test: &LabelTest) -> String {
+/// What a test asks for, or, turned round, its opposite.
+fn matcher(test: &LabelTest, holds: bool) -> String {
     let whole = test.values().map(literal);
     let starts = test.starts().map(|start| format!("{}.*", literal(start)));
     let any: Vec<String> = whole.chain(starts).collect();
-    format!("{}!~{}", test.label(), quoted(&any.join("|")))
+    let operator = if test.is_negative() == holds { "!~" } else { "=~" };
+    format!("{}{operator}{}", test.label().as_str(), quoted(&any.join("|")))
 }
 
-/// The labels that stay: the process's and these, each also by its exported name.
-fn by(labels: impl IntoIterator<Item = String>) -> String {
-    let mut kept: Vec<String> = PROCESS.map(str::to_owned).to_vec();
-    let own: BTreeSet<String> = labels.into_iter().filter(|label| !kept.contains(label)).collect();
-    for label in own {
-        kept.push(format!("{EXPORTED}{label}"));
-        kept.push(label);
-    }
-    kept.join(", ")
-}
-
-fn of_calls(calls: &Calls) -> Vec<String> {
-    let words = [calls.protocol.label(), calls.pattern.label(), calls.payload.label()];
-    let words = words.into_iter().flatten().map(|label| label.as_str().to_owned());
-    words.chain([calls.callee.as_str().to_owned()]).collect()
-}
-
-fn of_breakers(breakers: &Breakers) -> Vec<String> {
-    let labels = [breakers.callee.as_ref(), breakers.name.as_ref()];
-    labels.into_iter().flatten().map(|label| label.as_str().to_owned()).collect()
-}
-
-/// Which series of a metric are asked for, as matchers: those of any of these selections, none of which has one of another.
-type Selections = Vec<Vec<String>>;
-
-/// All series.
-fn all() -> Selections {
-    vec![Vec::new()]
-}
-
-/// How much the selected series of a counter grow per second.
-fn growth(counter: &str, selections: &Selections, window: Duration) -> String {
-    let one = |matchers: &Vec<String>| {
-        let matchers = if matchers.is_empty() { String::new() } else { format!("{{{}}}", matchers.join(",")) };
-        format!("rate({counter}{matchers}[{}])", duration(window))
+/// What selects the series of the selections, behind the metric's name, and what is asked of each of them.
+fn each(series: &Series, selections: &Selections, ask: impl Fn(&str) -> String) -> String {
+    let wanted = series.tests.iter().map(|test| matcher(test, true));
+    let unwanted = series.except.iter().map(|test| matcher(test, false));
+    let tests: Vec<String> = wanted.chain(unwanted).collect();
+    let one = |more: &Vec<String>| {
+        let all: Vec<&str> = tests.iter().chain(more).map(String::as_str).collect();
+        ask(&if all.is_empty() { String::new() } else { format!("{{{}}}", all.join(",")) })
     };
     selections.iter().map(one).collect::<Vec<_>>().join(" or ")
 }
 
-fn rate(metric: &str, labels: Vec<String>, selections: &Selections, window: Duration) -> Query {
-    let text = format!("sum by ({}) ({})", by(labels), growth(metric, selections, window));
-    Query { metric: Arc::from(metric), kind: Kind::Rate, text: Arc::from(text) }
-}
-
-fn calls_rate(calls: &Calls, selections: &Selections, window: Duration) -> Query {
-    let tests = [calls.failed.as_ref(), calls.refused.as_ref()];
-    let tests = tests.into_iter().flatten().map(|test| test.label().to_owned());
-    rate(calls.total.as_str(), of_calls(calls).into_iter().chain(tests).collect(), selections, window)
-}
-
-fn percentiles(calls: &Calls, selections: &Selections, window: Duration) -> Vec<Query> {
-    let Some(latency) = &calls.latency else { return Vec::new() };
-    let histogram = latency.histogram.as_str();
-    let sent = calls.refused.as_ref().map(unless);
-    let with_sent = |matchers: &Vec<String>| matchers.iter().cloned().chain(sent.clone()).collect();
-    let selections: Selections = selections.iter().map(with_sent).collect();
-    let growth = growth(&format!("{histogram}_bucket"), &selections, window);
-    let sum = format!("sum by ({}, le) ({growth})", by(of_calls(calls)));
-    let query = |(position, q): (usize, f64)| Query {
-        metric: Arc::from(histogram),
-        kind: Kind::Percentile(position),
-        text: Arc::from(format!("histogram_quantile({q}, {sum})")),
-    };
-    PERCENTILES.into_iter().enumerate().map(query).collect()
-}
-
-/// A state is as old as its sample: a server answers with the last one of five minutes, and older than the window is not now.
-fn state(breakers: &Breakers, window: Duration) -> Query {
-    let metric = breakers.state.as_str();
-    let state = breakers.one_hot.as_ref().map(|one_hot| one_hot.label.as_str().to_owned());
-    let labels = by(of_breakers(breakers).into_iter().chain(state));
-    let since = format!("time() - {}", window.as_secs_f64());
-    let text = format!("max by ({labels}) ({metric} and (timestamp({metric}) > {since}))");
-    Query { metric: Arc::from(metric), kind: Kind::Gauge, text: Arc::from(text) }
-}
-
-fn messages(channels: &Channels, selections: &Selections, window: Duration) -> Query {
-    let tests = [&channels.published, &channels.consumed].map(|test| test.label().to_owned());
-    let labels = tests.into_iter().chain([channels.channel.as_str().to_owned()]).collect();
-    rate(channels.total.as_str(), labels, selections, window)
-}
-
-/// Who the calls are between that are asked for.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Between<'a> {
-    /// Who counted them.
-    pub(super) processes: BTreeSet<&'a Party>,
-    /// Whom they name as the other side.
-    pub(super) partners: BTreeSet<&'a str>,
-}
-
-impl Between<'_> {
-    /// What selects these calls where the dialect has the partner in this label. What cannot be said in few words is not said:
-    /// then more is asked for.
-    fn selections(&self, partner: &LabelName) -> Selections {
-        let processes = self.process_matchers();
-        let label = partner.as_str();
-        let Some(partners) = any_of_values(self.partners.iter().map(|name| (*name).to_owned())) else {
-            return vec![processes];
-        };
-        let with = |more: Vec<String>| processes.iter().cloned().chain(more).collect();
-        if PROCESS.contains(&label) {
-            return vec![with(vec![format!("{label}=~{partners}")])];
+/// The labels that stay: those that are looked at, each also by its exported name, and the process's where it matters.
+fn by(series: &Series, more: &[&str]) -> String {
+    let mut kept: Vec<String> = Vec::new();
+    if series.of_process {
+        kept.extend(PROCESS.map(str::to_owned));
+    }
+    for label in series.labels.iter().map(LabelName::as_str) {
+        // A label of the process's own that is called like one of the server's: the server kept both.
+        let exported = format!("{EXPORTED}{label}");
+        let known = kept.iter().any(|one| one == label);
+        if !series.of_process || !known {
+            kept.push(exported);
         }
-        let renamed = vec![format!("{EXPORTED}{label}=~{partners}")];
-        let own = vec![format!("{EXPORTED}{label}=\"\""), format!("{label}=~{partners}")];
-        vec![with(renamed), with(own)]
+        if !known {
+            kept.push(label.to_owned());
+        }
+    }
+    kept.extend(more.iter().map(|label| (*label).to_owned()));
+    kept.join(", ")
+}
+
+/// The names of a metric that the server has, of those that the series may have.
+fn present<'a>(name: &'a MetricName, has: &'a BTreeSet<String>) -> Vec<&'a str> {
+    match name.around() {
+        None => has.get(name.as_str()).map(String::as_str).into_iter().collect(),
+        Some(_) => has.iter().filter(|known| name.fits(known)).map(String::as_str).take(MOST_FITTING).collect(),
+    }
+}
+
+/// The plan's way of asking for one thing of some series: the names that there are, with the text for each.
+struct Plan<'a> {
+    has: &'a BTreeSet<String>,
+    window: Duration,
+    /// Which of [`PERCENTILES`] are asked for, by their position.
+    percentiles: &'a [usize],
+    queries: Vec<Query>,
+}
+
+impl<'a> Plan<'a> {
+    fn new(has: &'a BTreeSet<String>, window: Duration, percentiles: &'a [usize]) -> Self {
+        Self { has, window, percentiles, queries: Vec::new() }
     }
 
-    /// By addresses or by Pods. A process that has neither may be called by one label or another.
-    fn process_matchers(&self) -> Vec<String> {
-        let (mut instances, mut namespaces, mut pods) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
-        for process in &self.processes {
-            match process {
-                Party::Address { host, port } if host.contains(':') => {
-                    instances.insert(format!("[{host}]:{port}"));
-                }
-                Party::Address { host, port } => {
-                    instances.insert(format!("{host}:{port}"));
-                    if &**host == "127.0.0.1" {
-                        instances.insert(format!("localhost:{port}"));
-                    }
-                }
-                Party::Pod { namespace, pod, .. } => {
-                    namespaces.insert(namespace.to_string());
-                    pods.insert(pod.to_string());
-                }
-                _ => return Vec::new(),
+    fn ask(&mut self, series: &Series, reads: Reads, among: &Selections) {
+        match reads {
+            Reads::Growth => self.rate(series, among),
+            Reads::Buckets => self.percentiles(series, among),
+            Reads::Value => self.now(series, Kind::Gauge, among),
+            Reads::Both => self.now(series, Kind::Total, among),
+            Reads::Quantiles => self.now(series, Kind::Quantiles, among),
+        }
+    }
+
+    fn push(&mut self, series: &Series, kind: Kind, metric: &str, text: String) {
+        let key = Key { series: series.id.clone(), kind, metric: Arc::from(metric) };
+        self.queries.push(Query { key, of_process: series.of_process, text: Arc::from(text) });
+    }
+
+    /// How much the selected series of a metric grow per second.
+    fn growth(&self, series: &Series, metric: &str, among: &Selections) -> String {
+        let window = duration(self.window);
+        each(series, among, |selector| format!("rate({metric}{selector}[{window}])"))
+    }
+
+    /// A count that is part of a histogram is not there by its own name where the server keeps histograms as one.
+    fn rate(&mut self, series: &Series, among: &Selections) {
+        let by = by(series, &[]);
+        for name in &series.names {
+            for metric in present(name, self.has) {
+                let text = format!("sum by ({by}) ({})", self.growth(series, metric, among));
+                self.push(series, Kind::Rate, metric, text);
+            }
+            let Some(histogram) = name.without("_count") else { continue };
+            let natives = present(&histogram, self.has).into_iter().map(|native| (native, format!("{native}_count")));
+            for (native, metric) in natives.filter(|(_, metric)| !self.has.contains(metric)).collect::<Vec<_>>() {
+                let text = format!("sum by ({by}) (histogram_count({}))", self.growth(series, native, among));
+                self.push(series, Kind::Rate, &metric, text);
             }
         }
-        if !instances.is_empty() && !pods.is_empty() {
-            return Vec::new();
+    }
+
+    fn percentiles(&mut self, series: &Series, among: &Selections) {
+        for name in &series.names {
+            let classic = name.ending("_bucket");
+            let classics = present(&classic, self.has).into_iter().map(|bucket| {
+                let sum = format!("sum by ({}) ({})", by(series, &["le"]), self.growth(series, bucket, among));
+                (bucket.strip_suffix("_bucket").unwrap_or(bucket), sum)
+            });
+            let natives =
+                present(name, self.has).into_iter().filter(|native| !self.has.contains(&format!("{native}_bucket")));
+            let natives = natives.map(|native| {
+                (native, format!("sum by ({}) ({})", by(series, &[]), self.growth(series, native, among)))
+            });
+            for (metric, sum) in classics.chain(natives).collect::<Vec<_>>() {
+                for (position, q) in self.wanted() {
+                    self.push(series, Kind::Percentile(position), metric, format!("histogram_quantile({q}, {sum})"));
+                }
+            }
         }
-        let named = [("instance", instances), ("namespace", namespaces), ("pod", pods)];
-        named.into_iter().filter_map(|(label, values)| Some(format!("{label}=~{}", any_of_values(values)?))).collect()
     }
-}
 
-/// A pattern for these values alone; `None` for none, and for more than a question should hold.
-fn any_of_values(values: impl IntoIterator<Item = String>) -> Option<String> {
-    let values: Vec<String> = values.into_iter().map(|value| literal(&value)).collect();
-    let joined = values.join("|");
-    (!joined.is_empty() && joined.len() <= LONGEST_LIST).then(|| quoted(&joined))
-}
-
-/// The questions about calls and messages of these counters, between these: rates, and of the percentiles the one of the signals.
-pub(super) fn between(
-    dialects: &[Dialect],
-    counters: &BTreeSet<&str>,
-    has: impl Fn(&str) -> bool,
-    between: &Between<'_>,
-    window: Duration,
-) -> Vec<Query> {
-    let mut asked = Vec::new();
-    for dialect in dialects {
-        for calls in dialect.calls.iter().filter(|calls| counters.contains(calls.total.as_str())) {
-            let selections = between.selections(&calls.callee);
-            asked.push(calls_rate(calls, &selections, window));
-            let percentiles = percentiles(calls, &selections, window).into_iter();
-            asked.extend(percentiles.filter(|query| query.kind == Kind::Percentile(P95)));
+    /// A value is as old as its sample: a server answers with the last one of five minutes, and older than the window is not now.
+    fn now(&mut self, series: &Series, kind: Kind, among: &Selections) {
+        let (join, more): (&str, &[&str]) = match kind {
+            Kind::Total => ("sum", &[]),
+            Kind::Quantiles => ("max", &[QUANTILE]),
+            _ => ("max", &[]),
+        };
+        let (by, since) = (by(series, more), self.window.as_secs_f64());
+        let quantiles = self.with_quantiles(among);
+        let among = if kind == Kind::Quantiles { &quantiles } else { among };
+        for metric in series.names.iter().flat_map(|name| present(name, self.has)) {
+            let lately =
+                |selector: &str| format!("{metric}{selector} and (timestamp({metric}{selector}) > time() - {since})");
+            self.push(series, kind, metric, format!("{join} by ({by}) ({})", each(series, among, lately)));
         }
-        let channels = dialect.channels.iter().filter(|channels| counters.contains(channels.total.as_str()));
-        asked.extend(channels.map(|one| messages(one, &between.selections(&one.channel), window)));
     }
-    asked.retain(|query| is_there(query, &has));
-    asked
-}
 
-/// Whether the server has what a question is about.
-fn is_there(query: &Query, has: impl Fn(&str) -> bool) -> bool {
-    match query.kind {
-        Kind::Percentile(_) => has(&format!("{}_bucket", query.metric)),
-        Kind::Rate | Kind::Gauge => has(&query.metric),
+    /// The percentiles that are asked for, with their positions.
+    fn wanted(&self) -> Vec<(usize, f64)> {
+        let all = PERCENTILES.into_iter().enumerate();
+        all.filter(|(position, _)| self.percentiles.contains(position)).collect()
     }
-}
 
-/// Whether a question, as the evidence has it, is about how a counter grows.
-pub(super) fn asks_growth_of(question: &str, counter: &str) -> bool {
-    question.contains(&format!("(rate({counter}["))
+    fn with_quantiles(&self, among: &Selections) -> Selections {
+        // 0.5 may be written as 0.50.
+        let any: Vec<String> =
+            self.wanted().into_iter().map(|(_, q)| format!("{}0*", literal(&q.to_string()))).collect();
+        let matcher = format!("{QUANTILE}=~{}", quoted(&any.join("|")));
+        among.iter().map(|more| more.iter().cloned().chain([matcher.clone()]).collect()).collect()
+    }
 }
 
 /// All that is asked for the metrics that the server has, the most telling first: states and rates before percentiles.
-pub(super) fn plan(dialects: &[Dialect], has: impl Fn(&str) -> bool, window: Duration) -> Vec<Query> {
-    let breakers = || dialects.iter().flat_map(|dialect| &dialect.breakers);
-    let calls = || dialects.iter().flat_map(|dialect| &dialect.calls);
-    let channels = dialects.iter().flat_map(|dialect| &dialect.channels);
-    let refused =
-        |one: &Breakers| one.refused.as_ref().map(|name| rate(name.as_str(), of_breakers(one), &all(), window));
-    let mut plan: Vec<Query> = breakers().map(|one| state(one, window)).collect();
-    plan.extend(calls().map(|one| calls_rate(one, &all(), window)));
-    plan.extend(channels.map(|one| messages(one, &all(), window)));
-    plan.extend(breakers().filter_map(refused));
-    plan.extend(calls().flat_map(|one| percentiles(one, &all(), window)));
-    plan.retain(|query| is_there(query, &has));
-    plan
+pub(super) fn plan(dialects: &Dialects, has: &BTreeSet<String>, window: Duration) -> Vec<Query> {
+    let order = |reads: Reads| match reads {
+        Reads::Value | Reads::Both => 0,
+        Reads::Growth => 1,
+        Reads::Quantiles | Reads::Buckets => 2,
+    };
+    let mut plan = Plan::new(has, window, &[0, P95, 2]);
+    let mut all: Vec<(&Series, Reads)> = dialects.series().collect();
+    all.sort_by_key(|(_, reads)| order(*reads));
+    for (series, reads) in all {
+        plan.ask(series, reads, &selections::all());
+    }
+    plan.queries
 }
 
-/// Whether a question, as the evidence has it, is about this metric.
-pub(super) fn asks_about(question: &str, metric: &str) -> bool {
-    asks_growth_of(question, metric) || question.contains(&format!(" ({metric} and "))
+/// Facts by what counted them: [`Series::id`].
+pub(super) type Counted<'a> = BTreeMap<Arc<str>, Vec<&'a Fact>>;
+
+/// The same questions about some facts alone: rates, and of the percentiles the one of the signals.
+pub(super) fn about(
+    dialects: &Dialects,
+    counted: &Counted<'_>,
+    has: &BTreeSet<String>,
+    window: Duration,
+) -> Vec<Query> {
+    let mut plan = Plan::new(has, window, &[P95]);
+    for dialect in dialects.iter() {
+        for (counter, facts) in counted {
+            let Some(traced) = dialect.traced(counter, facts) else { continue };
+            for (series, reads) in &traced.series {
+                plan.ask(series, *reads, &selections::of(&traced, series.of_process));
+            }
+        }
+    }
+    plan.queries
 }
 
-/// A selector of every metric that some dialect reads, for asking which of them there are.
-pub(super) fn any_of(dialects: &[Dialect]) -> String {
-    let names: BTreeSet<&str> = dialects.iter().flat_map(Dialect::names).collect();
-    let names: Vec<String> = names.into_iter().map(literal).collect();
-    format!("{{__name__=~{}}}", quoted(&names.join("|")))
+/// Every name that some dialect reads, as a server may have it.
+pub(super) fn names(dialects: &Dialects) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for (series, reads) in dialects.series() {
+        for name in series.names.iter().map(MetricName::as_str) {
+            if reads == Reads::Buckets {
+                names.insert(format!("{name}_bucket"));
+            }
+            names.extend(name.strip_suffix("_count").map(str::to_owned));
+            names.insert(name.to_owned());
+        }
+    }
+    names
 }
+
+/// Selectors of every metric that some dialect reads, for asking which of them there are; each is short enough for an address.
+pub(super) fn any_of(dialects: &Dialects) -> Vec<String> {
+    let mut selectors: Vec<String> = Vec::new();
+    for name in names(dialects) {
+        let name = name.split('*').map(literal).collect::<Vec<_>>().join(".*");
+        match selectors.last_mut().filter(|last| last.len() + name.len() < LONGEST_SELECTOR) {
+            Some(last) => {
+                last.push('|');
+                last.push_str(&name);
+            }
+            None => selectors.push(name),
+        }
+    }
+    selectors.into_iter().map(|names| format!("{{__name__=~{}}}", quoted(&names))).collect()
+}
+
+/// Some servers, and what stands before them, take no address that is longer than 8 KiB; a `|` takes three bytes in one.
+const LONGEST_SELECTOR: usize = 5_000;
+/// How many metrics of one name with a `*` are asked for.
+const MOST_FITTING: usize = 20;
 
 /// How old the newest sample of any scrape is, in seconds; not a number where the server does not scrape.
 pub(super) const AGE: &str = "(time() - max(timestamp(up))) or vector(NaN)";
@@ -311,17 +335,31 @@ pub(super) const SCRAPES: &str = "quantile(0.1, count_over_time(up[5m]))";
 
 #[cfg(test)]
 mod tests {
+    use binnacle_model::fact::{CallsBasis, CallsFact, Observer, Party, Pattern, Payload, Protocol, Signals};
+
     use super::*;
-    use crate::scrape::dialect::built_in;
+    use crate::scrape::dialect::{Dialect, Listed, Place};
 
     const WINDOW: Duration = Duration::from_secs(60);
 
-    fn dialect(text: &str) -> Dialect {
-        Dialect::parse("x.toml", &format!("name = \"x\"\ntitle = \"X\"\n{text}")).unwrap()
+    fn dialect(text: &str) -> Dialects {
+        let dialect = Dialect::parse("x.toml", &format!("name = \"x\"\ntitle = \"X\"\n{text}")).unwrap();
+        Dialects::new(vec![Listed { dialect: dialect.into(), place: Place::BuiltIn("x.toml") }], Vec::new())
     }
 
-    fn texts(dialect: Dialect) -> Vec<String> {
-        plan(&[dialect], |_| true, WINDOW).iter().map(|query| query.text.to_string()).collect()
+    fn asked(dialects: &Dialects, has: &[&str]) -> Vec<String> {
+        let has = has.iter().map(|name| (*name).to_owned()).collect();
+        plan(dialects, &has, WINDOW).iter().map(|query| query.text.to_string()).collect()
+    }
+
+    /// A server has a histogram in one form: the classic one.
+    fn classic(dialects: &Dialects) -> BTreeSet<String> {
+        let has = names(dialects);
+        has.iter().filter(|name| !has.contains(&format!("{name}_bucket"))).cloned().collect()
+    }
+
+    fn texts(dialects: &Dialects) -> Vec<String> {
+        plan(dialects, &classic(dialects), WINDOW).iter().map(|query| query.text.to_string()).collect()
     }
 
     #[test]
@@ -333,7 +371,7 @@ mod tests {
         );
         let kept = "instance, namespace, pod, job, exported_proto, proto, exported_to, to";
         assert_eq!(
-            texts(calls),
+            texts(&calls),
             [
                 "sum by (instance, namespace, pod, job, exported_code, code, exported_proto, proto, exported_to, to) (rate(t[60s]))".to_owned(),
                 format!("histogram_quantile(0.5, sum by ({kept}, le) (rate(h_bucket{{code!~\"a\\\\.b|\"}}[60s])))"),
@@ -349,7 +387,7 @@ mod tests {
             "[[breakers]]\nstate = \"s\"\nkind = \"failure\"\nname = \"name\"\none_hot = { label = \"state\" }\nrefused = \"r\"\n",
         );
         assert_eq!(
-            texts(breaker),
+            texts(&breaker),
             [
                 "max by (instance, namespace, pod, job, exported_name, name, exported_state, state) (s and (timestamp(s) > time() - 60))",
                 "sum by (instance, namespace, pod, job, exported_name, name) (rate(r[60s]))",
@@ -360,35 +398,93 @@ mod tests {
     #[test]
     fn a_label_of_the_process_is_named_once() {
         let calls = dialect("[[calls]]\ntotal = \"t\"\ncallee = \"job\"\n");
-        assert_eq!(texts(calls), ["sum by (instance, namespace, pod, job) (rate(t[60s]))"]);
+        assert_eq!(texts(&calls), ["sum by (instance, namespace, pod, job) (rate(t[60s]))"]);
     }
 
     #[test]
     fn only_what_the_server_has_is_asked_for_and_percentiles_come_last() {
-        let asked = plan(built_in(), |name| name != "demo_breaker_rejected_total", WINDOW);
-        let kinds: Vec<(&str, Kind)> = asked.iter().map(|query| (&*query.metric, query.kind)).collect();
-        let position = |metric: &str| kinds.iter().position(|(name, _)| *name == metric);
+        let all = Dialects::built_in();
+        let has: BTreeSet<String> = names(&all)
+            .into_iter()
+            .filter(|name| name.starts_with("demo_") && name != "demo_breaker_rejected_total")
+            .collect();
+        let asked = plan(&all, &has, WINDOW);
+        let position = |metric: &str| asked.iter().position(|query| *query.key.metric == *metric);
         assert!(position("demo_breaker_state") < position("demo_client_requests_total"));
         assert!(position("demo_topic_messages_total") < position("demo_client_request_duration_seconds"));
         assert_eq!(position("demo_breaker_rejected_total"), None);
-        assert!(plan(built_in(), |_| false, WINDOW).is_empty());
-    }
-
-    fn address(host: &str, port: u16) -> Party {
-        Party::Address { host: Arc::from(host), port }
-    }
-
-    fn asked(dialect: &Dialect, processes: &[Party], partners: &[&str]) -> Vec<String> {
-        let counters = dialect.names().collect();
-        let who = Between { processes: processes.iter().collect(), partners: partners.iter().copied().collect() };
-        between(std::slice::from_ref(dialect), &counters, |_| true, &who, WINDOW)
-            .iter()
-            .map(|query| query.text.to_string())
-            .collect()
+        assert!(plan(&all, &BTreeSet::new(), WINDOW).is_empty());
     }
 
     #[test]
-    fn calls_between_some_are_the_same_question_with_fewer_series() {
+    fn what_names_both_sides_is_summed_over_all_processes() {
+        let calls = dialect(
+            "[[calls]]\ntotal = \"t\"\ncaller = { label = \"from\", namespace = \"namespace\" }\ncallee = \"to\"\n\
+             where = [{ label = \"way\", is = [\"out\"] }, { label = \"a\", is_not = [\"x\", \"y\"] }]\n",
+        );
+        let text = "sum by (exported_from, from, exported_namespace, namespace, exported_to, to) \
+                    (rate(t{way=~\"out\",a!~\"x|y\"}[60s]))";
+        assert_eq!(texts(&calls), [text]);
+    }
+
+    #[test]
+    fn a_histogram_that_the_server_keeps_as_one_is_asked_for_as_one() {
+        let calls = dialect(
+            "[[calls]]\ntotal = \"h_count\"\ncaller = \"from\"\ncallee = \"to\"\n\
+             latency = { histogram = \"h\", unit = \"seconds\" }\n",
+        );
+        let by = "exported_from, from, exported_to, to";
+        let native = asked(&calls, &["h"]);
+        assert_eq!(native[0], format!("sum by ({by}) (histogram_count(rate(h[60s])))"));
+        assert_eq!(native[1], format!("histogram_quantile(0.5, sum by ({by}) (rate(h[60s])))"));
+        let classic = asked(&calls, &["h", "h_bucket", "h_count"]);
+        assert_eq!(classic[0], format!("sum by ({by}) (rate(h_count[60s]))"));
+        assert_eq!(classic[1], format!("histogram_quantile(0.5, sum by ({by}, le) (rate(h_bucket[60s])))"));
+        assert_eq!((native.len(), classic.len()), (4, 4));
+    }
+
+    #[test]
+    fn a_name_with_a_gap_is_asked_for_by_the_names_that_there_are() {
+        let calls = dialect("[[calls]]\ntotal = \"*_fabio_requests\"\ncallee = \"service\"\n");
+        let texts = asked(&calls, &["a_fabio_requests", "b_fabio_requests", "c_requests"]);
+        assert_eq!(texts.len(), 2);
+        assert!(texts[1].contains("rate(b_fabio_requests[60s])"), "{texts:?}");
+        assert_eq!(any_of(&calls), ["{__name__=~\".*_fabio_requests\"}"]);
+    }
+
+    #[test]
+    fn a_summary_is_asked_for_the_percentiles_that_are_shown() {
+        let served =
+            dialect("[[served]]\ntotal = \"s_count\"\nlatency = { summary = \"s\", unit = \"milliseconds\" }\n");
+        let s = r#"s{quantile=~"0\\.50*|0\\.950*|0\\.990*"}"#;
+        let text = format!("max by (instance, namespace, pod, job, quantile) ({s} and (timestamp({s}) > time() - 60))");
+        assert_eq!(asked(&served, &["s"])[1], text);
+    }
+
+    #[test]
+    fn an_address_is_never_longer_than_servers_take() {
+        let selectors = any_of(&Dialects::built_in());
+        assert!(
+            selectors.len() < 6 && selectors.iter().all(|one| one.len() < LONGEST_SELECTOR + 200),
+            "{}",
+            selectors.len()
+        );
+    }
+
+    fn about_calls(dialects: &Dialects, has: &BTreeSet<String>, process: &Party, callees: &[&str]) -> Vec<String> {
+        let call = |callee: &&str| {
+            let (caller, callee) = (process.clone(), Party::Named(Arc::from(*callee)));
+            let (protocol, pattern, payload) = (Protocol::Http, Pattern::Rpc, Payload::Json);
+            let (basis, observer) = (CallsBasis::Observed(Signals::default()), Observer::default());
+            Fact::Calls(CallsFact { caller, callee, protocol, pattern, payload, basis, observer })
+        };
+        let facts: Vec<Fact> = callees.iter().map(call).collect();
+        let counted = Counted::from([(Arc::from("x/calls/0/total"), facts.iter().collect())]);
+        about(dialects, &counted, has, WINDOW).iter().map(|query| query.text.to_string()).collect()
+    }
+
+    #[test]
+    fn questions_about_some_facts_are_the_same_ones_with_fewer_series() {
         let calls = dialect(
             "[[calls]]\ntotal = \"t\"\ncallee = \"to\"\nrefused = { label = \"code\", is = [\"no\"] }\n\
              latency = { histogram = \"h\", unit = \"seconds\" }\n",
@@ -396,40 +492,44 @@ mod tests {
         let by = "instance, namespace, pod, job, exported_code, code, exported_to, to";
         let who = r#"instance=~"127\\.0\\.0\\.1:9|localhost:9""#;
         let kept = "instance, namespace, pod, job, exported_to, to";
+        let hostile = r#"a\"\\|\\.\\*|b"#;
+        let local = Party::Address { host: Arc::from("127.0.0.1"), port: 9 };
         assert_eq!(
-            asked(&calls, &[address("127.0.0.1", 9)], &["b", "a\"|.*"]),
+            about_calls(&calls, &classic(&calls), &local, &["b", "a\"|.*"]),
             [
                 format!(
-                    r#"sum by ({by}) (rate(t{{{who},exported_to=~"a\"\\|\\.\\*|b"}}[60s]) or rate(t{{{who},exported_to="",to=~"a\"\\|\\.\\*|b"}}[60s]))"#
+                    r#"sum by ({by}) (rate(t{{{who},exported_to=~"{hostile}"}}[60s]) or rate(t{{{who},exported_to="",to=~"{hostile}"}}[60s]))"#
                 ),
                 format!(
-                    r#"histogram_quantile(0.95, sum by ({kept}, le) (rate(h_bucket{{{who},exported_to=~"a\"\\|\\.\\*|b",code!~"no"}}[60s]) or rate(h_bucket{{{who},exported_to="",to=~"a\"\\|\\.\\*|b",code!~"no"}}[60s])))"#
+                    r#"histogram_quantile(0.95, sum by ({kept}, le) (rate(h_bucket{{code!~"no",{who},exported_to=~"{hostile}"}}[60s]) or rate(h_bucket{{code!~"no",{who},exported_to="",to=~"{hostile}"}}[60s])))"#
                 ),
             ]
         );
     }
 
     #[test]
-    fn what_cannot_be_said_in_few_words_is_not_said() {
-        let calls = dialect("[[calls]]\ntotal = \"t\"\ncallee = \"job\"\n");
-        let pod = Party::Pod { namespace: Arc::from("shop"), pod: Arc::from("cart-0"), address: None };
+    fn a_summary_and_a_native_histogram_are_asked_about_some_facts_as_well() {
+        let job = Party::Named(Arc::from("cart"));
+        let summary = dialect(
+            "[[calls]]\ntotal = \"t\"\ncallee = \"job\"\nfailed_total = \"f\"\n\
+             latency = { summary = \"s\", unit = \"seconds\" }\n",
+        );
         let by = "instance, namespace, pod, job";
-        for (processes, selected) in [
-            (vec![pod.clone()], r#"namespace=~"shop",pod=~"cart-0",job=~"x""#),
-            (vec![address("::1", 9)], r#"instance=~"\\[::1\\]:9",job=~"x""#),
-            (vec![pod, address("::1", 9)], r#"job=~"x""#),
-            (vec![Party::Named(Arc::from("cart"))], r#"job=~"x""#),
-            ((0..2_000).map(|port| address("10.0.0.1", port)).collect(), r#"job=~"x""#),
-        ] {
-            assert_eq!(asked(&calls, &processes, &["x"]), [format!("sum by ({by}) (rate(t{{{selected}}}[60s]))")]);
-        }
-        assert_eq!(asked(&calls, &[], &[]), [format!("sum by ({by}) (rate(t[60s]))")]);
-    }
-
-    #[test]
-    fn evidence_tells_its_counter() {
-        let text = &texts(dialect("[[calls]]\ntotal = \"t\"\ncallee = \"to\"\n"))[0];
-        assert!(asks_growth_of(text, "t") && !asks_growth_of(text, "tt") && !asks_growth_of(text, "to"));
+        let s = r#"s{job=~"x",quantile=~"0\\.950*"}"#;
+        assert_eq!(
+            about_calls(&summary, &names(&summary), &job, &["x"]),
+            [
+                format!(r#"sum by ({by}) (rate(t{{job=~"x"}}[60s]))"#),
+                format!(r#"sum by ({by}) (rate(f{{job=~"x"}}[60s]))"#),
+                format!("max by ({by}, quantile) ({s} and (timestamp({s}) > time() - 60))"),
+            ]
+        );
+        let native = dialect("[[calls]]\ntotal = \"h_count\"\ncallee = \"job\"\n");
+        let has = BTreeSet::from(["h".to_owned()]);
+        assert_eq!(
+            about_calls(&native, &has, &job, &["x"]),
+            [format!(r#"sum by ({by}) (histogram_count(rate(h{{job=~"x"}}[60s])))"#)]
+        );
     }
 
     #[test]

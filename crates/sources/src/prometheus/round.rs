@@ -15,15 +15,15 @@ use super::api::{AT_ONCE, Answer};
 use super::held::{Difference, Held, Patience};
 use super::history::ServerClock;
 use super::map::{self, ALERTS, Board, Known, TARGETS};
-use super::promql::{self, Kind, Query};
+use super::promql::{self, Key, Kind, Query};
 use super::standing::Standing;
 use super::turns::Turns;
 use super::wire::Rows;
 use super::{Prometheus, meanings};
 use crate::connection::{EngineGone, Outbox};
 use crate::error::{ErrorKind, SourceError};
-use crate::scrape::dialect::{Dialect, built_in};
-use crate::scrape::map::{BREAKERS, CALLS};
+use crate::scrape::dialect::Dialects;
+use crate::scrape::map::{COLLECTIONS, observations};
 use crate::scrape::{jittered, pause_after};
 
 /// The most requests of one beat, whatever is shown on however many screens; with those for histories since the beat before.
@@ -37,19 +37,21 @@ const SELDOM: u64 = 8;
 const LARGE_LISTING: usize = 1024 * 1024;
 /// Rates are taken over this many scrape intervals, so that one missing scrape does no harm.
 const INTERVALS_IN_WINDOW: u32 = 4;
-const SHORTEST_WINDOW: Duration = Duration::from_secs(5);
+pub(super) const SHORTEST_WINDOW: Duration = Duration::from_secs(5);
 const LONGEST_WINDOW: Duration = Duration::from_secs(600);
 /// The scrape interval where nobody tells it.
 const USUAL_INTERVAL: Duration = Duration::from_secs(15);
 /// Metrics that were not seen for longer are not asked for.
 const NAMES_SINCE: SignedDuration = SignedDuration::from_hours(1);
+/// What is asked for beside the questions.
+const OTHER_PARTS: [&str; 6] = ["dialects", "targets", "alerts", "rules", "names", "metadata"];
 /// After a failure it is tried again this soon at first.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
 pub(super) struct Round<'a> {
     prometheus: &'a Prometheus,
     out: &'a Outbox,
-    dialects: &'static [Dialect],
+    dialects: Dialects,
     standing: Standing,
     turns: Turns,
     /// Beats that went well.
@@ -83,7 +85,7 @@ impl<'a> Round<'a> {
         Self {
             prometheus,
             out,
-            dialects: built_in(),
+            dialects: prometheus.dialects.clone(),
             standing: Standing::new(&prometheus.api.address()),
             turns: Turns::default(),
             beats: 0,
@@ -101,8 +103,11 @@ impl<'a> Round<'a> {
 
     pub(super) async fn run(&mut self, nudge: &Notify) -> Result<(), EngineGone> {
         // A run after a panic begins with nothing; what the run before stated is replaced, not added to.
-        for collection in [CALLS, BREAKERS, TARGETS, ALERTS] {
+        for collection in COLLECTIONS.into_iter().chain([TARGETS, ALERTS]) {
             self.out.facts(Batch::reset(self.id(), collection, Vec::new())).await?;
+        }
+        if let Some(complaint) = self.dialects.complaint(super::SYSTEM) {
+            self.standing.part("dialects", Err(complaint));
         }
         self.tell().await?;
         loop {
@@ -150,7 +155,7 @@ impl<'a> Round<'a> {
 
     /// All that is asked for of calls and breakers.
     fn plan(&self) -> Vec<Query> {
-        promql::plan(self.dialects, |name| self.has.contains(name), self.window())
+        promql::plan(&self.dialects, &self.has, self.window())
     }
 
     fn window(&self) -> Duration {
@@ -177,9 +182,10 @@ impl<'a> Round<'a> {
         spent += 1;
         self.list_alerts().await?;
         if seldom {
-            spent += 3;
+            let selectors = promql::any_of(&self.dialects);
+            spent += 2 + selectors.len();
             self.list_rules().await;
-            self.list_names().await;
+            self.list_names(&selectors).await;
             self.measure_interval().await;
         }
         spent += self.explain(seldom).await;
@@ -191,12 +197,13 @@ impl<'a> Round<'a> {
 
     /// Asks what a metric means, if one is due. How many requests that took.
     async fn explain(&mut self, seldom: bool) -> usize {
-        let plan = self.plan();
+        let mut plan = self.plan();
+        plan.retain(|query| self.dialects.tells_types(&query.key.series));
         self.prometheus.meanings().keep(&plan);
-        let due = self.prometheus.meanings().next(&plan, seldom).cloned();
-        let Some(query) = due else { return 0 };
+        let due = self.prometheus.meanings().next(&plan, seldom);
+        let Some(metric) = due else { return 0 };
         let (mut asked, mut ended) = (0, Ok(Vec::new()));
-        for name in meanings::names(&query.metric) {
+        for name in meanings::names(&metric) {
             asked += 1;
             ended = self.prometheus.api.declared(name).await;
             if ended.as_ref().map_or(true, |declared| !declared.is_empty()) {
@@ -208,7 +215,7 @@ impl<'a> Round<'a> {
         let told =
             ended.as_ref().map_or_else(|error| if unable(error) { Ok(()) } else { Err(error.clone()) }, |_| Ok(()));
         self.standing.part("metadata", told.map(|()| Vec::new()));
-        self.prometheus.meanings().learn(&query, &ended.unwrap_or_default());
+        self.prometheus.meanings().learn(&plan, metric, &ended.unwrap_or_default());
         self.standing.contradicted(self.prometheus.meanings().contradictions());
         asked
     }
@@ -302,19 +309,25 @@ impl<'a> Round<'a> {
         self.standing.part("rules", ended);
     }
 
-    async fn list_names(&mut self) {
+    async fn list_names(&mut self, selectors: &[String]) {
         let since = Timestamp::now().checked_sub(NAMES_SINCE).unwrap_or(Timestamp::UNIX_EPOCH);
-        let ended = match self.prometheus.api.names(&promql::any_of(self.dialects), since).await {
-            Ok(Answer { data, warnings, .. }) => {
-                let has = Arc::make_mut(&mut self.has);
-                if warnings.is_empty() {
-                    has.clear();
+        let mut has = BTreeSet::new();
+        let mut ended = Ok(Vec::new());
+        for selector in selectors {
+            match (self.prometheus.api.names(selector, since).await, &mut ended) {
+                (Ok(Answer { data, warnings, .. }), Ok(all)) => {
+                    has.extend(data);
+                    all.extend(warnings);
                 }
-                has.extend(data);
-                Ok(warnings)
+                (Err(error), _) => ended = Err(error),
+                (Ok(_), Err(_)) => {}
             }
-            Err(error) => Err(error),
-        };
+        }
+        let known = Arc::make_mut(&mut self.has);
+        if ended.as_ref().is_ok_and(Vec::is_empty) {
+            known.clear();
+        }
+        known.extend(has);
         self.standing.part("names", ended);
     }
 
@@ -359,21 +372,22 @@ impl<'a> Round<'a> {
                 Ok(Answer { data, mut warnings, at, .. }) => {
                     let evidence = api.evidence(&query.text);
                     let whole = warnings.is_empty() && data.bad == 0;
-                    warnings.extend(unread(&query.metric, &data));
+                    warnings.extend(unread(&query.key.metric, &data));
                     self.standing.part(&part, Ok(warnings));
-                    let known = Known::new(evidence, at, Instant::now(), whole, data.good);
-                    self.board.insert((query.metric, query.kind), known);
+                    self.prometheus.ground().asked.note(evidence.clone(), query.key.clone());
+                    let known = Known::new(&query, evidence, at, whole, data.good);
+                    self.board.insert(query.key, known);
                 }
                 Err(error) => self.standing.part(&part, Err(error)),
             }
         }
         drop(answers);
-        let planned: BTreeSet<(Arc<str>, Kind)> = plan.iter().map(|one| (one.metric.clone(), one.kind)).collect();
+        let planned: BTreeSet<&Key> = plan.iter().map(|one| &one.key).collect();
         let life = self.life(beats);
         self.board.retain(|key, known| planned.contains(key) && known.at.elapsed() <= life);
+        self.prometheus.ground().asked.keep(&planned);
         let parts: BTreeSet<String> = plan.iter().map(part_of).collect();
-        self.standing
-            .keep(|name| parts.contains(name) || ["targets", "alerts", "rules", "names", "metadata"].contains(&name));
+        self.standing.keep(|name| parts.contains(name) || OTHER_PARTS.contains(&name));
     }
 
     /// How long an answer stands: over that time nothing new was heard, so nothing is known.
@@ -385,12 +399,12 @@ impl<'a> Round<'a> {
     async fn publish(&mut self) -> Result<(), EngineGone> {
         let plan = self.plan();
         let told = |query: &Query| {
-            let known = self.board.get(&(query.metric.clone(), query.kind));
-            matches!(query.kind, Kind::Percentile(_)) || known.is_some_and(|known| known.whole)
+            let known = self.board.get(&query.key);
+            matches!(query.key.kind, Kind::Percentile(_) | Kind::Quantiles) || known.is_some_and(|known| known.whole)
         };
         let down = self.targets.as_ref().map(|targets| targets.down.clone()).unwrap_or_default();
         let patience = Patience { whole: plan.iter().all(told), absence: self.window(), down: &down };
-        let fresh = map::processes(&self.board, self.dialects);
+        let fresh = map::processes(&self.board, &self.dialects, observations);
         let Difference { put, removed } = self.held.take(fresh, patience, Instant::now(), Timestamp::now());
         if put.is_empty() && removed.is_empty() {
             return Ok(());
@@ -406,7 +420,8 @@ pub(super) fn window(interval: Duration) -> Duration {
 
 /// What the Sources screen calls a question: two of them never have the same name.
 fn part_of(query: &Query) -> String {
-    format!("{} {:?}", query.metric, query.kind)
+    let Key { series, kind, metric } = &query.key;
+    format!("{metric} {kind:?} ({series})")
 }
 
 /// A word about rows that were not understood, if there are any.

@@ -1,14 +1,11 @@
 //! Which questions are asked at a beat: as many as the budget has, in turn, and one that failed more and more seldom. Pure.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::promql::{Kind, Query};
+use super::promql::{Key, Query};
 
 /// The longest pause of a question that fails, in beats.
 const LONGEST_PAUSE: u64 = 16;
-
-type Key = (Arc<str>, Kind);
 
 /// When each question had its turn.
 #[derive(Debug, Default)]
@@ -30,10 +27,11 @@ impl Turns {
     /// The questions of the next beat: those that waited longest first, and the plan's order among equals.
     pub(super) fn next(&mut self, plan: &[Query], budget: usize) -> Vec<Query> {
         self.beat += 1;
-        self.of.retain(|(metric, kind), _| plan.iter().any(|one| one.metric == *metric && one.kind == *kind));
+        let planned: BTreeSet<&Key> = plan.iter().map(|one| &one.key).collect();
+        self.of.retain(|key, _| planned.contains(key));
         let mut waiting: Vec<(u64, &Query)> = Vec::new();
         for query in plan {
-            let turn = self.of.entry((query.metric.clone(), query.kind)).or_default();
+            let turn = self.of.entry(query.key.clone()).or_default();
             if turn.due <= self.beat {
                 waiting.push((turn.asked, query));
             }
@@ -41,7 +39,7 @@ impl Turns {
         waiting.sort_by_key(|(asked, _)| *asked);
         let chosen: Vec<Query> = waiting.into_iter().take(budget).map(|(_, query)| query.clone()).collect();
         for query in &chosen {
-            if let Some(turn) = self.of.get_mut(&(query.metric.clone(), query.kind)) {
+            if let Some(turn) = self.of.get_mut(&query.key) {
                 turn.asked = self.beat;
             }
         }
@@ -50,7 +48,7 @@ impl Turns {
 
     /// Notes how a question ended.
     pub(super) fn ended(&mut self, query: &Query, well: bool) {
-        let Some(turn) = self.of.get_mut(&(query.metric.clone(), query.kind)) else { return };
+        let Some(turn) = self.of.get_mut(&query.key) else { return };
         turn.failures = if well { 0 } else { turn.failures.saturating_add(1) };
         // The first failure may be chance: it costs no turn.
         let pause = 1_u64.checked_shl(turn.failures.saturating_sub(1)).unwrap_or(LONGEST_PAUSE).min(LONGEST_PAUSE);
@@ -65,16 +63,21 @@ impl Turns {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use super::super::promql::Kind;
     use super::*;
 
     fn plan(size: usize) -> Vec<Query> {
-        let query =
-            |number: usize| Query { metric: Arc::from(format!("m{number}")), kind: Kind::Rate, text: Arc::from("x") };
+        let query = |number: usize| {
+            let key = Key { series: Arc::from("s"), kind: Kind::Rate, metric: Arc::from(format!("m{number}")) };
+            Query { key, of_process: true, text: Arc::from("x") }
+        };
         (0..size).map(query).collect()
     }
 
     fn names(asked: &[Query]) -> Vec<&str> {
-        asked.iter().map(|query| &*query.metric).collect()
+        asked.iter().map(|query| &*query.key.metric).collect()
     }
 
     #[test]

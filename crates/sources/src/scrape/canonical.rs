@@ -33,6 +33,18 @@ pub(super) fn sample_line(sample: &Sample<'_>) -> String {
     line
 }
 
+/// What tells one series from another, whatever the order of its labels; a label without a value is none.
+pub(super) fn series(sample: &Sample<'_>) -> String {
+    let mut labels: Vec<&(&str, String)> = sample.labels.iter().filter(|(_, value)| !value.is_empty()).collect();
+    labels.sort();
+    let mut series = name(sample.name).into_owned();
+    for (label, value) in labels {
+        // Writing to a string cannot fail.
+        let _ = write!(series, ",{label}={}", utf8_percent_encode(value, CHANGED));
+    }
+    series
+}
+
 /// A `# TYPE` line.
 pub(super) fn type_line(family: &str, kind: Kind) -> String {
     format!("# TYPE {} {}", name(family), kind.word())

@@ -1,31 +1,29 @@
 //! A dialect: how one telemetry library or mesh names its metrics. Data, not code: a TOML file, described for users in
 //! `docs/dialects.md`.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
-use std::sync::{Arc, LazyLock};
+mod party;
+mod series;
+mod shelf;
+mod traced;
+mod words;
+mod written;
 
-use binnacle_model::fact::{BreakerKind, BreakerState, Pattern, Payload, Protocol};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use binnacle_model::fact::{BreakerKind, BreakerState, Party, Pattern, Payload, Protocol, Side};
 use serde::Deserialize;
-use serde::de::IntoDeserializer;
-use serde::de::value::{Error as WordError, StrDeserializer};
 
+use self::party::{PartyRule, first};
+pub use self::series::Series;
+pub use self::shelf::{Dialects, Listed, Place, folder, read};
+pub use self::traced::{Fit, Said, Traced};
+use self::words::word;
+pub use self::words::{LabelName, LabelTest, MetricName, Told};
 use super::exposition::Labels;
 
-include!(concat!(env!("OUT_DIR"), "/dialects.rs"));
-
-/// The dialects that come with Binnacle.
-pub fn built_in() -> &'static [Dialect] {
-    static DIALECTS: LazyLock<Vec<Dialect>> = LazyLock::new(|| {
-        let read = BUILT_IN.iter().map(|(file, text)| Dialect::parse(file, text));
-        read.filter_map(|dialect| dialect.inspect_err(|error| tracing::error!(%error, "a dialect is left out")).ok())
-            .collect()
-    });
-    &DIALECTS
-}
-
 /// Why a file is not a dialect.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 #[error("{file}:{line}:{column}: {what}")]
 pub struct DialectError {
     /// The file's name.
@@ -40,76 +38,141 @@ pub struct DialectError {
 
 /// How one telemetry library names its metrics.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(try_from = "Written")]
+#[serde(try_from = "written::Written")]
 pub struct Dialect {
     /// A short word for it.
-    pub name: String,
+    pub name: Arc<str>,
     /// For people.
     pub title: String,
-    /// Counters of calls that a process makes.
+    /// Whether the types that its processes declare mean anything: some call everything a gauge.
+    pub types: bool,
+    /// Counters of calls, by pairs.
     pub calls: Vec<Calls>,
+    /// Counters of the calls that processes answer.
+    pub served: Vec<Served>,
     /// States of circuit breakers.
     pub breakers: Vec<Breakers>,
     /// Counters of messages that a process publishes and consumes.
     pub channels: Vec<Channels>,
-    /// Every name that may stand on a line that is of interest.
-    read: BTreeSet<Arc<str>>,
 }
 
-/// The file as it is written.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Written {
-    name: String,
-    title: String,
-    #[serde(default)]
-    calls: Vec<Calls>,
-    #[serde(default)]
-    breakers: Vec<Breakers>,
-    #[serde(default)]
-    channels: Vec<Channels>,
-}
-
-/// A counter of calls, on the caller's side.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// A counter of calls.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Calls {
     /// The counter.
-    pub total: MetricName,
-    /// The label that names whom is called.
-    pub callee: LabelName,
+    pub total: Series,
+    /// A counter of its own of those that failed.
+    pub failed_total: Option<Series>,
+    caller: Vec<PartyRule>,
+    callee: Vec<PartyRule>,
+    /// Where they are counted.
+    pub observer: Told<Side>,
     /// What travels.
-    #[serde(default)]
     pub protocol: Told<Protocol>,
     /// How the two sides talk.
-    #[serde(default)]
     pub pattern: Told<Pattern>,
     /// The body's format.
-    #[serde(default)]
     pub payload: Told<Payload>,
     /// Which of the calls failed.
-    pub failed: Option<LabelTest>,
+    pub failed: Vec<LabelTest>,
     /// Which were never sent.
-    pub refused: Option<LabelTest>,
-    /// How long they took.
-    pub latency: Option<Latency>,
+    pub refused: Vec<LabelTest>,
+    /// How long they took; of several, the first counts that a process has.
+    pub latency: Vec<Latency>,
 }
 
 impl Calls {
+    /// Who calls; `None` when the labels name nobody.
+    pub fn caller(&self, labels: &Labels, process: Option<&Party>) -> Option<Party> {
+        if self.caller.is_empty() { process.cloned() } else { first(&self.caller, labels, process) }
+    }
+
+    /// Who is called. What a process counts of messages leads to a channel.
+    pub fn callee(&self, labels: &Labels, process: Option<&Party>, protocol: Protocol) -> Option<Party> {
+        let callee = first(&self.callee, labels, process)?;
+        match (callee, protocol) {
+            (Party::Named(name), Protocol::Messaging) if self.caller.is_empty() => Some(Party::Channel(name)),
+            (callee, _) => Some(callee),
+        }
+    }
+
+    fn series(&self) -> impl Iterator<Item = (&Series, Reads)> {
+        counted(&self.total, self.failed_total.as_ref(), &self.latency)
+    }
+
     /// Whether a series counts calls that were never sent.
     pub fn is_refused(&self, labels: &Labels) -> bool {
-        self.refused.as_ref().is_some_and(|test| test.holds(labels))
+        self.refused.iter().any(|test| test.holds(labels))
+    }
+
+    /// Whether failures are told at all.
+    pub fn tells_failures(&self) -> bool {
+        !self.failed.is_empty() || self.failed_total.is_some()
     }
 }
 
-/// A classic histogram with the same labels as its counter.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// A counter of the calls that a process answers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Served {
+    /// The counter.
+    pub total: Series,
+    /// A counter of its own of those that failed.
+    pub failed_total: Option<Series>,
+    process: Vec<PartyRule>,
+    /// The label with the name under which the process can be called.
+    pub offers: Option<LabelName>,
+    /// What travels.
+    pub protocol: Told<Protocol>,
+    /// Which of the calls failed.
+    pub failed: Vec<LabelTest>,
+    /// How long they took; of several, the first counts that a process has.
+    pub latency: Vec<Latency>,
+}
+
+impl Served {
+    fn series(&self) -> impl Iterator<Item = (&Series, Reads)> {
+        counted(&self.total, self.failed_total.as_ref(), &self.latency)
+    }
+
+    /// Who answers; `None` when the labels name nobody.
+    pub fn process(&self, labels: &Labels, process: Option<&Party>) -> Option<Party> {
+        if self.process.is_empty() { process.cloned() } else { first(&self.process, labels, process) }
+    }
+
+    /// Whether failures are told at all.
+    pub fn tells_failures(&self) -> bool {
+        !self.failed.is_empty() || self.failed_total.is_some()
+    }
+}
+
+/// What is read of calls that are counted, however many counters and durations there are.
+fn counted<'a>(
+    total: &'a Series,
+    failed_total: Option<&'a Series>,
+    latency: &'a [Latency],
+) -> impl Iterator<Item = (&'a Series, Reads)> {
+    let counters = [Some(total), failed_total].into_iter().flatten();
+    counters.map(|series| (series, Reads::Growth)).chain(latency.iter().map(Latency::read))
+}
+
+/// Durations with the same labels as their counter.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Latency {
-    /// The histogram's name, without `_bucket`.
-    pub histogram: MetricName,
-    /// What its bounds are counted in.
+    /// The histogram without `_bucket`, or the summary.
+    pub series: Series,
+    /// How the durations are told.
+    pub form: LatencyForm,
+    /// What they are counted in.
     pub unit: Unit,
+}
+
+/// How durations are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LatencyForm {
+    /// As buckets: a classic histogram, or on a server a native one.
+    Histogram,
+    /// As percentiles that the process worked out itself.
+    Summary,
 }
 
 /// The unit of a latency.
@@ -120,39 +183,72 @@ pub enum Unit {
     Seconds,
     /// Milliseconds.
     Milliseconds,
+    /// Microseconds.
+    Microseconds,
+    /// Nanoseconds.
+    Nanoseconds,
 }
 
 impl Unit {
     /// A value of this unit in milliseconds.
     pub fn to_ms(self, value: f64) -> f64 {
         match self {
-            Self::Seconds => value * 1000.0,
+            Self::Seconds => value * 1e3,
             Self::Milliseconds => value,
+            Self::Microseconds => value / 1e3,
+            Self::Nanoseconds => value / 1e6,
         }
     }
 }
 
-/// A gauge that tells the states of breakers.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// What tells the states of breakers.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Breakers {
-    /// The gauge.
-    pub state: MetricName,
-    /// The label that names whom the guarded calls go to, where there is one.
-    pub callee: Option<LabelName>,
-    /// The label with the breaker's own name; without it the callee's name stands for it.
-    pub name: Option<LabelName>,
+    /// How the state is told.
+    pub tells: Tells,
+    caller: Vec<PartyRule>,
+    callee: Vec<PartyRule>,
+    name: Vec<LabelName>,
     /// Failure, capacity or endpoint.
     pub kind: BreakerKind,
-    /// One series for each state, 1 for the state that it is in.
-    pub one_hot: Option<OneHot>,
-    /// One series whose value is the state. The codes of libraries differ, so there is no default.
-    pub codes: Option<BTreeMap<BreakerState, f64>>,
     /// The counter of refused calls, with the same labels.
-    pub refused: Option<MetricName>,
+    pub refused: Option<Series>,
+    /// Whether the state is no more than concluded.
+    pub derived: bool,
 }
 
-/// See [`Breakers::one_hot`].
+impl Breakers {
+    /// Whose calls are guarded.
+    pub fn caller(&self, labels: &Labels, process: Option<&Party>) -> Option<Party> {
+        if self.caller.is_empty() { process.cloned() } else { first(&self.caller, labels, process) }
+    }
+
+    /// Whom they go to, where that is said.
+    pub fn callee(&self, labels: &Labels) -> Option<Party> {
+        first(&self.callee, labels, None)
+    }
+
+    /// The breaker's own name, where it has one.
+    pub fn name(&self, labels: &Labels) -> Option<Arc<str>> {
+        let parts: Vec<&str> = self.name.iter().filter_map(|label| label.of(labels)).map(|value| &**value).collect();
+        (!parts.is_empty()).then(|| Arc::from(parts.join("/")))
+    }
+}
+
+/// How the state of a breaker is told.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Tells {
+    /// By gauges with one series for each state, 1 for the one that it is in. Of several gauges the worst counts.
+    OneHot(Vec<Series>, OneHot),
+    /// By gauges whose value is the state.
+    Codes(Vec<Series>, Vec<(f64, BreakerState)>),
+    /// By how many endpoints are taken out, of how many.
+    OutOf(Box<Series>, Box<Series>),
+    /// By nobody: it is concluded from how often it opened and closed.
+    Inferred(Box<Inferred>),
+}
+
+/// See [`Tells::OneHot`].
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OneHot {
@@ -170,12 +266,22 @@ impl OneHot {
     }
 }
 
+/// See [`Tells::Inferred`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Inferred {
+    /// How often it opened.
+    pub opened: Series,
+    /// How often it closed.
+    pub closed: Series,
+    /// Calls that it let pass and that went well.
+    pub passed: Option<Series>,
+}
+
 /// A counter of messages, with a label for their direction.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Channels {
     /// The counter.
-    pub total: MetricName,
+    pub total: Series,
     /// The label that names the queue or topic.
     pub channel: LabelName,
     /// Work queue or publish/subscribe.
@@ -186,229 +292,19 @@ pub struct Channels {
     pub consumed: LabelTest,
 }
 
-/// The name of a metric, valid in the text format.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(try_from = "String")]
-pub struct MetricName(Arc<str>);
-
-impl MetricName {
-    /// The name as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The name as shared text.
-    pub fn shared(&self) -> &Arc<str> {
-        &self.0
-    }
-}
-
-impl fmt::Display for MetricName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl TryFrom<String> for MetricName {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        if is_name(&text, true) {
-            return Ok(Self(Arc::from(text)));
-        }
-        Err(format!("`{text}` is not the name of a metric: letters, digits, `_` and `:`, no digit first"))
-    }
-}
-
-/// The name of a label, valid in the text format.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub struct LabelName(String);
-
-impl LabelName {
-    /// The name as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// Its value among these labels. An empty value is no value, as Prometheus has it.
-    pub fn of<'a>(&self, labels: &'a Labels) -> Option<&'a Arc<str>> {
-        labels.get(self.as_str()).filter(|value| !value.is_empty())
-    }
-}
-
-impl TryFrom<String> for LabelName {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        if is_name(&text, false) {
-            return Ok(Self(text));
-        }
-        Err(format!("`{text}` is not the name of a label: letters, digits and `_`, no digit first"))
-    }
-}
-
-fn is_name(text: &str, colons: bool) -> bool {
-    let inner = |c: char| c.is_ascii_alphanumeric() || c == '_' || (colons && c == ':');
-    text.starts_with(|c: char| inner(c) && !c.is_ascii_digit()) && text.chars().all(inner)
-}
-
-/// Where a word such as the protocol comes from.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(try_from = "WrittenTold<T>", bound(deserialize = "T: Deserialize<'de>"))]
-pub enum Told<T> {
-    /// Nobody says.
-    #[default]
-    Nowhere,
-    /// The same for every series.
-    Always(T),
-    /// The value of a label.
-    ByLabel {
-        /// The label.
-        label: LabelName,
-        /// What its values mean, where they are not Binnacle's words.
-        words: BTreeMap<String, T>,
-    },
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, bound(deserialize = "T: Deserialize<'de>"))]
-struct WrittenTold<T> {
-    always: Option<T>,
-    label: Option<LabelName>,
-    #[serde(default = "BTreeMap::new")]
-    words: BTreeMap<String, T>,
-}
-
-impl<T> TryFrom<WrittenTold<T>> for Told<T> {
-    type Error = &'static str;
-
-    fn try_from(written: WrittenTold<T>) -> Result<Self, Self::Error> {
-        match (written.always, written.label) {
-            (Some(word), None) if written.words.is_empty() => Ok(Self::Always(word)),
-            (None, Some(label)) => Ok(Self::ByLabel { label, words: written.words }),
-            _ => Err("give either `always`, or `label` with or without `words`"),
-        }
-    }
-}
-
-impl<T> Told<T> {
-    /// The label that says it, where one does.
-    pub fn label(&self) -> Option<&LabelName> {
-        match self {
-            Self::ByLabel { label, .. } => Some(label),
-            Self::Nowhere | Self::Always(_) => None,
-        }
-    }
-}
-
-impl<T: Copy + Default + for<'de> Deserialize<'de>> Told<T> {
-    /// The word for a series; the default, which is "unknown", where nobody says.
-    pub fn of(&self, labels: &Labels) -> T {
-        match self {
-            Self::Nowhere => T::default(),
-            Self::Always(word) => *word,
-            Self::ByLabel { label, words } => {
-                let value = label.of(labels);
-                value.and_then(|value| words.get(&**value).copied().or_else(|| word(value))).unwrap_or_default()
-            }
-        }
-    }
-}
-
-/// One of Binnacle's own words (`half_open`, `request_response`), as the public JSON spells it.
-fn word<T: for<'de> Deserialize<'de>>(text: &str) -> Option<T> {
-    let text: StrDeserializer<'_, WordError> = text.into_deserializer();
-    T::deserialize(text).ok()
-}
-
-/// A test of one label.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "WrittenTest")]
-pub struct LabelTest {
-    label: LabelName,
-    is: Vec<String>,
-    starts_with: Vec<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WrittenTest {
-    label: LabelName,
-    #[serde(default)]
-    is: Vec<String>,
-    #[serde(default)]
-    starts_with: Vec<String>,
-}
-
-impl TryFrom<WrittenTest> for LabelTest {
-    type Error = &'static str;
-
-    fn try_from(written: WrittenTest) -> Result<Self, Self::Error> {
-        let WrittenTest { label, is, starts_with } = written;
-        if is.is_empty() && starts_with.is_empty() {
-            return Err("give the values with `is` or `starts_with`: this test would never hold");
-        }
-        Ok(Self { label, is, starts_with })
-    }
-}
-
-impl LabelTest {
-    /// The label that is tested.
-    pub fn label(&self) -> &str {
-        self.label.as_str()
-    }
-
-    /// The values for which it holds.
-    pub fn values(&self) -> impl Iterator<Item = &str> {
-        self.is.iter().map(String::as_str)
-    }
-
-    /// What a value may start with for it to hold.
-    pub fn starts(&self) -> impl Iterator<Item = &str> {
-        self.starts_with.iter().map(String::as_str)
-    }
-
-    /// Whether it holds for a series. A label that is not there is empty, as Prometheus has it.
-    pub fn holds(&self, labels: &Labels) -> bool {
-        let value = labels.get(self.label.as_str()).map_or("", |value| &**value);
-        self.is.iter().any(|known| known == value)
-            || self.starts_with.iter().any(|start| value.starts_with(start.as_str()))
-    }
-}
-
-impl TryFrom<Written> for Dialect {
-    type Error = String;
-
-    fn try_from(written: Written) -> Result<Self, String> {
-        let Written { name, title, calls, breakers, channels } = written;
-        let mut read = BTreeSet::new();
-        let mut once = |metric: Arc<str>| {
-            let is_new = read.insert(metric.clone());
-            is_new
-                .then_some(())
-                .ok_or_else(|| format!("`{metric}` is named twice: what it counts would be added twice"))
-        };
-        for calls in &calls {
-            once(calls.total.shared().clone())?;
-            if let Some(latency) = &calls.latency {
-                once(Arc::from(format!("{}_bucket", latency.histogram)))?;
-            }
-        }
-        for breakers in &breakers {
-            if breakers.one_hot.is_some() == breakers.codes.is_some() {
-                return Err(format!("`{}` needs either `one_hot` or `codes`", breakers.state));
-            }
-            once(breakers.state.shared().clone())?;
-            if let Some(refused) = &breakers.refused {
-                once(refused.shared().clone())?;
-            }
-        }
-        for channels in &channels {
-            once(channels.total.shared().clone())?;
-        }
-        Ok(Self { name, title, calls, breakers, channels, read })
-    }
+/// What a metric is read for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reads {
+    /// How much it grows.
+    Growth,
+    /// How much it grows, and its value.
+    Both,
+    /// Its value.
+    Value,
+    /// The growth of its buckets.
+    Buckets,
+    /// Its percentiles.
+    Quantiles,
 }
 
 impl Dialect {
@@ -420,25 +316,36 @@ impl Dialect {
         })
     }
 
-    /// Every name that may stand on a line that is of interest.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.read.iter().map(|name| &**name)
+    /// Everything that it reads, and for what.
+    pub fn series(&self) -> Vec<(&Series, Reads)> {
+        let mut all = Vec::new();
+        all.extend(self.calls.iter().flat_map(Calls::series));
+        all.extend(self.served.iter().flat_map(Served::series));
+        for breakers in &self.breakers {
+            match &breakers.tells {
+                Tells::OneHot(gauges, _) | Tells::Codes(gauges, _) => {
+                    all.extend(gauges.iter().map(|gauge| (gauge, Reads::Value)));
+                }
+                Tells::OutOf(out, of) => all.extend([(&**out, Reads::Value), (&**of, Reads::Value)]),
+                Tells::Inferred(from) => {
+                    all.extend([(&from.opened, Reads::Both), (&from.closed, Reads::Both)]);
+                    all.extend(from.passed.iter().map(|series| (series, Reads::Growth)));
+                }
+            }
+            all.extend(breakers.refused.iter().map(|series| (series, Reads::Growth)));
+        }
+        all.extend(self.channels.iter().map(|channels| (&channels.total, Reads::Growth)));
+        all
     }
+}
 
-    /// Whether a line with this name is of interest.
-    pub fn reads(&self, name: &str) -> bool {
-        self.read.contains(name)
-    }
-
-    /// Whether a metric is a counter (or a histogram) of this dialect, so that its changes are what counts.
-    pub fn counts(&self, name: &str) -> bool {
-        let of_calls = |calls: &Calls| {
-            calls.total.as_str() == name
-                || calls.latency.as_ref().is_some_and(|latency| latency.histogram.as_str() == name)
+impl Latency {
+    fn read(&self) -> (&Series, Reads) {
+        let reads = match self.form {
+            LatencyForm::Histogram => Reads::Buckets,
+            LatencyForm::Summary => Reads::Quantiles,
         };
-        self.calls.iter().any(of_calls)
-            || self.breakers.iter().any(|one| one.refused.as_ref().is_some_and(|refused| refused.as_str() == name))
-            || self.channels.iter().any(|channels| channels.total.as_str() == name)
+        (&self.series, reads)
     }
 }
 
@@ -460,12 +367,10 @@ mod tests {
 
     #[test]
     fn every_built_in_dialect_is_read() {
-        for (file, text) in BUILT_IN {
-            if let Err(error) = Dialect::parse(file, text) {
-                panic!("{error}");
-            }
-        }
-        assert_eq!(built_in().len(), BUILT_IN.len());
+        assert_eq!(Dialects::built_in().faults(), []);
+        let names: std::collections::BTreeSet<Arc<str>> =
+            Dialects::built_in().iter().map(|one| one.name.clone()).collect();
+        assert_eq!(names.len(), Dialects::built_in().listed().len(), "two have one name");
     }
 
     #[test]
@@ -492,7 +397,7 @@ mod tests {
         }
         assert_eq!(calls.pattern.of(&Labels::new()), Pattern::Rpc);
         assert_eq!(calls.payload.of(&Labels::new()), Payload::Unknown);
-        let failed = calls.failed.as_ref().unwrap();
+        let failed = &calls.failed[0];
         assert!(["503", "0", ""].iter().all(|code| failed.holds(&labels(&[("code", code)]))));
         assert!(failed.holds(&Labels::new()) && !failed.holds(&labels(&[("code", "200")])));
     }
@@ -538,13 +443,13 @@ mod tests {
     #[test]
     fn what_would_be_guessed_or_added_twice_is_refused() {
         let head = "name = \"x\"\ntitle = \"X\"\n";
-        let breaker = "[[breakers]]\nstate = \"s\"\nkind = \"failure\"\n";
+        let breaker = "[[breakers]]\nstate = \"s\"\nname = \"n\"\nkind = \"failure\"\n";
         let calls = "[[calls]]\ntotal = \"t\"\ncallee = \"c\"\n";
         for (text, what) in [
-            (format!("{head}{breaker}"), "either `one_hot` or `codes`"),
+            (format!("{head}{breaker}"), "with one of `one_hot`, `codes`"),
             (
                 format!("{head}{breaker}one_hot = {{ label = \"l\" }}\ncodes = {{ open = 1 }}\n"),
-                "either `one_hot` or `codes`",
+                "with one of `one_hot`, `codes`",
             ),
             (format!("{head}{calls}{calls}"), "`t` is named twice"),
         ] {
@@ -555,9 +460,10 @@ mod tests {
 
     #[test]
     fn codes_of_a_breaker_are_read() {
-        let text = "name = \"x\"\ntitle = \"X\"\n[[breakers]]\nstate = \"s\"\nkind = \"failure\"\ncodes = { closed = 0, half_open = 1, open = 2 }\n";
+        let text = "name = \"x\"\ntitle = \"X\"\n[[breakers]]\nstate = \"s\"\nname = \"n\"\nkind = \"failure\"\ncodes = { closed = [0, 3], half_open = 1, open = 2.0 }\n";
         let dialect = Dialect::parse("x.toml", text).unwrap();
-        let codes = dialect.breakers[0].codes.as_ref().unwrap();
-        assert_eq!(codes.get(&BreakerState::HalfOpen), Some(&1.0));
+        let Tells::Codes(_, codes) = &dialect.breakers[0].tells else { panic!("no codes") };
+        let closed = BreakerState::Closed;
+        assert_eq!(codes, &[(0.0, closed), (3.0, closed), (1.0, BreakerState::HalfOpen), (2.0, BreakerState::Open)]);
     }
 }

@@ -1,7 +1,7 @@
 //! A whole answer in the text format: our lexer decides what each line is and counts it, `prometheus-parse` assembles the
 //! buckets of histograms.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use prometheus_parse::{Scrape, Value as Assembled};
@@ -11,6 +11,15 @@ use super::lexer::{self, Kind, Line, Reason};
 
 /// How many refused lines are kept word for word.
 const REFUSED_KEPT: usize = 3;
+
+/// What a metric is of interest for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interest {
+    /// How much it grows: it must be a count.
+    Count,
+    /// Its value, whatever that is.
+    Value,
+}
 
 /// The labels of a series.
 pub type Labels = BTreeMap<Arc<str>, Arc<str>>;
@@ -82,84 +91,172 @@ pub struct Exposition {
     pub tally: Tally,
     /// The first lines that were refused.
     pub refused: Vec<Refused>,
+    /// Whether it is OpenMetrics whose end is missing: it was cut on the way.
+    pub cut: bool,
 }
 
 impl Exposition {
     /// Reads an answer. `wanted` says by the name on the line whether a metric is of interest; the buckets of a histogram `x`
     /// are asked for as `x_bucket`.
-    pub fn read(body: &[u8], wanted: impl Fn(&str) -> bool) -> Self {
-        let mut sieve =
-            Sieve { wanted, kinds: BTreeMap::new(), lines: Vec::new(), tally: Tally::default(), refused: vec![] };
-        let mut rest = body;
-        let mut number = 0;
-        while !rest.is_empty() {
-            number += 1;
-            let end = rest.iter().position(|byte| *byte == b'\n');
-            let (line, after) = rest.split_at(end.unwrap_or(rest.len()));
-            sieve.take(number, line, end.is_some());
-            rest = after.get(1..).unwrap_or_default();
+    pub fn read(body: &[u8], wanted: impl Fn(&str) -> Option<Interest>) -> Self {
+        let mut sieve = Sieve::new(wanted);
+        for (number, line, finished) in lines(body) {
+            if let Some(sample) = sieve.take(number, line, finished) {
+                sieve.lines.push(canonical::sample_line(&sample));
+            }
         }
         sieve.assemble()
     }
+
+    /// The same of an answer that says of itself that it is OpenMetrics, which has to end with `# EOF`.
+    #[must_use]
+    pub fn of_open_metrics(self, body: &[u8]) -> Self {
+        let is_end = |line: &[u8]| line.trim_ascii() == b"# EOF";
+        Self { cut: !lines(body).any(|(_, line, _)| is_end(line)), ..self }
+    }
+}
+
+/// A body line by line, as it is written.
+#[derive(Clone, Debug, Default)]
+pub struct Listing<'a> {
+    /// The lines that are samples.
+    pub samples: Vec<lexer::Sample<'a>>,
+    /// Every line that was refused.
+    pub refused: Vec<Refused>,
+    /// How many lines there are.
+    pub lines: usize,
+    /// Whether it is OpenMetrics, in which times are seconds.
+    pub is_open_metrics: bool,
+    /// Whether it is OpenMetrics whose end is missing.
+    pub cut: bool,
+}
+
+impl<'a> Listing<'a> {
+    /// Lists everything that stands in a body. `is_open_metrics` is what the body says of itself elsewhere; its own marks count
+    /// as well.
+    pub fn of(body: &'a [u8], is_open_metrics: bool) -> Self {
+        let mut sieve = Sieve { refused_kept: usize::MAX, is_open_metrics, ..Sieve::new(|_| Some(Interest::Value)) };
+        let samples = lines(body).filter_map(|(number, line, finished)| sieve.take(number, line, finished)).collect();
+        let is_open_metrics = sieve.is_open_metrics || sieve.ended;
+        let count = lines(body).count();
+        Self { samples, refused: sieve.refused, lines: count, is_open_metrics, cut: is_open_metrics && !sieve.ended }
+    }
+}
+
+/// The lines of a body with their numbers from 1, and whether each ends with a line feed.
+pub(super) fn lines(body: &[u8]) -> impl Iterator<Item = (usize, &[u8], bool)> {
+    let numbered = body.split_inclusive(|byte| *byte == b'\n').enumerate();
+    numbered.map(|(position, line)| match line.strip_suffix(b"\n") {
+        Some(line) => (position + 1, line, true),
+        None => (position + 1, line, false),
+    })
 }
 
 /// Lets through what `prometheus-parse` will keep, and nothing else.
 struct Sieve<W> {
     wanted: W,
-    /// What the assembly takes a line with this name for. Histograms stand under the name of their buckets.
+    /// What a line with this name is. Histograms stand under the name of their buckets.
     kinds: BTreeMap<String, Kind>,
+    /// The series of the lines that were let through.
+    seen: BTreeSet<String>,
     lines: Vec<String>,
     tally: Tally,
     refused: Vec<Refused>,
+    is_open_metrics: bool,
+    ended: bool,
+    /// How many refused lines are kept word for word.
+    refused_kept: usize,
 }
 
-impl<W: Fn(&str) -> bool> Sieve<W> {
-    fn take(&mut self, number: usize, line: &[u8], finished: bool) {
+impl<W: Fn(&str) -> Option<Interest>> Sieve<W> {
+    fn new(wanted: W) -> Self {
+        Self {
+            wanted,
+            kinds: BTreeMap::new(),
+            seen: BTreeSet::new(),
+            lines: Vec::new(),
+            tally: Tally::default(),
+            refused: Vec::new(),
+            is_open_metrics: false,
+            ended: false,
+            refused_kept: REFUSED_KEPT,
+        }
+    }
+
+    /// The sample on a line, where one is wanted and sound.
+    fn take<'a>(&mut self, number: usize, line: &'a [u8], finished: bool) -> Option<lexer::Sample<'a>> {
         let read = std::str::from_utf8(line).map_err(|_| Reason::NotUtf8).and_then(lexer::line);
         match read {
             Ok(Line::Silent) => {}
-            Ok(Line::Type { name, kind }) => {
-                let key = if kind == Kind::Histogram { format!("{name}_bucket") } else { name.to_owned() };
-                if (self.wanted)(&key) {
-                    self.lines.push(canonical::type_line(name, kind));
-                    self.kinds.insert(key, kind);
+            Ok(Line::End) => self.ended = true,
+            Ok(Line::Unit) => self.is_open_metrics = true,
+            Ok(Line::Type { name, kind }) => self.typed(name, kind),
+            Ok(Line::Sample(sample)) => match (self.wanted)(sample.name) {
+                None => self.tally.passed_over += 1,
+                Some(interest) => {
+                    self.tally.fed += 1;
+                    let sound = if finished { self.sound(&sample, interest) } else { Err(Reason::Unfinished) };
+                    match sound {
+                        Ok(()) => return Some(sample),
+                        Err(reason) => self.refuse(number, reason),
+                    }
                 }
-            }
-            Ok(Line::Sample(sample)) if !(self.wanted)(sample.name) => self.tally.passed_over += 1,
-            Ok(Line::Sample(sample)) => {
-                self.tally.fed += 1;
-                let complete = if finished { self.complete(&sample) } else { Err(Reason::Unfinished) };
-                match complete {
-                    Ok(()) => self.lines.push(canonical::sample_line(&sample)),
-                    Err(reason) => self.refuse(number, reason),
-                }
-            }
+            },
             Err(reason) => {
                 self.tally.fed += 1;
                 self.refuse(number, reason);
             }
         }
+        None
     }
 
-    /// Buckets and quantiles without their bound would be dropped by the assembly.
-    fn complete(&self, sample: &lexer::Sample<'_>) -> Result<(), Reason> {
-        let has = |label| sample.label(label).and_then(lexer::number).is_some();
-        match self.kinds.get(sample.name) {
-            Some(Kind::Histogram) if !has("le") => Err(Reason::NoBound),
-            Some(Kind::Summary) if !has("quantile") => Err(Reason::NoQuantile),
-            _ => Ok(()),
+    /// Samples of a summary are kept one by one, as what they are: a number each.
+    fn typed(&mut self, name: &str, kind: Kind) {
+        let key = if kind == Kind::Histogram { format!("{name}_bucket") } else { name.to_owned() };
+        if (self.wanted)(&key).is_some() {
+            if kind != Kind::Summary {
+                self.lines.push(canonical::type_line(name, kind));
+            }
+            self.kinds.insert(key, kind);
         }
+    }
+
+    /// Buckets without their bound would be dropped by the assembly, quantiles without theirs mean nothing, and of two lines for
+    /// one series nobody knows which is right.
+    fn sound(&mut self, sample: &lexer::Sample<'_>, interest: Interest) -> Result<(), Reason> {
+        let has = |label| sample.label(label).and_then(lexer::number).is_some();
+        // OpenMetrics types a counter without the ending that its samples have.
+        let family = sample.name.strip_suffix("_total").unwrap_or(sample.name);
+        let typed =
+            self.kinds.get(sample.name).or_else(|| self.kinds.get(family).filter(|kind| **kind == Kind::Counter));
+        let kind = match (typed.copied(), sample.name.strip_suffix("_bucket")) {
+            // The TYPE line may be missing; by its name and its bound it is a histogram all the same.
+            (None, Some(family)) if has("le") => {
+                self.typed(family, Kind::Histogram);
+                Kind::Histogram
+            }
+            (kind, _) => kind.unwrap_or(Kind::Untyped),
+        };
+        let counts = kind == Kind::Histogram || kind == Kind::Counter || interest == Interest::Count;
+        match kind {
+            Kind::Histogram if !has("le") => return Err(Reason::NoBound),
+            Kind::Summary if !has("quantile") => return Err(Reason::NoQuantile),
+            // A counter may be infinite by its type; as a count it is of no use, and is left out where rates are taken.
+            _ if counts && (sample.value.is_nan() || sample.value < 0.0) => return Err(Reason::NoCount),
+            _ => {}
+        }
+        if self.seen.insert(canonical::series(sample)) { Ok(()) } else { Err(Reason::Twice) }
     }
 
     fn refuse(&mut self, line: usize, reason: Reason) {
         self.tally.rejected += 1;
-        if self.refused.len() < REFUSED_KEPT {
+        if self.refused.len() < self.refused_kept {
             self.refused.push(Refused { line, reason });
         }
     }
 
     fn assemble(self) -> Exposition {
-        let Self { lines, mut tally, refused, .. } = self;
+        let Self { lines, mut tally, refused, is_open_metrics, ended, .. } = self;
         // Lines from memory cannot fail to be read.
         let assembled = Scrape::parse(lines.into_iter().map(Ok)).map(|scrape| scrape.samples).unwrap_or_default();
         let mut samples = Vec::with_capacity(assembled.len());
@@ -172,12 +269,11 @@ impl<W: Fn(&str) -> bool> Sieve<W> {
             samples.extend(original(sample));
         }
         samples.sort_by(|one, other| (&one.name, &one.labels).cmp(&(&other.name, &other.labels)));
-        Exposition { samples, tally, refused }
+        Exposition { samples, tally, refused, cut: is_open_metrics && !ended }
     }
 }
 
-/// A sample under its own name, with its own values. Summaries are counted and not kept: percentiles of one process cannot
-/// be added to those of another.
+/// A sample under its own name, with its own values.
 fn original(sample: prometheus_parse::Sample) -> Option<Sample> {
     let value = match sample.value {
         Assembled::Counter(number) | Assembled::Gauge(number) | Assembled::Untyped(number) => Value::Number(number),
@@ -205,7 +301,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Exposition {
-        Exposition::read(text.as_bytes(), |_| true)
+        Exposition::read(text.as_bytes(), |_| Some(Interest::Value))
     }
 
     fn labels(pairs: &[(&str, &str)]) -> Labels {
@@ -244,7 +340,7 @@ mod tests {
     fn refused_lines_are_counted_and_named_and_the_rest_is_read() {
         let read = Exposition::read(
             b"good 1\nbad{ 1\n\xff\xfe 1\n# TYPE h histogram\nh_bucket{x=\"y\"} 1\n# TYPE s summary\ns{x=\"y\"} 1\ngood{a=\"b\"} 2\ncut 12",
-            |_| true,
+            |_| Some(Interest::Value),
         );
         assert_eq!(read.tally, Tally { fed: 7, got: 2, rejected: 5, passed_over: 0 });
         let lines: Vec<(usize, Reason)> = read.refused.iter().map(|refused| (refused.line, refused.reason)).collect();
@@ -252,10 +348,52 @@ mod tests {
         assert_eq!(read.samples.len(), 2);
     }
 
+    fn refused(text: &str, interest: Interest) -> Vec<(usize, Reason)> {
+        let read = Exposition::read(text.as_bytes(), |_| Some(interest));
+        assert_eq!(read.tally.fed, read.tally.got + read.tally.rejected);
+        read.refused.iter().map(|refused| (refused.line, refused.reason)).collect()
+    }
+
+    #[test]
+    fn of_two_lines_for_one_series_the_first_stands() {
+        let text = "a{x=\"1\",y=\"2\"} 1\na{y=\"2\",x=\"1\"} 2\na{x=\"1\",y=\"2\",z=\"\"} 3\na{x=\"1\"} 4\n";
+        assert_eq!(refused(text, Interest::Value), [(2, Reason::Twice), (3, Reason::Twice)]);
+    }
+
+    #[test]
+    fn a_counter_is_no_negative_number_and_no_other_thing() {
+        let counters = "# TYPE c counter\nc 1\nc{a=\"1\"} -1\nc{a=\"2\"} NaN\nc{a=\"3\"} +Inf\n";
+        assert_eq!(refused(counters, Interest::Value), [(3, Reason::NoCount), (4, Reason::NoCount)]);
+        // OpenMetrics leaves the ending out where it says the type.
+        assert_eq!(refused("# TYPE c counter\nc_total -1\n", Interest::Value), [(2, Reason::NoCount)]);
+        // Nobody says what it is, and a dialect counts it.
+        assert_eq!(refused("c -1\n", Interest::Count), [(1, Reason::NoCount)]);
+        assert_eq!(refused("g -1\n", Interest::Value), []);
+    }
+
+    #[test]
+    fn buckets_without_a_type_are_a_histogram_and_quantiles_are_numbers() {
+        let read =
+            read("h_bucket{le=\"1\"} 3\nh_bucket{le=\"+Inf\"} 4\n# TYPE s summary\ns{quantile=\"0.5\"} 7\ns_count 9\n");
+        assert_eq!(read.tally, Tally { fed: 4, got: 4, rejected: 0, passed_over: 0 });
+        let names: Vec<(&str, bool)> =
+            read.samples.iter().map(|one| (&*one.name, matches!(one.value, Value::Histogram(_)))).collect();
+        assert_eq!(names, [("h", true), ("s", false), ("s_count", false)]);
+    }
+
+    #[test]
+    fn an_end_that_is_missing_is_told_where_there_has_to_be_one() {
+        assert!(!read("a 1\n").cut && !read("# UNIT a bytes\na 1\n# EOF\n").cut);
+        assert!(read("# UNIT a bytes\na 1\n").cut);
+        assert!(
+            read("a 1\n").of_open_metrics(b"a 1\n").cut && !read("a 1\n# EOF\n").of_open_metrics(b"a 1\n# EOF\n").cut
+        );
+    }
+
     #[test]
     fn metrics_that_nobody_asked_for_are_passed_over() {
         let text = "# TYPE a histogram\na_bucket{le=\"1\"} 1\na_sum 3\nb 1\n";
-        let read = Exposition::read(text.as_bytes(), |name| name == "a_bucket");
+        let read = Exposition::read(text.as_bytes(), |name| (name == "a_bucket").then_some(Interest::Count));
         assert_eq!(read.tally, Tally { fed: 1, got: 1, rejected: 0, passed_over: 2 });
         assert!(matches!(read.samples.as_slice(), [Sample { value: Value::Histogram(_), .. }]));
     }
@@ -294,8 +432,16 @@ mod tests {
         }
 
         #[test]
+        fn a_listing_has_every_line_once(lines in proptest::collection::vec(any_line(), 0..30)) {
+            let text = lines.join("\n") + "\n";
+            let listing = Listing::of(text.as_bytes(), false);
+            let silent = text.lines().filter(|line| matches!(lexer::line(line), Ok(Line::Silent | Line::Type { .. } | Line::End | Line::Unit)));
+            prop_assert_eq!(listing.samples.len() + listing.refused.len() + silent.count(), text.lines().count());
+        }
+
+        #[test]
         fn any_bytes_are_read_or_refused(body in proptest::collection::vec(any::<u8>(), 0..300)) {
-            let read = Exposition::read(&body, |_| true);
+            let read = Exposition::read(&body, |_| Some(Interest::Count));
             prop_assert_eq!(read.tally.fed, read.tally.got + read.tally.rejected);
         }
 

@@ -16,6 +16,10 @@ const LONGEST_VALUE: usize = 4 * 1024;
 pub enum Line<'a> {
     /// Nothing to read: an empty line, a comment, a HELP text.
     Silent,
+    /// `# EOF`, by which OpenMetrics says that nothing is missing.
+    End,
+    /// Something that only OpenMetrics has: a `# UNIT` line.
+    Unit,
     /// `# TYPE name kind`.
     Type {
         /// The family's name.
@@ -71,6 +75,10 @@ pub struct Sample<'a> {
     pub labels: Vec<(&'a str, String)>,
     /// The value; may be infinite or not a number.
     pub value: f64,
+    /// The value as it is written.
+    pub written: &'a str,
+    /// The time behind it: milliseconds since 1970, in OpenMetrics seconds.
+    pub time: Option<f64>,
 }
 
 impl Sample<'_> {
@@ -103,6 +111,10 @@ pub enum Reason {
     NoBound,
     /// A sample of a summary without its `quantile`.
     NoQuantile,
+    /// The same series stands on an earlier line.
+    Twice,
+    /// A counter or a bucket that is negative or not a number.
+    NoCount,
 }
 
 impl fmt::Display for Reason {
@@ -118,6 +130,8 @@ impl fmt::Display for Reason {
             Self::Timestamp => "what stands behind the value is not a time",
             Self::NoBound => "a bucket of a histogram has no bound `le`",
             Self::NoQuantile => "a sample of a summary has no `quantile`",
+            Self::Twice => "the same series stands on an earlier line",
+            Self::NoCount => "a counter is negative or not a number",
         })
     }
 }
@@ -154,6 +168,8 @@ fn comment_line(comment: &str) -> Line<'_> {
         (Some("TYPE"), Some(name), Some(kind)) if name_length(name) == name.len() => {
             Line::Type { name, kind: Kind::of(kind) }
         }
+        (Some("EOF"), None, None) => Line::End,
+        (Some("UNIT"), Some(_), _) => Line::Unit,
         _ => Line::Silent,
     }
 }
@@ -170,11 +186,14 @@ fn sample(text: &str) -> Result<Sample<'_>, Reason> {
         None => (Vec::new(), rest),
     };
     let mut words = rest.split(is_blank).filter(|word| !word.is_empty());
-    let value = words.next().and_then(number).ok_or(Reason::Value)?;
+    let written = words.next().ok_or(Reason::Value)?;
+    let value = number(written).ok_or(Reason::Value)?;
     let mut behind = words.take_while(|word| !word.starts_with('#'));
-    // The time itself is not used: what counts is when the process was asked.
-    match (behind.next().map(number), behind.next()) {
-        (None | Some(Some(_)), None) => Ok(Sample { name, labels, value }),
+    // For rates the time is not used: what counts is when the process was asked.
+    let (time, more) = (behind.next().map(number), behind.next());
+    match (time, more) {
+        (None, None) => Ok(Sample { name, labels, value, written, time: None }),
+        (Some(Some(time)), None) => Ok(Sample { name, labels, value, written, time: Some(time) }),
         _ => Err(Reason::Timestamp),
     }
 }
@@ -297,7 +316,7 @@ mod tests {
     fn types_and_comments_are_told_apart() {
         assert_eq!(line("# TYPE a:b histogram"), Ok(Line::Type { name: "a:b", kind: Kind::Histogram }));
         assert_eq!(line("#\tTYPE  a  unknown "), Ok(Line::Type { name: "a", kind: Kind::Untyped }));
-        for silent in ["", "   ", "# EOF", "# TYPE", "# TYPE 9a counter", "# HELP a b{c=\"", "# anything"] {
+        for silent in ["", "   ", "# TYPE", "# TYPE 9a counter", "# HELP a b{c=\"", "# anything"] {
             assert_eq!(line(silent), Ok(Line::Silent), "{silent}");
         }
     }

@@ -10,6 +10,7 @@
 
 mod canonical;
 pub mod dialect;
+pub mod dump;
 pub mod exposition;
 pub mod lexer;
 pub mod map;
@@ -39,6 +40,7 @@ use crate::environment::Environment;
 use crate::error::SourceError;
 use crate::kubernetes::Doors;
 use crate::road::{Road, kept};
+use dialect::Dialects;
 use round::Round;
 
 /// The first half of this source's error codes.
@@ -56,6 +58,7 @@ pub struct Scrape {
     targets: watch::Receiver<Arc<[Target]>>,
     interval: Duration,
     meter: Arc<Meter>,
+    dialects: Dialects,
     /// The way to the one target, where that is inside a cluster.
     inside: Option<Arc<Road>>,
 }
@@ -73,7 +76,8 @@ impl Scrape {
         let meter = Arc::default();
         let inside = way_inside(SYSTEM, &target, environment, doors, &meter)?;
         let (_, targets) = watch::channel(Arc::from([target]));
-        Ok(Self { meter, inside, ..Self::following(id, spec, targets, INTERVAL) })
+        let dialects = Dialects::of(environment);
+        Ok(Self { meter, dialects, inside, ..Self::following(id, spec, targets, INTERVAL) })
     }
 
     /// Reads the endpoints of a list, as the list changes. Facts of an endpoint that left the list are removed.
@@ -83,8 +87,16 @@ impl Scrape {
         targets: watch::Receiver<Arc<[Target]>>,
         interval: Duration,
     ) -> Self {
-        Self { id, spec, targets, interval, meter: Arc::default(), inside: None }
+        Self { id, spec, targets, interval, meter: Arc::default(), dialects: Dialects::built_in(), inside: None }
     }
+}
+
+/// What an address shows right now, and whether it calls that OpenMetrics; for a look at it.
+pub async fn body_at(place: &str, environment: &Environment) -> Result<(Vec<u8>, bool), SourceError> {
+    let target = Target::named(SYSTEM, place, USUAL_PATH)?;
+    let inside = way_inside(SYSTEM, &target, environment, &Doors::default(), &Arc::default())?;
+    let road = Clients::by(inside).of(SYSTEM, &target.url)?;
+    read::body(&road, &target).await
 }
 
 #[async_trait]
@@ -112,7 +124,7 @@ impl Connection for Scrape {
         };
         let asked = Instant::now();
         let road = Clients::by(self.inside.clone()).of(SYSTEM, &target.url)?;
-        let answer = read::read(&road, target, &self.meter).await?;
+        let answer = read::read(&road, target, &self.dialects, &self.meter).await?;
         let tally = answer.exposition.tally;
         let detail = format!("{} samples, {} of them of calls and breakers", tally.got + tally.passed_over, tally.got);
         Ok(Probe { product: PRODUCT.to_owned(), detail, took: asked.elapsed() })

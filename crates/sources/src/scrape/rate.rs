@@ -5,7 +5,7 @@
 //! makes a spike. (PromQL's `rate` adds the whole new value instead, and extrapolates to the ends of its range; between the
 //! first and the last reading of an undisturbed window both give the same.)
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +13,9 @@ use super::exposition::{Bucket, Labels, Sample, Value};
 
 /// The metric by which client libraries tell when their process was started, in seconds since 1970.
 pub const PROCESS_START: &str = "process_start_time_seconds";
+
+/// A counter falls when its process starts anew, and a process that does so twice in one window is no rule.
+const FALLS_OF_A_GAUGE: usize = 2;
 
 /// A series: a metric's name and its labels.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -89,6 +92,23 @@ impl Window {
         let from = SeriesKey { name: name.clone(), labels: Labels::new() };
         let name = name.clone();
         self.series.range(from..).map(|(key, _)| key).take_while(move |key| key.name == name)
+    }
+
+    /// All series of the latest reading.
+    pub fn all(&self) -> impl Iterator<Item = &SeriesKey> {
+        self.series.keys()
+    }
+
+    /// Metrics that fall again and again while their process lives on: they are no counters, whatever they are called.
+    pub fn falling(&self) -> BTreeSet<&Arc<str>> {
+        let falls = |key: &SeriesKey| {
+            let fell = |(before, after): &(&Reading, &Reading)| match (&before.value, &after.value) {
+                (Value::Number(from), Value::Number(to)) => to < from,
+                _ => false,
+            };
+            self.intervals(key).filter(fell).count()
+        };
+        self.series.keys().filter(|key| falls(key) >= FALLS_OF_A_GAUGE).map(|key| &key.name).collect()
     }
 
     /// How much a counter grew per second; `None` when no interval was measured.
@@ -269,6 +289,20 @@ mod tests {
         assert_eq!(window.per_second(&key()), None);
         window.push(SECOND * 4, None, [counter(9001.0)]);
         assert_eq!(window.per_second(&key()), Some(1.0));
+    }
+
+    #[test]
+    fn what_falls_again_and_again_is_no_counter() {
+        let mut window = Window::new(SECOND * 10);
+        let falling = |window: &Window| window.falling().len();
+        for (second, value) in [(1, 5.0), (2, 3.0), (3, 8.0)] {
+            window.push(SECOND * second, None, [counter(value)]);
+        }
+        assert_eq!(falling(&window), 0, "a process may start anew");
+        window.push(SECOND * 4, None, [counter(2.0)]);
+        assert_eq!(falling(&window), 1);
+        window.push(SECOND * 5, Some(1.0), [counter(3.0)]);
+        assert_eq!(falling(&window), 1);
     }
 
     #[test]

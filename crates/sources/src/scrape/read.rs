@@ -2,10 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use ::http::HeaderMap;
+use ::http::header::CONTENT_TYPE;
 use jiff::Timestamp;
 
-use super::dialect::built_in;
-use super::exposition::{Exposition, Value};
+use super::dialect::Dialects;
+use super::exposition::{Exposition, Interest, Value};
 use super::rate::PROCESS_START;
 use super::{SYSTEM, Target, ask, count};
 use crate::connection::Meter;
@@ -21,6 +23,8 @@ const LARGEST_BODY: usize = 10 * 1024 * 1024;
 const MOST_SERIES: usize = 20_000;
 /// The format that is asked for, and nothing newer.
 const ACCEPT: &str = "text/plain;version=0.0.4;q=1,*/*;q=0.1";
+/// The same where a person wants to see what is shown.
+const ACCEPT_BOTH: &str = "application/openmetrics-text;version=1.0.0;q=1,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
 
 /// What an endpoint showed.
 #[derive(Debug)]
@@ -37,9 +41,14 @@ pub(super) struct Answer {
 }
 
 /// Reads an endpoint once.
-pub(super) async fn read(road: &Road, target: &Target, meter: &Meter) -> Result<Answer, SourceError> {
+pub(super) async fn read(
+    road: &Road,
+    target: &Target,
+    dialects: &Dialects,
+    meter: &Meter,
+) -> Result<Answer, SourceError> {
     meter.sent();
-    let outcome = match tokio::time::timeout(PATIENCE, answer(road, target)).await {
+    let outcome = match tokio::time::timeout(PATIENCE, answer(road, target, dialects)).await {
         Ok(outcome) => outcome,
         Err(_) => Err(SourceError {
             system: SYSTEM,
@@ -53,13 +62,32 @@ pub(super) async fn read(road: &Road, target: &Target, meter: &Meter) -> Result<
     outcome
 }
 
-async fn answer(road: &Road, target: &Target) -> Result<Answer, SourceError> {
+/// What an endpoint shows, as it shows it, and whether it calls that OpenMetrics. Either form is asked for.
+pub(super) async fn body(road: &Road, target: &Target) -> Result<(Vec<u8>, bool), SourceError> {
+    let response = ask(SYSTEM, road, target, ACCEPT_BOTH).await?;
+    let is_open_metrics = is_open_metrics(response.headers());
+    Ok((http::whole_body(SYSTEM, &target.request(), response, LARGEST_BODY).await?, is_open_metrics))
+}
+
+fn is_open_metrics(head: &HeaderMap) -> bool {
+    let format = head.get(CONTENT_TYPE).and_then(|format| format.to_str().ok());
+    format.is_some_and(|format| format.starts_with("application/openmetrics-text"))
+}
+
+async fn answer(road: &Road, target: &Target, dialects: &Dialects) -> Result<Answer, SourceError> {
     let response = ask(SYSTEM, road, target, ACCEPT).await?;
     // Counters are read when the head is written, not when a long body has arrived.
     let (at, seen) = (Instant::now(), Timestamp::now());
+    let is_open_metrics = is_open_metrics(response.headers());
     let body = http::whole_body(SYSTEM, &target.request(), response, LARGEST_BODY).await?;
-    let wanted = |name: &str| name == PROCESS_START || built_in().iter().any(|dialect| dialect.reads(name));
-    let exposition = Exposition::read(&body, wanted);
+    let wanted = |name: &str| match name {
+        PROCESS_START => Some(Interest::Value),
+        name => dialects.interest(name),
+    };
+    let mut exposition = Exposition::read(&body, wanted);
+    if is_open_metrics {
+        exposition = exposition.of_open_metrics(&body);
+    }
     plausible(target, &exposition)?;
     let started = exposition.samples.iter().find(|sample| *sample.name == *PROCESS_START);
     let started = started.and_then(|sample| match sample.value {

@@ -14,8 +14,10 @@ use futures_util::{FutureExt, StreamExt};
 use jiff::Timestamp;
 use tokio::sync::{Notify, Semaphore, watch};
 
-use super::dialect::{Dialect, built_in};
-use super::map::{Scraped, Shown, observations};
+use super::dialect::Dialects;
+use super::dump::is_counter;
+use super::exposition::Exposition;
+use super::map::{COLLECTIONS, Scraped, Shown, observations};
 use super::pace::{jittered, pause_after};
 use super::rate::Window;
 use super::read::{self, Answer};
@@ -57,7 +59,7 @@ pub(super) struct Round<'a> {
     scrape: &'a Scrape,
     out: Outbox,
     targets: watch::Receiver<Arc<[Target]>>,
-    dialects: &'static [Dialect],
+    dialects: Dialects,
     clients: Clients,
     wake: Arc<Notify>,
     slots: Arc<Semaphore>,
@@ -76,7 +78,7 @@ impl<'a> Round<'a> {
             scrape,
             out,
             targets: scrape.targets.clone(),
-            dialects: built_in(),
+            dialects: scrape.dialects.clone(),
             clients: Clients::by(scrape.inside.clone()),
             wake: Arc::default(),
             slots: Arc::new(Semaphore::new(AT_ONCE)),
@@ -92,7 +94,7 @@ impl<'a> Round<'a> {
 
     pub(super) async fn run(&mut self, nudge: &Notify) -> Result<(), EngineGone> {
         // A run after a panic begins with nothing; what the run before stated is replaced, not added to.
-        for collection in [super::map::CALLS, super::map::BREAKERS] {
+        for collection in COLLECTIONS {
             self.out.facts(Batch::reset(self.scrape.id.clone(), collection, Vec::new())).await?;
         }
         let mut list_may_change = true;
@@ -159,16 +161,21 @@ impl<'a> Round<'a> {
 
     fn read_later(&mut self, target: &Target, life: u64, pause: Duration) {
         let road = self.clients.of(SYSTEM, &target.url);
-        let (target, meter, slots, wake) =
-            (target.clone(), self.scrape.meter.clone(), self.slots.clone(), self.wake.clone());
-        self.readings.push(reading(road, target, life, pause, meter, slots, wake).boxed());
+        let reader = Reader {
+            target: target.clone(),
+            dialects: self.dialects.clone(),
+            meter: self.scrape.meter.clone(),
+            slots: self.slots.clone(),
+            wake: self.wake.clone(),
+        };
+        self.readings.push(reader.read(road, life, pause).boxed());
     }
 
     fn take(&mut self, (target, life, outcome): Read) {
         let Some(process) = self.processes.get_mut(&target).filter(|process| process.life == life) else { return };
         let pause = match outcome {
             Ok(answer) => {
-                process.take(&target, answer, self.began, self.dialects, (&mut self.put, &mut self.removed));
+                process.take(&target, answer, self.began, &self.dialects, (&mut self.put, &mut self.removed));
                 self.to_next_beat()
             }
             Err(error) => {
@@ -214,7 +221,8 @@ impl<'a> Round<'a> {
             Some(Err(error)) => Some(error.fault()),
             _ => process.complaint.clone(),
         };
-        self.processes.values().filter_map(wrong).collect()
+        let dialects = self.dialects.complaint(SYSTEM).map(|error| error.fault());
+        self.processes.values().filter_map(wrong).chain(dialects).collect()
     }
 }
 
@@ -225,16 +233,16 @@ impl Process {
         target: &Target,
         answer: Answer,
         began: Instant,
-        dialects: &[Dialect],
+        dialects: &Dialects,
         (put, removed): (&mut Vec<Observation>, &mut Vec<ObjectKey>),
     ) {
         let Answer { exposition, started, at, seen, .. } = answer;
-        self.complaint = complaint(target, &exposition);
-        let counters = exposition.samples.iter().filter(|one| dialects.iter().any(|dialect| dialect.counts(&one.name)));
+        let counters = exposition.samples.iter().filter(|sample| is_counter(dialects, sample));
         self.window.push(at.saturating_duration_since(began), started, counters.cloned());
+        self.complaint = complaint(target, &exposition, &self.window);
         let scraped = Scraped { query: &self.query, seen, window: &self.window, latest: &exposition.samples };
         let (host, port) = &target.instance;
-        let shown = Shown { process: &target.party(), name: &format!("{host}:{port}"), readings: &scraped };
+        let shown = Shown { process: Some(&target.party()), name: &format!("{host}:{port}"), readings: &scraped };
         let mut facts = BTreeMap::new();
         for observation in observations(&shown, dialects) {
             if self.facts.remove(&observation.object).is_none_or(|known| known.fact != observation.fact) {
@@ -273,6 +281,10 @@ pub(crate) fn unknown(fact: &Fact) -> Fact {
             calls.basis = CallsBasis::Observed(Signals::default());
             Fact::Calls(calls)
         }
+        Fact::Served(mut served) => {
+            served.signals = Signals::default();
+            Fact::Served(served)
+        }
         Fact::Breaker(mut breaker) => {
             breaker.state = BreakerState::Unknown;
             breaker.rejected_per_s = None;
@@ -282,7 +294,7 @@ pub(crate) fn unknown(fact: &Fact) -> Fact {
     }
 }
 
-fn complaint(target: &Target, exposition: &super::exposition::Exposition) -> Option<Fault> {
+fn complaint(target: &Target, exposition: &Exposition, window: &Window) -> Option<Fault> {
     let tally = exposition.tally;
     let came_back = match exposition.refused.first() {
         Some(first) => {
@@ -292,36 +304,44 @@ fn complaint(target: &Target, exposition: &super::exposition::Exposition) -> Opt
         None if tally.lost() > 0 => {
             format!("{} of {} samples were lost while they were assembled", tally.lost(), tally.fed)
         }
-        None => return None,
+        None if exposition.cut => "its end (`# EOF`) is missing: something may have been cut off".to_owned(),
+        None => {
+            let names: Vec<&str> = window.falling().into_iter().map(|name| &**name).collect();
+            let first = names.first()?;
+            format!("{first} falls again and again: it is no counter ({} such)", names.len())
+        }
     };
     let error = SourceError {
         system: SYSTEM,
         kind: ErrorKind::NotUnderstood,
         tried: target.request(),
         came_back,
-        hint: "The rest was read. `promtool check metrics` says more about such lines.".to_owned(),
+        hint: "The rest was read. `binnaclectl metrics URL` shows what was understood.".to_owned(),
     };
     Some(error.fault())
 }
 
-async fn reading(
-    road: Result<Arc<Road>, SourceError>,
+/// What one reading of an endpoint needs.
+struct Reader {
     target: Target,
-    life: u64,
-    pause: Duration,
+    dialects: Dialects,
     meter: Arc<Meter>,
     slots: Arc<Semaphore>,
     wake: Arc<Notify>,
-) -> Read {
-    tokio::select! {
-        () = tokio::time::sleep(pause) => {}
-        () = wake.notified() => {}
+}
+
+impl Reader {
+    async fn read(self, road: Result<Arc<Road>, SourceError>, life: u64, pause: Duration) -> Read {
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = self.wake.notified() => {}
+        }
+        // The semaphore is never closed; without a permit the endpoint would only be read beside the others.
+        let _slot = self.slots.acquire().await;
+        let outcome = match road {
+            Ok(road) => read::read(&road, &self.target, &self.dialects, &self.meter).await,
+            Err(error) => Err(error),
+        };
+        (self.target, life, outcome)
     }
-    // The semaphore is never closed; without a permit the endpoint would only be read beside the others.
-    let _slot = slots.acquire().await;
-    let outcome = match road {
-        Ok(road) => read::read(&road, &target, &meter).await,
-        Err(error) => Err(error),
-    };
-    (target, life, outcome)
 }

@@ -9,7 +9,9 @@
     reason = "a test that meets the unexpected has failed"
 )]
 
+mod dialects;
 mod faulty;
+mod grown;
 mod hystrix;
 mod kubernetes;
 mod reader;

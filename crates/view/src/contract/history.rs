@@ -37,7 +37,7 @@ pub struct SignalHistory {
     pub step_ms: f64,
     /// What each looks back over, in milliseconds.
     pub window_ms: f64,
-    /// How many processes counted these calls. What others counted that are gone is not in it.
+    /// How many processes counted these calls; 0 where they are summed over all. What others counted that are gone is not in it.
     pub processes: u32,
     /// What was asked.
     pub queries: Vec<String>,

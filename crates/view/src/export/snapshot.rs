@@ -281,6 +281,8 @@ pub struct PublicBreaker {
     pub kind: PublicBreakerKind,
     /// The most notable state among the instances.
     pub state: PublicBreakerState,
+    /// True when nobody tells the state and it is concluded from something else, such as counts of openings and closings.
+    pub derived: bool,
     /// Instances in which it lets no call pass.
     pub open: u32,
     /// Instances that report it.
@@ -633,6 +635,7 @@ impl PublicBreaker {
             callee: breaker.callee.as_ref().map(ToString::to_string),
             kind: breaker.kind.into(),
             state: breaker.state.into(),
+            derived: breaker.derived,
             open: breaker.open,
             of: breaker.of,
             rejected_per_s: breaker.rejected_per_s,

@@ -2,7 +2,7 @@
 
 use binnacle_model::fact::{
     AlertFact, AlertState, BreakerFact, CallsBasis, CallsFact, CheckStatus, CheckSubject, ClusterServiceFact, Fact,
-    How, Party, RouteFact, TargetFact, TargetHealth, WorkloadFact,
+    How, Observer, Party, RouteFact, Side, Signals, TargetFact, TargetHealth, WorkloadFact,
 };
 use binnacle_model::id::ConfigId;
 use binnacle_model::snapshot::{Breaker, Edge, EdgeState, Evidence, Service, Snapshot, Source};
@@ -51,8 +51,12 @@ fn of_service(snapshot: &Snapshot, service: &Service, fact: &str) -> Option<Evid
         )),
         "calls" => Some(build(snapshot, format!("Calls of {name}"), CALLS_RULE, call_evidence(snapshot, service))),
         "signals" => {
-            let edges = snapshot.edges.values().filter(|edge| edge.to == service.id).flat_map(|edge| &edge.evidence);
-            Some(build(snapshot, format!("Calls to {name}, summed"), SIGNALS_RULE, edges))
+            let (title, rule) = if service.counted.is_empty() {
+                (format!("Calls to {name}, summed"), SIGNALS_RULE)
+            } else {
+                (format!("Calls that {name} answers"), COUNTED_RULE)
+            };
+            Some(build(snapshot, title, rule, signals_evidence(snapshot, service)))
         }
         "call" => Some(of_edge(snapshot, snapshot.edges.get(rest)?, "state")),
         "breaker" => Some(of_breaker(snapshot, snapshot.breakers.get(rest)?, "state")),
@@ -110,6 +114,14 @@ fn of_service(snapshot: &Snapshot, service: &Service, fact: &str) -> Option<Evid
 
 const CALLS_RULE: &str = "A call is observed when somebody counted it, declared when somebody configured it.";
 const SIGNALS_RULE: &str = "Rates add up and error ratios are weighed by rate; of percentiles the slowest stands. Each call is counted by one side only.";
+
+const COUNTED_RULE: &str = "Its own count holds the calls of those who count nothing. Its instances are summed; of several that count the same calls one is believed.";
+
+/// Who says what the signals of a service are: it itself, where it counts what it answers, else its callers.
+pub(super) fn signals_evidence<'a>(snapshot: &'a Snapshot, service: &'a Service) -> impl Iterator<Item = &'a Evidence> {
+    let edges = snapshot.edges.values().filter(|edge| service.counted.is_empty() && edge.to == service.id);
+    service.counted.iter().chain(edges.flat_map(|edge| &edge.evidence))
+}
 
 fn names(service: &Service) -> String {
     service.facets.iter().map(|facet| source_name(&facet.source)).collect::<Vec<_>>().join(", ")
@@ -280,6 +292,9 @@ pub fn says(fact: &Fact) -> String {
         Fact::Config(config) => format!("{}: {} bytes, flags {}", config.path, config.size_bytes, config.flags),
         Fact::Calls(calls) => calls_words(calls),
         Fact::Breaker(breaker) => breaker_words(breaker),
+        Fact::Served(served) => {
+            format!("calls that {} answered{}", party(&served.process), signals_words(&served.signals))
+        }
         Fact::MeshRule(rule) => format!("{} {}: {}", rule.rule, rule.name, rule.summary),
         Fact::Session(session) => format!("session {} {} on {}", session.id, session.name, session.node),
         Fact::Workload(workload) => workload_words(workload),
@@ -345,7 +360,8 @@ fn party(party: &Party) -> String {
         Party::Service { service, .. } => service.to_string(),
         Party::Address { host, port } => format!("{host}:{port}"),
         Party::Pod { namespace, pod, .. } => format!("{namespace}/{pod}"),
-        Party::Named(name) | Party::Channel(name) => name.to_string(),
+        Party::NamedIn { namespace, name } => format!("{namespace}/{name}"),
+        Party::Named(name) | Party::Channel(name) | Party::Outside(name) => name.to_string(),
         Party::Any => "any service".to_owned(),
     }
 }
@@ -356,20 +372,35 @@ fn calls_words(calls: &CallsFact) -> String {
         CallsBasis::Declared(by) => format!("{pair}, declared by {by}"),
         CallsBasis::Denied(by) => format!("{pair}, denied by {by}"),
         CallsBasis::Observed(signals) => {
-            let mut parts = vec![pair];
-            parts.extend(signals.rps.map(|rps| format!("{rps:.2}/s")));
-            parts.extend(signals.error_ratio.map(|ratio| format!("{:.2} % errors", ratio * 100.0)));
-            parts.extend(signals.p50_ms.map(|ms| format!("p50 {ms:.1} ms")));
-            parts.extend(signals.p95_ms.map(|ms| format!("p95 {ms:.1} ms")));
-            parts.extend(signals.p99_ms.map(|ms| format!("p99 {ms:.1} ms")));
-            parts.join(", ")
+            format!("{pair}{}{}", signals_words(signals), observer_words(&calls.observer))
         }
+    }
+}
+
+/// Each number behind a comma.
+fn signals_words(signals: &Signals) -> String {
+    let mut parts = vec![String::new()];
+    parts.extend(signals.rps.map(|rps| format!("{rps:.2}/s")));
+    parts.extend(signals.error_ratio.map(|ratio| format!("{:.2} % errors", ratio * 100.0)));
+    parts.extend(signals.p50_ms.map(|ms| format!("p50 {ms:.1} ms")));
+    parts.extend(signals.p95_ms.map(|ms| format!("p95 {ms:.1} ms")));
+    parts.extend(signals.p99_ms.map(|ms| format!("p99 {ms:.1} ms")));
+    parts.join(", ")
+}
+
+/// Where calls were counted, when not at the caller.
+fn observer_words(observer: &Observer) -> &'static str {
+    match observer.side {
+        Side::Caller => "",
+        Side::Between => ", counted on the way",
+        Side::Callee => ", counted at the callee",
     }
 }
 
 fn breaker_words(breaker: &BreakerFact) -> String {
     let word = binnacle_model::world::breaker_word(breaker.state).replace('_', "-");
     let raw: Vec<String> = breaker.raw.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+    let word = if breaker.derived { format!("{word} (derived: nobody tells it)") } else { word };
     format!("{} of {} is {word}\n{}", breaker.name, party(&breaker.caller), raw.join("\n"))
 }
 

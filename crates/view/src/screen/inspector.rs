@@ -11,6 +11,7 @@ use binnacle_model::snapshot::{
 };
 
 use super::config_tree::edit_offer;
+use super::evidence::signals_evidence;
 use super::health::address;
 use super::timeline::breaker_title;
 use super::{
@@ -249,7 +250,7 @@ fn signals_row(snapshot: &Snapshot, service: &Service) -> Option<InspectorRow> {
     if service.signals == Signals::default() {
         return None;
     }
-    let evidence = snapshot.edges.values().filter(|edge| edge.to == service.id).flat_map(|edge| &edge.evidence);
+    let evidence = signals_evidence(snapshot, service);
     Some(InspectorRow::Signals(SignalsRow {
         key: "signals".to_owned(),
         section: Section::Signals,

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use binnacle_model::fact::{
     AlertFact, AlertState, BreakerFact, BreakerKind, BreakerState, CallsBasis, CallsFact, CheckFact, CheckStatus,
-    CheckSubject, ConfigFact, Fact, How, InstanceFact, InstanceRole, ObjectKey, Observation, Origin, Party, Pattern,
-    Payload, Protocol, ServiceName, Signals, StoreKind,
+    CheckSubject, ConfigFact, Fact, How, InstanceFact, InstanceRole, ObjectKey, Observation, Observer, Origin, Party,
+    Pattern, Payload, Protocol, ServiceName, Signals, StoreKind,
 };
 use binnacle_model::snapshot::{Ability, Fault, SourceState, SourceStatus};
 use binnacle_model::world::Update;
@@ -234,6 +234,7 @@ impl Fleet {
             pattern: Pattern::RequestResponse,
             payload: Payload::Json,
             basis: CallsBasis::Declared(Arc::from("upstream")),
+            observer: Observer::default(),
         };
         self.state("declared", format!("{from}/{to}"), Fact::Calls(fact))
     }
@@ -250,6 +251,7 @@ impl Fleet {
                 error_ratio: Some(error_ratio),
                 ..Signals::default()
             }),
+            observer: Observer::default(),
         };
         self.state("calls", format!("{from}/{to:?}"), Fact::Calls(fact))
     }
@@ -263,6 +265,7 @@ impl Fleet {
             state,
             rejected_per_s: Some(1.5),
             raw: BTreeMap::from([(Arc::from("isCircuitBreakerOpen"), Arc::from("true"))]),
+            derived: false,
         };
         self.state("breakers", format!("{from}/{to}"), Fact::Breaker(fact))
     }
@@ -277,6 +280,7 @@ impl Fleet {
             state,
             rejected_per_s: None,
             raw: BTreeMap::new(),
+            derived: false,
         };
         self.state("breakers", format!("{from}/pool"), Fact::Breaker(fact))
     }

@@ -1580,7 +1580,7 @@ points: Array<HistoryPoint>,
 step_ms: number, 
 /** What each looks back over, in milliseconds. */
 window_ms: number, 
-/** How many processes counted these calls. What others counted that are gone is not in it. */
+/** How many processes counted these calls; 0 where they are summed over all. What others counted that are gone is not in it. */
 processes: number, 
 /** What was asked. */
 queries: Array<string>, 
