@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::{evidence, is_stale, parties, since};
 use crate::fact::{BreakerFact, BreakerKind, BreakerState, Fact, Observation, Party};
 use crate::id::{BreakerId, ServiceId, SourceId};
-use crate::snapshot::{Breaker, Evidence, Service, Snapshot};
+use crate::snapshot::{Breaker, Evidence, Service, Since, Snapshot};
 use crate::store::Store;
 
 /// One instance's statement.
@@ -16,6 +16,7 @@ struct Report {
     /// Which process says it: two sources may speak of the same process.
     process: Arc<str>,
     state: BreakerState,
+    since: Option<Timestamp>,
     rejected_per_s: Option<f64>,
     stale: bool,
     evidence: Evidence,
@@ -52,6 +53,8 @@ pub(super) fn of(
             parties::settle(known, &caller, source, before, now);
             let near = known.get(&caller.id);
             let callee = fact.callee.as_ref().and_then(|party| directory.find(party, near));
+            let callee =
+                callee.map(|found| if found.id == caller.id { by_name(directory, fact, near, found) } else { found });
             if let Some(callee) = &callee {
                 parties::settle(known, callee, source, before, now);
             }
@@ -66,6 +69,16 @@ pub(super) fn of(
     groups.into_iter().map(|(key, group)| breaker(key, group, before, now)).collect()
 }
 
+/// A group of commands is by habit the callee's name, or the application's own: then the command has the callee's.
+fn by_name(
+    directory: &parties::Directory,
+    fact: &BreakerFact,
+    near: Option<&Service>,
+    itself: parties::Found,
+) -> parties::Found {
+    directory.find(&Party::Named(fact.name.clone()), near).unwrap_or(itself)
+}
+
 fn report(fact: &BreakerFact, source: &SourceId, observation: &Arc<Observation>, stale: bool) -> Report {
     let process = match &fact.caller {
         Party::Address { host, port } | Party::Pod { address: Some((host, port)), .. } => {
@@ -76,6 +89,7 @@ fn report(fact: &BreakerFact, source: &SourceId, observation: &Arc<Observation>,
     Report {
         process,
         state: fact.state,
+        since: fact.since,
         rejected_per_s: fact.rejected_per_s,
         stale,
         evidence: evidence(source, observation),
@@ -85,6 +99,7 @@ fn report(fact: &BreakerFact, source: &SourceId, observation: &Arc<Observation>,
 /// What is believed of one process, of which several sources may speak.
 struct Process {
     state: BreakerState,
+    since: Option<Timestamp>,
     rejected_per_s: Option<f64>,
 }
 
@@ -99,21 +114,27 @@ fn processes(reports: &[Report]) -> BTreeMap<&str, Process> {
     let believed = by_process.into_iter().filter_map(|(process, reports)| {
         let best = reports.iter().max_by_key(rank)?;
         let counted = reports.iter().filter(|one| one.stale == best.stale).filter_map(|one| one.rejected_per_s);
-        Some((process, Process { state: best.state, rejected_per_s: counted.reduce(f64::max) }))
+        let agreeing = reports.iter().filter(|one| one.stale == best.stale && one.state == best.state);
+        let since = agreeing.filter_map(|one| one.since).max();
+        Some((process, Process { state: best.state, since, rejected_per_s: counted.reduce(f64::max) }))
     });
     believed.collect()
 }
 
 fn breaker(key: Key, group: Group, before: &Snapshot, now: Timestamp) -> (BreakerId, Breaker) {
     let id = BreakerId::from(format!("{} -> {} ({})", key.caller, key.toward, kind_word(key.kind)));
-    let (state, open, of, rejected_per_s) = {
+    let (state, told, open, of, rejected_per_s) = {
         let processes = processes(&group.reports);
         let state = processes.values().map(|process| process.state).max().unwrap_or(BreakerState::Unknown);
+        // The first of several processes: since then the breaker as a whole is in this state.
+        let told = processes.values().filter(|one| one.state == state).filter_map(|one| one.since).min();
         let refusing =
             processes.values().filter(|one| matches!(one.state, BreakerState::Open | BreakerState::ForcedOpen));
         let rejected = processes.values().filter_map(|process| process.rejected_per_s).reduce(|a, b| a + b);
-        (state, count(refusing.count()), count(processes.len()), rejected)
+        (state, told, count(refusing.count()), count(processes.len()), rejected)
     };
+    // A clock that is ahead of ours says nothing of use.
+    let told = told.filter(|at| *at <= now).map(|at| Since { at, seen_changing: true });
     let past = before.breakers.get(&id).map(|old| (old.state, old.since));
     let breaker = Breaker {
         id: id.clone(),
@@ -122,7 +143,7 @@ fn breaker(key: Key, group: Group, before: &Snapshot, now: Timestamp) -> (Breake
         name: group.name,
         kind: key.kind,
         state,
-        since: since(past, &state, now),
+        since: told.unwrap_or_else(|| since(past, &state, now)),
         open,
         of,
         rejected_per_s,

@@ -327,6 +327,7 @@ fn breaker_observations(shown: &Shown<'_>, breakers: &Breakers) -> Vec<Observati
             name: which.name,
             kind: breakers.kind,
             state,
+            since: None,
             raw,
         };
         observation(shown, BREAKERS, &key, Fact::Breaker(fact), &breakers.state)

@@ -261,6 +261,7 @@ impl Fleet {
             name: Arc::from(to),
             kind: BreakerKind::Failure,
             state,
+            since: None,
             rejected_per_s: Some(1.5),
             raw: BTreeMap::from([(Arc::from("isCircuitBreakerOpen"), Arc::from("true"))]),
         };
@@ -275,6 +276,7 @@ impl Fleet {
             name: Arc::from("pool"),
             kind: BreakerKind::Failure,
             state,
+            since: None,
             rejected_per_s: None,
             raw: BTreeMap::new(),
         };
