@@ -7,8 +7,8 @@ use binnacle_sources::ConnectionSpec;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    breakers, completions, config, demo, disagreements, discover, doctor, edges, graph, health, logs, profiles,
-    registration, services, snapshot, sources, watch,
+    breaker, breakers, completions, config, demo, disagreements, discover, doctor, edges, graph, health, logs,
+    profiles, registration, services, snapshot, sources, watch,
 };
 use crate::duration;
 
@@ -152,6 +152,7 @@ pub(crate) enum Command {
     Config(config::Arguments),
     Register(Box<registration::Register>),
     Deregister(registration::Deregister),
+    Breaker(breaker::Arguments),
     Profiles(profiles::Arguments),
     Discover(discover::Arguments),
     Doctor(doctor::Arguments),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::ran::Home;
 
 /// Every command, in the order of the help.
-const COMMANDS: [&[&str]; 25] = [
+const COMMANDS: [&[&str]; 31] = [
     &["sources"],
     &["services"],
     &["health"],
@@ -27,6 +27,12 @@ const COMMANDS: [&[&str]; 25] = [
     &["config", "diff"],
     &["register"],
     &["deregister"],
+    &["breaker"],
+    &["breaker", "force-open"],
+    &["breaker", "disable"],
+    &["breaker", "close"],
+    &["breaker", "undo"],
+    &["breaker", "history"],
     &["profiles"],
     &["discover"],
     &["doctor"],
