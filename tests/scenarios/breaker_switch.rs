@@ -8,12 +8,14 @@ use binnacle_engine::edits::{EditError, ExitClass};
 use binnacle_engine::switch::Switches;
 use binnacle_history::{EditState, History, StuckRecord};
 use binnacle_model::fact::BreakerState;
-use binnacle_model::id::SourceId;
+use binnacle_model::id::{ServiceId, SourceId};
 use binnacle_sources::Environment;
 use binnacle_sources::register::Verified;
 use binnacle_sources::switch::SwitchTo;
-use lab::services::{Kind, Service};
+use lab::services::{Kind, Place, Service};
 use serde_json::Value;
+
+use crate::consul_picture::{Picture, environment};
 
 use crate::edits::OneConnection;
 
@@ -120,4 +122,47 @@ async fn what_is_not_in_the_list_is_not_made_and_read_only_sends_nothing() {
     let error = read_only.carry_out(&planned, None).await.unwrap_err();
     assert_eq!((error.code().as_str(), error.exit_class()), ("edit.read_only", ExitClass::Refused));
     assert_eq!((state(&cart).await.as_str(), read_only.history(10).await.unwrap().len()), ("CLOSED", 0));
+}
+
+#[tokio::test]
+async fn in_a_cluster_it_is_read_and_switched_through_the_api_server() {
+    let cluster = lab::shared::cluster().await.unwrap();
+    let stock = cluster.deploy("switched", "inventory", 1).await.unwrap();
+    let carts = cluster.deploy("switched", "cart", 1).await.unwrap();
+    let inventory =
+        Service::builder(Kind::Monkit, "inventory").at(Place::Pod(cluster, &stock[0])).start().await.unwrap();
+    let cart = Service::builder(Kind::Resilience4j, "cart").at(Place::Pod(cluster, &carts[0])).calling(&inventory);
+    let cart = cart.start().await.unwrap();
+    assert_eq!(cart.visit().await.unwrap(), 200);
+    lab::install_tls_provider();
+    let kubeconfig = cluster.kubeconfig().display().to_string();
+    let environment = environment(&[("KUBECONFIG", &kubeconfig)]);
+    let open = |spec: &str| binnacle_sources::open(&spec.parse().unwrap(), &environment).unwrap();
+    let place = "actuator=kube://minikube/switched/cart:http/actuator";
+    let history = Arc::new(History::in_memory().unwrap());
+    let stores = Arc::new(OneConnection(open(place)));
+    let switches = Switches::new(stores, history, Clock::system(), "ada@ship", false);
+    let mut picture = Picture::of_shared(vec![open("kube=minikube"), open(place)]);
+    let mut seen = async |wanted: BreakerState| {
+        let whose = ("kube:minikube/switched/cart", Some("kube:minikube/switched/inventory"));
+        picture
+            .until(&format!("{wanted:?}"), |world| {
+                let breakers = &world.snapshot().breakers;
+                let found = breakers
+                    .values()
+                    .find(|breaker| (breaker.caller.as_str(), breaker.callee.as_ref().map(ServiceId::as_str)) == whose);
+                (found?.state == wanted).then_some(())
+            })
+            .await;
+    };
+    seen(BreakerState::Closed).await;
+
+    let source = SourceId::from("actuator:minikube/switched/cart:http");
+    let planned = switches.plan(&source, "inventory", SwitchTo::ForceOpen).await.unwrap();
+    assert_eq!(planned.plan.request.path, "/actuator/circuitbreakers/inventory");
+    assert!(planned.plan.notes.iter().any(|note| note.contains("several Pods")), "{:?}", planned.plan.notes);
+    assert_eq!(switches.carry_out(&planned, None).await.unwrap().verified, Ok(Verified::Stuck));
+    assert_eq!(cart.visit().await.unwrap(), 502);
+    seen(BreakerState::ForcedOpen).await;
+    picture.stop().await;
 }

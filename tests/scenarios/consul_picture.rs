@@ -48,6 +48,11 @@ impl Picture {
 
     /// Starts reading several sources into one picture.
     pub(crate) fn of_all(connections: Vec<Box<dyn Connection>>) -> Self {
+        Self::of_shared(connections.into_iter().map(Arc::from).collect())
+    }
+
+    /// The same of connections that others may have too.
+    pub(crate) fn of_shared(connections: Vec<Arc<dyn Connection>>) -> Self {
         let (sender, updates) = mpsc::channel(64);
         let nudge = Arc::new(Notify::new());
         let cancel = CancellationToken::new();

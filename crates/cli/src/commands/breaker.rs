@@ -5,6 +5,7 @@ use std::sync::Arc;
 use binnacle_engine::edits::EditError;
 use binnacle_engine::switch::{PlannedSwitch, SwitchedOver, Switches};
 use binnacle_history::{History, SwitchId, SwitchRecord};
+use binnacle_model::fact::Fact;
 use binnacle_model::snapshot::{Breaker, Snapshot};
 use binnacle_sources::register::Verified;
 use binnacle_sources::switch::SwitchTo;
@@ -138,6 +139,9 @@ fn point(snapshot: &Snapshot, arguments: &Switch) -> Result<SwitchPoint, Failure
             return Err(none(format!("{source} does not offer it")));
         }
     }
+    if found.iter().any(|point| point.name == arguments.id) {
+        found.retain(|point| point.name == arguments.id);
+    }
     let several: Vec<String> = found.iter().map(|point| format!("{} ({})", point.source, point.name)).collect();
     match (found.pop_first(), found.is_empty()) {
         (Some(only), true) => Ok(only),
@@ -155,7 +159,7 @@ fn named<'a>(snapshot: &'a Snapshot, id: &str) -> Result<&'a Breaker, Failure> {
     if let Some(exact) = breakers().find(|breaker| breaker.id.as_str() == id) {
         return Ok(exact);
     }
-    let called: Vec<&Breaker> = breakers().filter(|breaker| &*breaker.name == id).collect();
+    let called: Vec<&Breaker> = breakers().filter(|breaker| is_called(breaker, id)).collect();
     match called.as_slice() {
         [only] => Ok(only),
         [] => Err(Failure::not_found(
@@ -169,6 +173,14 @@ fn named<'a>(snapshot: &'a Snapshot, id: &str) -> Result<&'a Breaker, Failure> {
             "Name one by its id.",
         )),
     }
+}
+
+/// Several breakers of a library toward one callee are one in the picture: each has its own name.
+fn is_called(breaker: &Breaker, name: &str) -> bool {
+    breaker.evidence.iter().any(|evidence| match &evidence.observation.fact {
+        Fact::Breaker(fact) => &*fact.name == name,
+        _ => false,
+    })
 }
 
 /// Plan, show or carry out, and say what came of it.

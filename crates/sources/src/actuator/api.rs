@@ -56,7 +56,8 @@ impl Api {
 
     /// Path and query as the system gets them, for the preview.
     pub(super) fn path_of_breaker(&self, name: &str) -> String {
-        format!("{}{}", self.target.url.path(), below(name))
+        let inside = self.target.place(SYSTEM).map(|place| place.path);
+        format!("{}{}", inside.as_deref().unwrap_or(self.target.url.path()), below(name))
     }
 
     async fn get<T: DeserializeOwned>(&self, below: &str, hint: &str) -> Result<T, SourceError> {
