@@ -162,16 +162,24 @@ fn named<'a>(snapshot: &'a Snapshot, id: &str) -> Result<&'a Breaker, Failure> {
     let called: Vec<&Breaker> = breakers().filter(|breaker| is_called(breaker, id)).collect();
     match called.as_slice() {
         [only] => Ok(only),
-        [] => Err(Failure::not_found(
-            format!("there is no breaker {id}"),
-            "See with `binnaclectl breakers` what is there.",
-        )),
+        [] => Err(none_called(snapshot, id)),
         several => Err(Failure::new(
             "cli.several",
             Exit::Usage,
             several.iter().map(|breaker| breaker.id.as_str()).collect::<Vec<_>>().join(", "),
             "Name one by its id.",
         )),
+    }
+}
+
+/// A source that does not answer may have it.
+fn none_called(snapshot: &Snapshot, id: &str) -> Failure {
+    let silent = snapshot.sources.values().find_map(|source| Some((source, source.status.fault.as_ref()?)));
+    match silent {
+        Some((source, fault)) => Failure::of_fault(fault, source.id.as_str()),
+        None => {
+            Failure::not_found(format!("there is no breaker {id}"), "See with `binnaclectl breakers` what is there.")
+        }
     }
 }
 

@@ -14,6 +14,9 @@ async fn a_breaker_that_can_only_be_read_is_refused_with_the_reason() {
     assert_eq!(error["code"], "edit.no_switch", "{error}");
     assert!(error["message"].as_str().unwrap().contains("can only be read"), "{error}");
     home.run(&["--demo", "breaker", "close", "nothing-is-called-so"]).await.exits(1);
+    let silent = ["breaker", "close", "payments", "--source", "actuator=http://127.0.0.1:1", "--wait", "5s"];
+    let ran = home.run(&silent).await.exits(3);
+    assert!(ran.err.contains("actuator.unreachable"), "{}", ran.err);
 }
 
 #[tokio::test(flavor = "multi_thread")]
