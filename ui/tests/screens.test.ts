@@ -415,7 +415,10 @@ describe('a breaker switched by hand', () => {
       for (const name of ['Force open…', 'Disable…', 'Close…']) {
         const offered = inspector(page, 'checkout → payments').getByRole('button', { name });
         expect(await offered.getAttribute('aria-disabled')).toBe('true');
+        const why = await offered.getAttribute('aria-describedby');
+        expect(await page.locator(`[id="${why}"]`).innerText()).toContain('a Hystrix stream can only be read');
       }
+      expect(await page.getByText('a Hystrix stream can only be read').count()).toBe(1);
       expect(await calls(page, 'switch_plan')).toEqual([]);
     }));
 });
