@@ -30,6 +30,7 @@ pub fn observation(target: &Target, command: &Command, origin: &Arc<Origin>, see
             name: Arc::from(command.name.as_str()),
             kind: BreakerKind::Failure,
             state: state(command),
+            since: None,
             rejected_per_s: Some(rounded(rejected_per_second(command))),
             raw: raw(command),
             derived: false,
