@@ -293,6 +293,34 @@ fn a_source_that_says_since_when_is_believed_unless_its_clock_is_ahead() {
 }
 
 #[test]
+fn each_process_of_a_breaker_has_a_past_of_its_own_and_the_whole_is_in_its_state_since_the_first() {
+    let mut world = world_of(vec![
+        instance(0, 0, 1, None),
+        instance(0, 1, 1, None),
+        breaker(0, 0, 1, 1, BreakerState::Closed),
+        breaker(0, 1, 1, 1, BreakerState::Closed),
+    ]);
+    let mut tell = |number: usize, version: u64, state: BreakerState, second: i64| {
+        let batch = Batch::delta(source(1), vec![breaker(0, number, 1, version, state)], vec![]);
+        let told = world.apply([Update::Facts(batch)], at(second)).unwrap();
+        let breaker = world.snapshot().breakers.values().next().unwrap();
+        let moved = told.transitions.iter().map(|one| (one.process.is_some(), one.to.to_string())).collect::<Vec<_>>();
+        (moved, breaker.since, breaker.processes.iter().map(|one| (one.state, one.since.at)).collect::<Vec<_>>())
+    };
+    let seen = |second: i64| Since { at: at(second), seen_changing: true };
+    let open = |of_process| (of_process, "open".to_owned());
+    let (moved, since, processes) = tell(0, 2, BreakerState::Open, 20);
+    assert_eq!((moved, since), (vec![open(false), open(true)], seen(20)));
+    assert_eq!(processes[0], (BreakerState::Open, at(20)));
+    let (moved, since, processes) = tell(1, 2, BreakerState::Open, 30);
+    assert_eq!((moved, since, processes[1]), (vec![open(true)], seen(20), (BreakerState::Open, at(30))));
+    // The first one closes: the whole has been open all the time.
+    let (moved, since, processes) = tell(0, 3, BreakerState::Closed, 40);
+    assert_eq!((moved, since), (vec![(true, "closed".to_owned())], seen(20)));
+    assert_eq!(processes, [(BreakerState::Closed, at(40)), (BreakerState::Open, at(30))]);
+}
+
+#[test]
 fn two_sources_that_count_the_same_calls_are_not_added() {
     let world = told(&[
         (source(1), instance(0, 0, 1, None)),

@@ -2,25 +2,28 @@
 
 use std::collections::BTreeMap;
 
+use binnacle_model::change::Subject as ModelSubject;
 use binnacle_model::fact::{Fact, Signals};
 use binnacle_model::id::{CheckId, ConfigId, SourceId, SourceKind};
 use binnacle_model::measured;
 use binnacle_model::snapshot::{
-    Ability, Alert, Breaker, Check, Claim, ConfigItem, Disagreement, Edge, EdgeState, Facet, Health, Instance,
-    JoinReason, Service, Snapshot, Source,
+    Ability, Alert, Breaker, BreakerProcess, Check, Claim, ConfigItem, Disagreement, Edge, EdgeState, Facet, Health,
+    Instance, JoinReason, Service, Snapshot, Source,
 };
+use binnacle_model::world::breaker_state;
 
+use super::breakers::opens_at;
 use super::config_tree::edit_offer;
 use super::evidence::signals_evidence;
 use super::health::address;
 use super::timeline::breaker_title;
 use super::{
-    Scene, Table, alerts, concerns, count, disagreements, facet_pips, named, number, pip, pips, plural, runtime,
-    source_name, stale_since,
+    Happened, Scene, Table, alerts, concerns, count, disagreements, facet_pips, named, number, pip, pips, plural,
+    runtime, source_name, stale_since,
 };
 use crate::contract::inspector::{
     Action, ActionKind, AlertLine, CallRow, CheckRow, Chip, ConfigUsed, DisagreementLine, EmptySection, FactRow,
-    InspectorBreaker, InspectorHead, InspectorRow, InstanceRow, RuleRow, Section, SignalsRow,
+    InspectorBreaker, InspectorHead, InspectorRow, InstanceRow, PastState, ProcessRow, RuleRow, Section, SignalsRow,
 };
 use crate::contract::state::{Offer, Pip, Subject, SubjectKind, Tone, millis};
 use crate::export::snapshot::pattern_word;
@@ -540,6 +543,7 @@ fn section_of(row: &InspectorRow) -> Section {
         InspectorRow::Check(row) => row.section,
         InspectorRow::Alert(row) => row.section,
         InspectorRow::Breaker(row) => row.section,
+        InspectorRow::Process(row) => row.section,
         InspectorRow::Rule(row) => row.section,
         InspectorRow::Config(row) => row.section,
     }
@@ -602,6 +606,16 @@ fn of_breaker(scene: &Scene, breaker: &Breaker) -> (InspectorHead, Vec<Inspector
     if let Some(callee) = breaker.callee.as_ref().map(|callee| named(snapshot, callee)) {
         facts.push(FactRow { link: service(&callee.id), ..fact("callee", "Callee", callee.name, pips.clone()) });
     }
+    if let Some(failing) = breaker.failing() {
+        facts.push(fact("failing", "Failing", format!("{:.1} %", failing * 100.0), pips.clone()));
+    }
+    if let Some(limit) = breaker.opens_at() {
+        facts.push(fact("opens_at", "Opens at", opens_at(limit), pips.clone()));
+    }
+    if breaker.derived {
+        let how = "concluded from counts of openings and closings: nobody tells it".to_owned();
+        facts.push(fact("derived", "Known by", how, pips.clone()));
+    }
     facts.push(fact("rejected", "Rejected", rejected, pips));
     for evidence in breaker.evidence.iter().take(MOST) {
         let Fact::Breaker(report) = &evidence.observation.fact else { continue };
@@ -620,7 +634,34 @@ fn of_breaker(scene: &Scene, breaker: &Breaker) -> (InspectorHead, Vec<Inspector
         actions: switch_actions(scene, breaker),
         ..blank(breaker_title(snapshot, breaker))
     };
-    (head, facts.into_iter().map(InspectorRow::Fact).collect())
+    (head, facts.into_iter().map(InspectorRow::Fact).chain(process_rows(scene, breaker)).collect())
+}
+
+/// What each process went through since the start, the most notable state first.
+fn process_rows(scene: &Scene, breaker: &Breaker) -> impl Iterator<Item = InspectorRow> {
+    let mut past: BTreeMap<&str, Vec<PastState>> = BTreeMap::new();
+    let whole = ModelSubject::Breaker(breaker.id.clone());
+    for happened in &scene.happened {
+        let Happened::Transition(one) = happened else { continue };
+        let Some(process) = one.process.as_deref().filter(|_| one.subject == whole) else { continue };
+        let (Some(from), Some(to)) = (breaker_state(&one.from), breaker_state(&one.to)) else { continue };
+        past.entry(process).or_default().push(PastState { at: millis(one.at), from: from.into(), to: to.into() });
+    }
+    let mut processes: Vec<&BreakerProcess> = breaker.processes.iter().collect();
+    processes.sort_by(|a, b| (b.state, &a.process).cmp(&(a.state, &b.process)));
+    let row = |one: &BreakerProcess| ProcessRow {
+        key: format!("process:{}", one.process),
+        section: Section::Processes,
+        process: text::name(&one.process),
+        state: one.state.into(),
+        since: one.since.into(),
+        derived: one.derived,
+        rejected_per_s: one.rejected_per_s,
+        failing: one.tripping.failing,
+        stale: one.stale,
+        past: past.remove(&*one.process).unwrap_or_default(),
+    };
+    processes.into_iter().take(MOST).map(row).map(InspectorRow::Process).collect::<Vec<_>>().into_iter()
 }
 
 fn switch_actions(scene: &Scene, breaker: &Breaker) -> Vec<Action> {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use binnacle_model::fact::{
     AlertFact, AlertState, BreakerFact, BreakerKind, BreakerState, CallsBasis, CallsFact, CheckFact, CheckStatus,
-    CheckSubject, ConfigFact, Fact, How, InstanceFact, InstanceRole, ObjectKey, Observation, Observer, Origin, Party,
-    Pattern, Payload, Protocol, ServiceName, Signals, StoreKind,
+    CheckSubject, ConfigFact, Fact, How, InstanceFact, InstanceRole, ObjectKey, Observation, Observer, OpensAt, Origin,
+    Party, Pattern, Payload, Protocol, ServiceName, Signals, StoreKind, Tripping,
 };
 use binnacle_model::id::SourceKind;
 use binnacle_model::snapshot::{Ability, Fault, SourceState, SourceStatus};
@@ -273,6 +273,7 @@ impl Fleet {
             state,
             since: None,
             rejected_per_s: Some(1.5),
+            tripping: Tripping { failing: Some(0.81), opens_at: Some(OpensAt::Failing(0.5)) },
             raw: BTreeMap::from([(Arc::from("isCircuitBreakerOpen"), Arc::from("true"))]),
             derived: false,
         };
@@ -289,6 +290,7 @@ impl Fleet {
             state,
             since: None,
             rejected_per_s: None,
+            tripping: Tripping::default(),
             raw: BTreeMap::new(),
             derived: false,
         };
