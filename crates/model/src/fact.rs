@@ -512,6 +512,18 @@ pub enum CallsBasis {
     Denied(Arc<str>),
 }
 
+impl CallsBasis {
+    /// The side whose partners such a declaration is there to list: a call of that side with another partner was not
+    /// declared. Whoever is named by a route or a variable may have other partners as well.
+    pub fn lists(&self) -> Option<Side> {
+        match self {
+            Self::Declared(word) if &**word == "upstream" => Some(Side::Caller),
+            Self::Declared(word) if matches!(&**word, "intention" | "network policy") => Some(Side::Callee),
+            Self::Declared(_) | Self::Denied(_) | Self::Observed(_) => None,
+        }
+    }
+}
+
 /// See [`Fact::Calls`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CallsFact {

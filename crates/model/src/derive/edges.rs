@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::{counts, evidence, is_stale, parties, services};
 use crate::fact::{
-    CallsBasis, CallsFact, Fact, InstanceFact, InstanceRole, Observation, Party, Pattern, Payload, Protocol,
+    CallsBasis, CallsFact, Fact, InstanceFact, InstanceRole, Observation, Party, Pattern, Payload, Protocol, Side,
 };
 use crate::id::{EdgeId, ServiceId, SourceId};
 use crate::snapshot::{Edge, EdgeState, Evidence, Service, Snapshot};
@@ -136,14 +136,14 @@ fn declaring_sides(pairs: &Pairs) -> Declaring {
     let mut sides = Declaring { callers: BTreeSet::new(), callees: BTreeSet::new() };
     for ((from, to), claims) in pairs {
         for claim in claims {
-            match &claim.basis {
-                CallsBasis::Declared(word) if &**word == "upstream" => {
+            match claim.basis.lists() {
+                Some(Side::Caller) => {
                     sides.callers.insert(from.clone());
                 }
-                CallsBasis::Declared(_) => {
+                Some(Side::Callee) => {
                     sides.callees.insert(to.clone());
                 }
-                CallsBasis::Denied(_) | CallsBasis::Observed(_) => {}
+                Some(Side::Between) | None => {}
             }
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use binnacle_model::fact::{Fact, ObjectKey, Observation};
+use binnacle_model::snapshot::DialectsSeen;
 use binnacle_model::store::Batch;
 use futures_util::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
@@ -22,7 +23,7 @@ use super::wire::Rows;
 use super::{Prometheus, meanings};
 use crate::connection::{EngineGone, Outbox};
 use crate::error::{ErrorKind, SourceError};
-use crate::scrape::dialect::Dialects;
+use crate::scrape::dialect::{Dialect, Dialects};
 use crate::scrape::map::{COLLECTIONS, observations};
 use crate::scrape::{jittered, pause_after};
 
@@ -328,6 +329,13 @@ impl<'a> Round<'a> {
             known.clear();
         }
         known.extend(has);
+        if ended.is_ok() {
+            let plan = self.plan();
+            let (there, absent): (Vec<_>, Vec<_>) =
+                self.dialects.iter().partition(|dialect| super::is_asked(dialect, &plan));
+            let names = |some: Vec<&Dialect>| some.into_iter().map(|one| one.name.clone()).collect();
+            self.standing.dialects(DialectsSeen { there: names(there), absent: names(absent) });
+        }
         self.standing.part("names", ended);
     }
 

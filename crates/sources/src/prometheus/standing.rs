@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use binnacle_model::snapshot::{Fault, SourceState, SourceStatus};
+use binnacle_model::snapshot::{DialectsSeen, Fault, SourceState, SourceStatus};
 use jiff::{SignedDuration, Timestamp};
 
 use super::SYSTEM;
@@ -28,6 +28,8 @@ pub(super) struct Standing {
     parts: BTreeMap<String, SourceError>,
     /// What the server says of its answers, by what they bring.
     warnings: BTreeMap<String, Vec<String>>,
+    /// Of which dialects it has metrics.
+    dialects: Option<DialectsSeen>,
     /// How declared kinds of metrics contradict the way in which they are read.
     contradictions: Vec<Arc<str>>,
     /// Why what it has is old.
@@ -47,6 +49,7 @@ impl Standing {
             failing: None,
             parts: BTreeMap::new(),
             warnings: BTreeMap::new(),
+            dialects: None,
             contradictions: Vec::new(),
             outdated: None,
             skew: SignedDuration::ZERO,
@@ -95,6 +98,11 @@ impl Standing {
         self.warnings.retain(|name, _| asked(name));
     }
 
+    /// Of which dialects it has metrics, now that it was asked.
+    pub(super) fn dialects(&mut self, seen: DialectsSeen) {
+        self.dialects = Some(seen);
+    }
+
     /// Metrics that are declared as something else than they are read as.
     pub(super) fn contradicted(&mut self, how: Vec<Arc<str>>) {
         self.contradictions = how;
@@ -133,6 +141,7 @@ impl Standing {
             fault,
             partial: if state == SourceState::Failing { Vec::new() } else { self.partial() },
             unseen: Vec::new(),
+            dialects: self.dialects.clone(),
             next_try,
             abilities: Vec::new(),
         };

@@ -12,3 +12,4 @@ mod fleet;
 mod runtime;
 mod shown;
 mod topology;
+mod why;
