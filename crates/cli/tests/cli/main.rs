@@ -19,3 +19,4 @@ mod registration;
 mod schema;
 mod standing;
 mod watching;
+mod why;

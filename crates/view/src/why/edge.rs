@@ -2,6 +2,7 @@
 //! held against.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use binnacle_model::fact::{CallsBasis, CallsFact, Fact, Side, Signals};
 use binnacle_model::id::ServiceId;
@@ -56,13 +57,17 @@ pub(super) fn none(told: &Told<'_>, from: &ServiceId, to: &ServiceId) -> NoEdgeW
 
 /// Why an edge has the state that it has.
 pub(super) fn because(told: &Told<'_>, edge: &Edge) -> String {
-    let by = |word: fn(&CallsBasis) -> Option<&str>| {
-        let all = calls(&edge.evidence).filter_map(|(evidence, fact)| Some((word(&fact.basis)?, &evidence.source)));
-        let words: BTreeSet<String> = all.map(|(word, source)| format!("{word} ({})", source_name(source))).collect();
-        text::name(&words.into_iter().collect::<Vec<_>>().join(", "))
-    };
-    let declared = by(|basis| if let CallsBasis::Declared(word) = basis { Some(word) } else { None });
-    let denied = by(|basis| if let CallsBasis::Denied(word) = basis { Some(word) } else { None });
+    let (mut declared, mut denied) = (BTreeSet::new(), BTreeSet::new());
+    for (evidence, basis) in said(&edge.evidence) {
+        let words = |by: &str| text::name(&format!("{by} ({})", source_name(&evidence.source)));
+        match basis {
+            CallsBasis::Declared(by) => declared.insert(words(&by)),
+            CallsBasis::Denied(by) => denied.insert(words(&by)),
+            CallsBasis::Observed(_) => false,
+        };
+    }
+    let few_of = |all: BTreeSet<String>| few(&all.into_iter().collect::<Vec<_>>());
+    let (declared, denied) = (few_of(declared), few_of(denied));
     match edge.state {
         EdgeState::Declared => format!("declared by {declared}, and counted by nobody"),
         EdgeState::Observed if declared.is_empty() => "counted; nothing here declares who may call whom".to_owned(),
@@ -80,7 +85,7 @@ fn others(told: &Told<'_>, edge: &Edge) -> Vec<String> {
             Side::Callee | Side::Between => other.to == edge.to,
         };
         let edges = told.snapshot.edges.values().map(AsRef::as_ref).filter(is_side);
-        let lists = |other: &&Edge| calls(&other.evidence).any(|(_, fact)| fact.basis.lists() == Some(side));
+        let lists = |other: &&Edge| said(&other.evidence).any(|(_, basis)| basis.lists() == Some(side));
         let ends = edges.filter(lists).map(|other| if side == Side::Caller { &other.to } else { &other.from });
         ends.map(|id| told.named(id).name).collect::<Vec<_>>()
     };
@@ -108,10 +113,11 @@ fn few(names: &[String]) -> String {
     }
 }
 
-fn calls(evidence: &[Evidence]) -> impl Iterator<Item = (&Evidence, &CallsFact)> {
-    evidence.iter().filter_map(|one| match &one.observation.fact {
-        Fact::Calls(fact) => Some((one, fact)),
-        _ => None,
+/// What each statement says of the pair. A sidecar's instance declares by its upstreams.
+fn said(evidence: &[Evidence]) -> impl Iterator<Item = (&Evidence, CallsBasis)> {
+    evidence.iter().map(|one| match &one.observation.fact {
+        Fact::Calls(fact) => (one, fact.basis.clone()),
+        _ => (one, CallsBasis::Declared(Arc::from("upstream"))),
     })
 }
 
@@ -156,8 +162,7 @@ fn claim(told: &Told<'_>, evidence: &Evidence, believed: &[&Evidence]) -> ClaimW
                 }
             }
         },
-        // A sidecar's instance declares by its upstreams.
-        _ => plain(ClaimKind::Declared, "upstream", declared_words(&CallsBasis::Declared("upstream".into()))),
+        _ => plain(ClaimKind::Declared, "upstream", declared_words(&CallsBasis::Declared(Arc::from("upstream")))),
     }
 }
 

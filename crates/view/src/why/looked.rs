@@ -1,8 +1,10 @@
 //! What was looked for that would bring calls into the picture, what came of it, and what to switch on.
 
+use std::sync::Arc;
+
 use binnacle_model::fact::{CallsBasis, Fact};
 use binnacle_model::id::{ServiceId, SourceKind};
-use binnacle_model::snapshot::{Edge, Evidence, Instance, Service, Source, SourceState};
+use binnacle_model::snapshot::{Breaker, Edge, Evidence, Instance, Service, Source, SourceState};
 
 use super::{Looked, Told};
 use crate::screen::{plural, source_name};
@@ -165,7 +167,7 @@ impl Missing<'_> {
     fn what_to_scrape(&self, there: &[&str]) -> &'static str {
         let services = self.told.snapshot.services.values();
         let mut instances = services.flat_map(|service| &service.instances);
-        let in_mesh = instances.any(|instance: &std::sync::Arc<Instance>| instance.sidecar);
+        let in_mesh = instances.any(|instance: &Arc<Instance>| instance.sidecar);
         if in_mesh && !there.contains(&"consul-mesh") {
             return "Sidecars are registered, and none publishes metrics: set `envoy_prometheus_bind_addr` in proxy-defaults and \
                     let the server scrape it.";
@@ -175,15 +177,13 @@ impl Missing<'_> {
     }
 
     fn stream(&self, source: &Source) -> Looked {
-        let told = self.told.snapshot.breakers.values();
-        let by = told.filter(|one| one.evidence.iter().any(|evidence| evidence.source == source.id));
-        let mut by = by.peekable();
-        let found = by.peek().is_some();
-        let about = by.filter(|one| self.is_at(&one.caller, one.callee.as_ref())).count();
-        let words = if found {
-            format!("{} {}; a stream tells of breakers, and counts no calls", plural(about, "breaker"), self.whom())
-        } else {
-            "no breaker is told; a stream counts no calls".to_owned()
+        let by = |one: &&Arc<Breaker>| one.evidence.iter().any(|evidence| evidence.source == source.id);
+        let told: Vec<&Arc<Breaker>> = self.told.snapshot.breakers.values().filter(by).collect();
+        let found = told.iter().any(|one| self.is_at(&one.caller, one.callee.as_ref()));
+        let words = match (told.len(), found) {
+            (0, _) => "it tells of no breaker, and a stream counts no calls".to_owned(),
+            (all, true) => format!("it tells of {}, one or more {}", plural(all, "breaker"), self.whom()),
+            (all, false) => format!("it tells of {}, none {}", plural(all, "breaker"), self.whom()),
         };
         Self::line(source, "breakers of a Hystrix stream", found, words, "Let the process publish /hystrix.stream.")
     }
