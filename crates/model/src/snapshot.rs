@@ -133,7 +133,7 @@ pub struct SourceStatus {
     pub unseen: Vec<Arc<str>>,
     /// Which dialects' metrics a metrics server has; `None` for other sources, and until it was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub dialects: Option<DialectsSeen>,
+    pub dialects: Option<Arc<DialectsSeen>>,
     /// When the next attempt is due, while failing.
     pub next_try: Option<Timestamp>,
     /// What may be done here.
@@ -147,6 +147,9 @@ pub struct DialectsSeen {
     pub there: Vec<Arc<str>>,
     /// It was asked for those of these, and has none.
     pub absent: Vec<Arc<str>>,
+    /// Scrape jobs that answer and show nothing that a dialect knows; empty where it cannot be told whose metrics are whose.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub silent: Vec<Arc<str>>,
 }
 
 /// What can be done with a source.

@@ -148,6 +148,12 @@ impl Missing<'_> {
         };
         let hint = self.what_to_scrape(&there);
         all.push(Self::line(source, "metrics that a dialect knows", !there.is_empty(), text::output(&words), hint));
+        if !seen.silent.is_empty() {
+            let words = format!("{} shows nothing that a dialect knows", seen.silent.join(", "));
+            let hint = "`binnaclectl metrics URL` lists what an endpoint shows, and a dialect of your own takes one file: \
+                        docs/dialects.md.";
+            all.push(Self::line(source, "scrape jobs that count calls", false, text::output(&words), hint));
+        }
         // Istio's own metrics say who calls whom, and nothing of limits.
         let mesh_alone = there.contains(&"istio") && !there.contains(&"envoy");
         if mesh_alone {

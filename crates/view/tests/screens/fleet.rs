@@ -141,7 +141,11 @@ impl Fleet {
             fault: None,
             partial: Vec::new(),
             unseen: Vec::new(),
-            dialects: Some(DialectsSeen { there: names(there), absent: names(absent) }),
+            dialects: Some(Arc::new(DialectsSeen {
+                there: names(there),
+                absent: names(absent),
+                silent: names(&["node"]),
+            })),
             next_try: None,
             abilities: Vec::new(),
         };

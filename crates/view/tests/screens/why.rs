@@ -127,6 +127,7 @@ fn calls_that_are_only_declared_say_who_would_have_to_count_them() {
     let dialects = looked(&why.looked_for, "prometheus:p", "dialect");
     assert_eq!(dialects.words, "metrics of none of 2 dialects");
     assert!(dialects.switch_on.contains("dialect list"), "{dialects:?}");
+    assert_eq!(looked(&why.looked_for, "prometheus:p", "jobs").words, "node shows nothing that a dialect knows");
 }
 
 #[test]
