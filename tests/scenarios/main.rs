@@ -25,6 +25,7 @@ mod keyring;
 mod kube_access;
 mod kube_bad_days;
 mod kube_discovery;
+mod kube_edges;
 mod kube_identity;
 mod kube_live;
 mod kube_logs;

@@ -99,6 +99,10 @@ pub enum Fact {
     Backends(BackendsFact),
     /// A gateway's rule from host and path to a cluster service.
     Route(RouteFact),
+    /// A variable of a workload's containers that names a cluster service.
+    Mention(MentionFact),
+    /// Who may reach some instances (a Kubernetes NetworkPolicy).
+    NetworkPolicy(NetworkPolicyFact),
     /// Something happened that the source itself calls worth a look.
     Event(EventFact),
     /// Something changes how many instances are wanted.
@@ -510,6 +514,18 @@ pub enum CallsBasis {
     Declared(Arc<str>),
     /// Somebody configured that they must not happen.
     Denied(Arc<str>),
+}
+
+impl CallsBasis {
+    /// The side whose partners such a declaration is there to list: a call of that side with another partner was not
+    /// declared. Whoever is named by a route or a variable may have other partners as well.
+    pub fn lists(&self) -> Option<Side> {
+        match self {
+            Self::Declared(word) if &**word == "upstream" => Some(Side::Caller),
+            Self::Declared(word) if &**word == "intention" => Some(Side::Callee),
+            Self::Declared(_) | Self::Denied(_) | Self::Observed(_) => None,
+        }
+    }
 }
 
 /// See [`Fact::Calls`].
@@ -960,6 +976,125 @@ pub struct RouteFact {
     pub target: ServiceName,
     /// Which of its ports.
     pub port: Option<TargetPort>,
+}
+
+/// See [`Fact::Mention`]. Of the variable's value only these parts leave the source: the rest may be a password.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct MentionFact {
+    /// The service whose instances have the variable.
+    pub service: ServiceName,
+    /// What runs them.
+    pub kind: WorkloadKind,
+    /// Its name.
+    pub workload: Arc<str>,
+    /// The container.
+    pub container: Arc<str>,
+    /// The variable's name.
+    pub variable: Arc<str>,
+    /// The cluster service that the value would name. Whether there is one of that name is not known here.
+    pub target: ServiceName,
+    /// The scheme of an address, such as `http`.
+    pub scheme: Option<Arc<str>>,
+    /// The port behind the name.
+    pub port: Option<u16>,
+}
+
+/// See [`Fact::NetworkPolicy`]. Several policies of the same instances permit what one of them permits; instances that none
+/// selects may be reached by everybody.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct NetworkPolicyFact {
+    /// Namespace and name.
+    pub name: ServiceName,
+    /// Which instances of the namespace it is about.
+    pub selects: LabelSelector,
+    /// Who may reach them; nobody when there is none.
+    pub permits: Vec<NetworkPeer>,
+}
+
+/// The collection in which the policies of a cluster stand.
+pub const NETWORK_POLICIES: &str = "networkpolicies";
+
+/// Somebody whom a network policy lets in.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NetworkPeer {
+    /// Everybody.
+    Anybody,
+    /// Somebody of whom it cannot be told which instances they are (addresses, namespaces by labels of their own).
+    Somebody,
+    /// Instances by their labels.
+    Instances {
+        /// In which namespaces.
+        namespaces: Namespaces,
+        /// Which of them; all when it is empty.
+        selects: LabelSelector,
+    },
+}
+
+/// Namespaces that are meant.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Namespaces {
+    /// All.
+    All,
+    /// Those of these names.
+    Named(Vec<Arc<str>>),
+}
+
+/// Which labels are meant (<https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors>).
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct LabelSelector {
+    /// All of these must hold; without any, everything is meant.
+    pub requires: Vec<LabelTest>,
+}
+
+/// One demand on labels.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LabelTest {
+    /// The label has one of these values.
+    In(Arc<str>, Vec<Arc<str>>),
+    /// The label is missing, or has another value than these.
+    NotIn(Arc<str>, Vec<Arc<str>>),
+    /// The label is there.
+    Exists(Arc<str>),
+    /// The label is missing.
+    Missing(Arc<str>),
+}
+
+impl LabelSelector {
+    /// Whether everything is meant.
+    pub fn is_empty(&self) -> bool {
+        self.requires.is_empty()
+    }
+
+    /// Whether something with these labels is meant.
+    pub fn fits(&self, labels: &BTreeMap<Arc<str>, Arc<str>>) -> bool {
+        self.requires.iter().all(|test| match test {
+            LabelTest::In(label, values) => labels.get(label).is_some_and(|value| values.contains(value)),
+            LabelTest::NotIn(label, values) => labels.get(label).is_none_or(|value| !values.contains(value)),
+            LabelTest::Exists(label) => labels.contains_key(label),
+            LabelTest::Missing(label) => !labels.contains_key(label),
+        })
+    }
+}
+
+impl fmt::Display for LabelSelector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_empty() {
+            return f.write_str("everything");
+        }
+        for (place, test) in self.requires.iter().enumerate() {
+            let comma = if place == 0 { "" } else { "," };
+            match test {
+                LabelTest::In(label, values) => write!(f, "{comma}{label}={}", values.join("|"))?,
+                LabelTest::NotIn(label, values) => write!(f, "{comma}{label}!={}", values.join("|"))?,
+                LabelTest::Exists(label) => write!(f, "{comma}{label}")?,
+                LabelTest::Missing(label) => write!(f, "{comma}!{label}")?,
+            }
+        }
+        Ok(())
+    }
 }
 
 /// What an event is about.

@@ -131,10 +131,25 @@ pub struct SourceStatus {
     /// object of these is not stated means nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unseen: Vec<Arc<str>>,
+    /// Which dialects' metrics a metrics server has; `None` for other sources, and until it was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dialects: Option<Arc<DialectsSeen>>,
     /// When the next attempt is due, while failing.
     pub next_try: Option<Timestamp>,
     /// What may be done here.
     pub abilities: Vec<Ability>,
+}
+
+/// Which dialects' metrics of calls and breakers a metrics server has, by the names of the dialects.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DialectsSeen {
+    /// It has metrics of these.
+    pub there: Vec<Arc<str>>,
+    /// It was asked for those of these, and has none.
+    pub absent: Vec<Arc<str>>,
+    /// Scrape jobs that answer and show nothing that a dialect knows; empty where it cannot be told whose metrics are whose.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub silent: Vec<Arc<str>>,
 }
 
 /// What can be done with a source.

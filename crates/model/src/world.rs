@@ -86,7 +86,7 @@ impl World {
         let mut whole = false;
         if !touched.picture {
             // Config keys and statuses alone.
-        } else if let Some(services) = derive::patched(&touched, &before, now) {
+        } else if let Some(services) = derive::patched(&self.store, &touched, &before, now) {
             next.services = Arc::new(services);
             compare_picture(&before, &next, now, &mut changes, &mut transitions);
         } else {

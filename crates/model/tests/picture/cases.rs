@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use binnacle_model::fact::{
-    BreakerState, CheckFact, CheckStatus, CheckSubject, Fact, InstanceFact, InstanceRole, NodeFact, ObjectKey,
-    Observation, Party, ServiceFact, ServiceName, Upstream,
+    BreakerState, CallsBasis, CallsFact, CheckFact, CheckStatus, CheckSubject, Fact, InstanceFact, InstanceRole,
+    NodeFact, ObjectKey, Observation, Observer, Party, Pattern, Payload, Protocol, ServiceFact, ServiceName, Upstream,
 };
 use binnacle_model::snapshot::{EdgeState, Fault, Since, SourceState, SourceStatus};
 use binnacle_model::world::Update;
@@ -118,6 +118,7 @@ fn status(state: SourceState, code: Option<&str>) -> SourceStatus {
         fault: code.map(|code| Fault { code: Arc::from(code), detail: Arc::from(""), hint: Arc::from("") }),
         partial: vec![],
         unseen: Vec::new(),
+        dialects: None,
         next_try: None,
         abilities: vec![],
     }
@@ -179,6 +180,35 @@ fn a_measured_call_beside_a_declared_one_is_undeclared() {
     let state = |to: &str| world.snapshot().edges[format!("consul:dc1/checkout -> consul:dc1/{to}").as_str()].state;
     assert_eq!(state("payments"), EdgeState::Declared);
     assert_eq!(state("orders"), EdgeState::Undeclared);
+}
+
+#[test]
+fn only_who_lists_partners_makes_the_calls_of_others_undeclared() {
+    let state = |word: &str| {
+        let fact = CallsFact {
+            caller: Party::Named(Arc::from("orders")),
+            callee: Party::Named(Arc::from("payments")),
+            protocol: Protocol::Unknown,
+            pattern: Pattern::Unknown,
+            payload: Payload::Unknown,
+            basis: CallsBasis::Declared(Arc::from(word)),
+            observer: Observer::default(),
+        };
+        let world = world_of(vec![
+            instance(0, 0, 1, None),
+            instance(1, 0, 1, None),
+            instance(2, 0, 1, None),
+            observed("mesh", "declared".to_owned(), 1, Fact::Calls(fact)),
+            calls(0, 1, 1, 1.0),
+        ]);
+        world.snapshot().edges["consul:dc1/checkout -> consul:dc1/payments"].state
+    };
+    assert_eq!(state("intention"), EdgeState::Undeclared, "an intention says who may call");
+    assert_eq!(
+        state("service-router"),
+        EdgeState::Observed,
+        "a route says where calls are led to, not that nobody else may"
+    );
 }
 
 #[test]

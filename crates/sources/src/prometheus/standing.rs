@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use binnacle_model::snapshot::{Fault, SourceState, SourceStatus};
+use binnacle_model::snapshot::{DialectsSeen, Fault, SourceState, SourceStatus};
 use jiff::{SignedDuration, Timestamp};
 
 use super::SYSTEM;
@@ -28,6 +28,8 @@ pub(super) struct Standing {
     parts: BTreeMap<String, SourceError>,
     /// What the server says of its answers, by what they bring.
     warnings: BTreeMap<String, Vec<String>>,
+    /// Of which dialects it has metrics.
+    dialects: Option<Arc<DialectsSeen>>,
     /// How declared kinds of metrics contradict the way in which they are read.
     contradictions: Vec<Arc<str>>,
     /// Why what it has is old.
@@ -47,6 +49,7 @@ impl Standing {
             failing: None,
             parts: BTreeMap::new(),
             warnings: BTreeMap::new(),
+            dialects: None,
             contradictions: Vec::new(),
             outdated: None,
             skew: SignedDuration::ZERO,
@@ -95,6 +98,19 @@ impl Standing {
         self.warnings.retain(|name, _| asked(name));
     }
 
+    /// Of which dialects it has metrics, now that it was asked, and of which not.
+    pub(super) fn dialects(&mut self, there: Vec<Arc<str>>, absent: Vec<Arc<str>>) {
+        let silent = self.dialects.take().map(|seen| seen.silent.clone()).unwrap_or_default();
+        self.dialects = Some(Arc::new(DialectsSeen { there, absent, silent }));
+    }
+
+    /// Which jobs show nothing that a dialect knows.
+    pub(super) fn silent(&mut self, jobs: Vec<Arc<str>>) {
+        if let Some(seen) = &mut self.dialects {
+            Arc::make_mut(seen).silent = jobs;
+        }
+    }
+
     /// Metrics that are declared as something else than they are read as.
     pub(super) fn contradicted(&mut self, how: Vec<Arc<str>>) {
         self.contradictions = how;
@@ -133,6 +149,7 @@ impl Standing {
             fault,
             partial: if state == SourceState::Failing { Vec::new() } else { self.partial() },
             unseen: Vec::new(),
+            dialects: self.dialects.clone(),
             next_try,
             abilities: Vec::new(),
         };
@@ -275,6 +292,19 @@ mod tests {
         assert!(status.partial[0].detail.contains("2 metrics are declared otherwise"), "{}", status.partial[0].detail);
         standing.contradicted(Vec::new());
         assert!(standing.news(at(2)).unwrap().partial.is_empty());
+    }
+
+    #[test]
+    fn what_it_has_metrics_of_is_told_once_it_was_asked() {
+        let word = |word: &str| vec![Arc::from(word)];
+        let mut standing = Standing::new("http://x");
+        standing.silent(word("node"));
+        assert_eq!(standing.news(at(1)).unwrap().dialects, None);
+        standing.dialects(word("istio"), word("envoy"));
+        standing.silent(word("node"));
+        standing.dialects(word("istio"), word("linkerd"));
+        let seen = DialectsSeen { there: word("istio"), absent: word("linkerd"), silent: word("node") };
+        assert_eq!(standing.news(at(2)).unwrap().dialects, Some(Arc::new(seen)));
     }
 
     #[test]

@@ -303,6 +303,17 @@ pub fn says(fact: &Fact) -> String {
         Fact::Workload(workload) => workload_words(workload),
         Fact::ClusterService(service) => cluster_service_words(service),
         Fact::Route(route) => route_words(route),
+        Fact::Mention(mention) => format!(
+            "variable {} of container {} in {} {} names {}",
+            mention.variable,
+            mention.container,
+            mention.kind.word(),
+            mention.workload,
+            mention.target
+        ),
+        Fact::NetworkPolicy(policy) => {
+            format!("network policy {} is about Pods with {}", policy.name, policy.selects)
+        }
         Fact::Event(event) => {
             format!("{} ({} times, says {}): {}", event.reason, event.count, event.reporter, event.message)
         }
