@@ -119,6 +119,10 @@ pub struct Statement {
     pub pushed: bool,
     /// When it was seen, RFC 3339.
     pub at: String,
+    /// The same moment, for the window.
+    #[serde(skip)]
+    #[ts(skip)]
+    pub(crate) seen: Timestamp,
     /// How long ago that is, in seconds.
     pub age_s: f64,
     /// True when the source is not current.
@@ -346,6 +350,7 @@ impl Told<'_> {
             query: text::output(&observation.origin.query),
             pushed: observation.origin.how == How::Pushed,
             at: observation.seen.to_string(),
+            seen: observation.seen,
             age_s: self.seconds_since(observation.seen),
             stale: self.is_stale(&evidence.source),
         }

@@ -4,6 +4,7 @@ import type { InspectorHead, InspectorRow, Section } from '../host/contract/type
 export const SECTIONS: readonly { readonly id: Section; readonly title: string }[] = [
   { id: 'facts', title: 'Facts' },
   { id: 'disagreements', title: 'Disagreements' },
+  { id: 'why', title: 'Why is this edge here?' },
   { id: 'signals', title: 'Signals' },
   { id: 'calls', title: 'Calls' },
   { id: 'instances', title: 'Instances' },

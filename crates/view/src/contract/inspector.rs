@@ -59,6 +59,8 @@ pub enum Section {
     Facts,
     /// What its sources disagree about.
     Disagreements,
+    /// Why it is in the picture.
+    Why,
     /// Signals.
     Signals,
     /// Calls in and out.
@@ -151,6 +153,8 @@ pub enum InspectorRow {
     Breaker(InspectorBreaker),
     /// A breaker in one process.
     Process(ProcessRow),
+    /// A statement about an edge, and what becomes of it.
+    Claim(ClaimRow),
     /// A rule of the mesh.
     Rule(RuleRow),
     /// A config key.
@@ -378,6 +382,31 @@ pub struct ProcessRow {
     pub stale: bool,
     /// What it went through, oldest first.
     pub past: Vec<PastState>,
+}
+
+/// A statement about an edge, and what becomes of it.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+pub struct ClaimRow {
+    /// Unique; also what `evidence` takes as `fact`.
+    pub key: String,
+    /// The section.
+    pub section: Section,
+    /// What it says, in words: `counted at the caller`, `declared by upstream`.
+    pub says: String,
+    /// The query that brought it, or the line.
+    pub query: String,
+    /// True when the edge's numbers are made of it.
+    pub believed: bool,
+    /// True when it says that these calls must not happen.
+    pub denies: bool,
+    /// Why it is believed, or evidence only.
+    pub because: String,
+    /// When it was seen; milliseconds since 1970.
+    pub seen: f64,
+    /// True when the source is not current.
+    pub stale: bool,
+    /// Who says so.
+    pub pips: Vec<Pip>,
 }
 
 /// That a breaker went from one state to another.

@@ -22,11 +22,13 @@ use super::{
     runtime, source_name, stale_since,
 };
 use crate::contract::inspector::{
-    Action, ActionKind, AlertLine, CallRow, CheckRow, Chip, ConfigUsed, DisagreementLine, EmptySection, FactRow,
-    InspectorBreaker, InspectorHead, InspectorRow, InstanceRow, PastState, ProcessRow, RuleRow, Section, SignalsRow,
+    Action, ActionKind, AlertLine, CallRow, CheckRow, Chip, ClaimRow, ConfigUsed, DisagreementLine, EmptySection,
+    FactRow, InspectorBreaker, InspectorHead, InspectorRow, InstanceRow, PastState, ProcessRow, RuleRow, Section,
+    SignalsRow,
 };
 use crate::contract::state::{Offer, Pip, Subject, SubjectKind, Tone, millis};
 use crate::export::snapshot::pattern_word;
+use crate::why::{self, ClaimKind, ClaimWhy, Counted};
 use crate::{switch, text};
 
 /// The most rows of one section.
@@ -39,7 +41,7 @@ pub fn table(scene: &Scene, subject: &Subject) -> Table<InspectorHead, Inspector
     let snapshot = &scene.snapshot;
     let shown = match subject.kind {
         SubjectKind::Service => snapshot.services.get(subject.id.as_str()).map(|service| of_service(scene, service)),
-        SubjectKind::Edge => snapshot.edges.get(subject.id.as_str()).map(|edge| of_edge(snapshot, edge)),
+        SubjectKind::Edge => snapshot.edges.get(subject.id.as_str()).map(|edge| of_edge(scene, edge)),
         SubjectKind::Breaker => snapshot.breakers.get(subject.id.as_str()).map(|breaker| of_breaker(scene, breaker)),
         SubjectKind::Config => {
             snapshot.config.get(&ConfigId::from(subject.id.as_str())).map(|item| of_config(scene, item))
@@ -544,12 +546,55 @@ fn section_of(row: &InspectorRow) -> Section {
         InspectorRow::Alert(row) => row.section,
         InspectorRow::Breaker(row) => row.section,
         InspectorRow::Process(row) => row.section,
+        InspectorRow::Claim(row) => row.section,
         InspectorRow::Rule(row) => row.section,
         InspectorRow::Config(row) => row.section,
     }
 }
 
-fn of_edge(snapshot: &Snapshot, edge: &Edge) -> (InspectorHead, Vec<InspectorRow>) {
+/// Why an edge is here: one sentence, then each statement with what becomes of it.
+fn why_rows(scene: &Scene, edge: &Edge) -> Vec<InspectorRow> {
+    let why = why::of_edge(&scene.snapshot, edge, scene.now);
+    let because = FactRow { section: Section::Why, ..fact("because", "It is", why.because, pips(&edge.evidence)) };
+    let claim = |(place, claim): (usize, ClaimWhy)| ClaimRow {
+        key: format!("claim:{place}"),
+        section: Section::Why,
+        says: claim_says(&claim),
+        believed: claim.believed,
+        denies: claim.kind == ClaimKind::Denied,
+        because: claim.because,
+        seen: millis(claim.said.seen),
+        stale: claim.said.stale,
+        pips: vec![pip(&SourceId::from(claim.said.source.as_str()))],
+        query: claim.said.query,
+    };
+    let claims = why.claims.into_iter().enumerate().take(MOST).map(|one| InspectorRow::Claim(claim(one)));
+    std::iter::once(InspectorRow::Fact(because)).chain(claims).collect()
+}
+
+/// `counted at the caller · istio · 96/s · 31.4 % errors`, `declared by intention`.
+fn claim_says(claim: &ClaimWhy) -> String {
+    let by = |what: &str| format!("{what} by {}", claim.by.as_deref().unwrap_or_default());
+    let counted = match (claim.kind, claim.counted_at) {
+        (ClaimKind::Declared, _) => return by("declared"),
+        (ClaimKind::Denied, _) => return by("denied"),
+        (ClaimKind::Observed, Some(Counted::Caller)) => "counted at the caller",
+        (ClaimKind::Observed, Some(Counted::Between)) => "counted by a proxy on the way",
+        (ClaimKind::Observed, Some(Counted::Callee)) => "counted at the callee",
+        (ClaimKind::Observed, None) => "counted",
+    };
+    let signals = &claim.signals;
+    let parts = [
+        Some(counted.to_owned()),
+        claim.dialect.clone(),
+        signals.rps.map(|rps| format!("{rps:.1}/s")),
+        signals.error_ratio.map(|ratio| format!("{:.1} % errors", ratio * 100.0)),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(" · ")
+}
+
+fn of_edge(scene: &Scene, edge: &Edge) -> (InspectorHead, Vec<InspectorRow>) {
+    let snapshot = &scene.snapshot;
     let (from, to) = (named(snapshot, &edge.from), named(snapshot, &edge.to));
     let service = |id: &str| Some(Subject { kind: SubjectKind::Service, id: id.to_owned() });
     let mut rows = vec![
@@ -560,6 +605,7 @@ fn of_edge(snapshot: &Snapshot, edge: &Edge) -> (InspectorHead, Vec<InspectorRow
         }),
         InspectorRow::Fact(FactRow { link: service(&to.id), ..fact("to", "Callee", to.name.clone(), Vec::new()) }),
     ];
+    rows.extend(why_rows(scene, edge));
     let mut empty = Vec::new();
     if edge.signals == Signals::default() {
         empty.push(EmptySection { section: Section::Signals, reason: "Nobody measures these calls.".to_owned() });

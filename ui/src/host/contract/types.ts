@@ -314,6 +314,29 @@ seen: number | null,
 /** True for the side in doubt. */
 doubt: boolean, };
 
+/** A statement about an edge, and what becomes of it. */
+export type ClaimRow = { 
+/** Unique; also what `evidence` takes as `fact`. */
+key: string, 
+/** The section. */
+section: Section, 
+/** What it says, in words: `counted at the caller`, `declared by upstream`. */
+says: string, 
+/** The query that brought it, or the line. */
+query: string, 
+/** True when the edge's numbers are made of it. */
+believed: boolean, 
+/** True when it says that these calls must not happen. */
+denies: boolean, 
+/** Why it is believed, or evidence only. */
+because: string, 
+/** When it was seen; milliseconds since 1970. */
+seen: number, 
+/** True when the source is not current. */
+stale: boolean, 
+/** Who says so. */
+pips: Array<Pip>, };
+
 /** What came of applying. */
 export type ConfigApplied = { "kind": "applied", 
 /** The edit's number in the audit. */
@@ -1033,7 +1056,7 @@ export type InspectorParams = {
 subject: Subject, };
 
 /** A line of the inspector. Every row names its section. */
-export type InspectorRow = { "kind": "fact" } & FactRow | { "kind": "disagreement" } & DisagreementLine | { "kind": "signals" } & SignalsRow | { "kind": "call" } & CallRow | { "kind": "instance" } & InstanceRow | { "kind": "check" } & CheckRow | { "kind": "alert" } & AlertLine | { "kind": "breaker" } & InspectorBreaker | { "kind": "process" } & ProcessRow | { "kind": "rule" } & RuleRow | { "kind": "config" } & ConfigUsed;
+export type InspectorRow = { "kind": "fact" } & FactRow | { "kind": "disagreement" } & DisagreementLine | { "kind": "signals" } & SignalsRow | { "kind": "call" } & CallRow | { "kind": "instance" } & InstanceRow | { "kind": "check" } & CheckRow | { "kind": "alert" } & AlertLine | { "kind": "breaker" } & InspectorBreaker | { "kind": "process" } & ProcessRow | { "kind": "claim" } & ClaimRow | { "kind": "rule" } & RuleRow | { "kind": "config" } & ConfigUsed;
 
 /** An instance. */
 export type InstanceRow = { 
@@ -1512,7 +1535,7 @@ export type Screen = "topology" | "services" | "health" | "breakers" | "config" 
 export type Secret = string;
 
 /** The sections, in their fixed order. */
-export type Section = "facts" | "disagreements" | "signals" | "calls" | "instances" | "workloads" | "reached" | "checks" | "alerts" | "events" | "processes" | "breakers" | "rules" | "config";
+export type Section = "facts" | "disagreements" | "why" | "signals" | "calls" | "instances" | "workloads" | "reached" | "checks" | "alerts" | "events" | "processes" | "breakers" | "rules" | "config";
 
 /** What a node of the topology is. */
 export type ServiceRole = "service" | "gateway" | "external" | "channel";
