@@ -30,7 +30,7 @@ pub fn observation(target: &Target, command: &Command, origin: &Arc<Origin>, see
             name: Arc::from(command.name.as_str()),
             kind: BreakerKind::Failure,
             state: state(command),
-            rejected_per_s: Some(rounded(rejected_per_second(command))),
+            rejected_per_s: Some(rejected_per_second(command)).filter(|rate| rate.is_finite()).map(rounded),
             raw: raw(command),
             derived: false,
         }),
@@ -149,6 +149,9 @@ mod tests {
             breaker(r#"{"type":"HystrixCommand","name":"Pay","rollingCountShortCircuited":5}"#).rejected_per_s,
             Some(0.5)
         );
+        let endless = r#"{"type":"HystrixCommand","name":"Pay","rollingCountShortCircuited":1e300,
+            "propertyValue_metricsRollingStatisticalWindowInMilliseconds":1e-300}"#;
+        assert_eq!(breaker(endless).rejected_per_s, None);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! A stream says all of its commands again about every second, so a command that it no longer says is gone. What a breaker
 //! does while it is half-open cannot be seen here: it is shown as open until a call succeeded.
 
+mod events;
 pub mod map;
 mod stream;
 mod watch;
