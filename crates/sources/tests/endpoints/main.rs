@@ -9,6 +9,7 @@
     reason = "a test that meets the unexpected has failed"
 )]
 
+mod corpora;
 mod dialects;
 mod faulty;
 mod grown;
