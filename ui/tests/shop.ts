@@ -191,6 +191,18 @@ const call = (incoming: boolean, other: string, rps: number, errors: number): In
   kind: 'call', key: `c:${other}`, section: 'calls', incoming, other: { id: other, name: other }, edge: `${other}`, words: 'observed, http, request/response', signals: signals(rps, errors, 40), tone: toneOf(errors), pips: [S],
 });
 
+const FORCED = 'b-forced_open-checkout>shipping';
+const NO_SWITCH = { possible: false, reason: 'It cannot be switched from here: a Hystrix stream can only be read.' };
+/** A breaker's head with its three actions. */
+const switched = (id: string, title: string, offer: { readonly possible: boolean; readonly reason: string }): Still => ({
+  head: {
+    subject: { kind: 'breaker', id }, known: true, title, state: 'forced-open, 3 of 3 instances', health: null, breaker: 'forced_open', since: { at: NOW - 34 * MINUTE, seen_changing: true }, stale: false, stale_since: null, chips: [],
+    actions: ([['force_open', 'Force open…'], ['disable', 'Disable…'], ['close', 'Close…']] as const).map(([does, label]) => ({ does, label, target: id, offer })),
+    empty: [],
+  },
+  rows: [fact('state', 'State', 'forced-open, 3 of 3 instances', { pips: [S] })],
+});
+
 const payments: Still = {
   head: {
     subject: { kind: 'service', id: 'payments' }, known: true, title: 'payments', state: 'critical', health: 'critical', breaker: null, since: { at: NOW - 188 * SECOND, seen_changing: true }, stale: false, stale_since: null,
@@ -275,6 +287,12 @@ const answers: readonly Answer[] = [
   { command: 'config_read', when: { id: idOf('payments/acquirer/retry.yaml') }, result: value('payments/acquirer/retry.yaml', RETRY.join('\n'), '48190') },
   { command: 'config_read', when: { id: idOf('shop/blob') }, result: value('shop/blob', '', '77', { value: { kind: 'binary', text: null, crlf: false, hex: ['00000000  00 01 ff fe  ....'], bytes_hex: '0001fffe', size_bytes: 4, complaint: null } }) },
   { command: 'config_read', when: { id: idOf('fleet/payments/error_ratio') }, result: value('fleet/payments/error_ratio', '0.3', '48213', { value: body('0.3', 'text') }) },
+  { command: 'switch_plan', when: { breaker: FORCED, to: 'close' }, result: {
+    plan: 's1', name: 'shipping', request: { method: 'POST', path: '/actuator/circuitbreakers/shipping', body: '{"updateState":"CLOSE"}' },
+    notes: ['It begins anew with nothing counted, and opens again by itself if calls fail.'], undo: 'Undo forces it open again.',
+    facts: [{ label: 'now', value: 'FORCED_OPEN' }, { label: 'at', value: 'http://10.42.7.58:8080/actuator' }], apply: YES,
+  } },
+  { command: 'switch_apply', result: { stuck: true, sentence: 'The system says the same.' } },
   { command: 'config_plan_undo', result: { kind: 'ready', plan: { ...plan('fleet/payments/error_ratio', '0.3', '0.0', 'cas = 48213'), undo_of: '7' } } },
 ];
 
@@ -315,7 +333,11 @@ export function shop(): Recording {
         ],
       },
     },
-    inspectors: { 'service payments': payments },
+    inspectors: {
+      'service payments': payments,
+      [`breaker ${FORCED}`]: switched(FORCED, 'checkout → shipping', YES),
+      'breaker b-open-checkout>payments': switched('b-open-checkout>payments', 'checkout → payments', NO_SWITCH),
+    },
     answers,
   };
 }

@@ -7,8 +7,8 @@ use binnacle_sources::ConnectionSpec;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    breakers, completions, config, demo, dialect, disagreements, discover, doctor, edges, graph, health, history, logs,
-    metrics, profiles, registration, services, snapshot, sources, watch,
+    breaker, breakers, completions, config, demo, dialect, disagreements, discover, doctor, edges, graph, health,
+    history, logs, metrics, profiles, registration, services, snapshot, sources, watch,
 };
 use crate::duration;
 
@@ -153,6 +153,7 @@ pub(crate) enum Command {
     Config(config::Arguments),
     Register(Box<registration::Register>),
     Deregister(registration::Deregister),
+    Breaker(breaker::Arguments),
     Profiles(profiles::Arguments),
     Dialect(dialect::Arguments),
     Metrics(metrics::Arguments),

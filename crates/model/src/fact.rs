@@ -618,6 +618,9 @@ pub struct BreakerFact {
     pub kind: BreakerKind,
     /// Its state in this process.
     pub state: BreakerState,
+    /// Since when it is in this state, by the source's own clock; `None` where the source does not say.
+    #[serde(default)]
+    pub since: Option<Timestamp>,
     /// Calls refused per second; `None` when the source does not count them.
     pub rejected_per_s: Option<f64>,
     /// The source's own values, by the source's own names.

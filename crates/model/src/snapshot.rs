@@ -63,7 +63,7 @@ impl From<CheckStatus> for Health {
 pub struct Since {
     /// The moment.
     pub at: Timestamp,
-    /// True when Binnacle saw the change happen; false when it was already so at first sight ("at least since").
+    /// True when Binnacle saw the change happen, or its source says when it did; false when it was already so at first sight ("at least since").
     pub seen_changing: bool,
 }
 
@@ -147,6 +147,8 @@ pub enum Ability {
     EditConfig,
     /// Services can be registered and deregistered.
     Register,
+    /// Circuit breakers can be opened, disabled and closed.
+    SwitchBreakers,
 }
 
 /// A source as the picture has it.

@@ -10,5 +10,6 @@ pub mod export;
 pub mod layout;
 pub mod screen;
 pub mod summary;
+pub mod switch;
 pub mod text;
 pub mod value;

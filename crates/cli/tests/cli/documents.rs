@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::ran::Home;
 
 /// Every command, in the order of the help.
-const COMMANDS: [&[&str]; 31] = [
+const COMMANDS: [&[&str]; 37] = [
     &["sources"],
     &["services"],
     &["health"],
@@ -28,6 +28,12 @@ const COMMANDS: [&[&str]; 31] = [
     &["config", "diff"],
     &["register"],
     &["deregister"],
+    &["breaker"],
+    &["breaker", "force-open"],
+    &["breaker", "disable"],
+    &["breaker", "close"],
+    &["breaker", "undo"],
+    &["breaker", "history"],
     &["profiles"],
     &["dialect"],
     &["dialect", "list"],

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::{evidence, is_stale, parties, since};
 use crate::fact::{BreakerFact, BreakerKind, BreakerState, Fact, Observation, Party};
 use crate::id::{BreakerId, ServiceId, SourceId};
-use crate::snapshot::{Breaker, Evidence, Service, Snapshot};
+use crate::snapshot::{Breaker, Evidence, Service, Since, Snapshot};
 use crate::store::Store;
 
 /// One instance's statement.
@@ -17,6 +17,7 @@ struct Report {
     process: Arc<str>,
     state: BreakerState,
     derived: bool,
+    since: Option<Timestamp>,
     rejected_per_s: Option<f64>,
     stale: bool,
     evidence: Evidence,
@@ -52,12 +53,16 @@ pub(super) fn of(
             let Some(caller) = directory.find(&fact.caller, None) else { continue };
             parties::settle(known, &caller, source, before, now);
             let near = known.get(&caller.id);
+            let named =
+                || directory.find(&Party::Named(fact.name.clone()), near).filter(|found| known.contains_key(&found.id));
             let callee = match &fact.callee {
-                Some(party) => directory.find(party, near),
+                Some(party) => match directory.find(party, near) {
+                    // A group of commands is by habit the callee's name, or the application's own: then the command has the callee's.
+                    Some(itself) if itself.id == caller.id => named().or(Some(itself)),
+                    found => found,
+                },
                 // Its developer called it so: that is whom it guards calls to only where somebody is called exactly so.
-                None => {
-                    directory.find(&Party::Named(fact.name.clone()), near).filter(|found| known.contains_key(&found.id))
-                }
+                None => named(),
             };
             if let Some(callee) = &callee {
                 parties::settle(known, callee, source, before, now);
@@ -93,6 +98,7 @@ fn report(fact: &BreakerFact, source: &SourceId, observation: &Arc<Observation>,
         process,
         state: fact.state,
         derived: fact.derived,
+        since: fact.since,
         rejected_per_s: fact.rejected_per_s,
         stale,
         evidence: evidence(source, observation),
@@ -103,6 +109,7 @@ fn report(fact: &BreakerFact, source: &SourceId, observation: &Arc<Observation>,
 struct Process {
     state: BreakerState,
     derived: bool,
+    since: Option<Timestamp>,
     rejected_per_s: Option<f64>,
 }
 
@@ -118,22 +125,30 @@ fn processes(reports: &[Report]) -> BTreeMap<&str, Process> {
     let believed = by_process.into_iter().filter_map(|(process, reports)| {
         let best = reports.iter().max_by_key(rank)?;
         let counted = reports.iter().filter(|one| one.stale == best.stale).filter_map(|one| one.rejected_per_s);
-        Some((process, Process { state: best.state, derived: best.derived, rejected_per_s: counted.reduce(f64::max) }))
+        let agreeing = reports.iter().filter(|one| one.stale == best.stale && one.state == best.state);
+        let since = agreeing.filter_map(|one| one.since).max();
+        let rejected_per_s = counted.reduce(f64::max);
+        Some((process, Process { state: best.state, derived: best.derived, since, rejected_per_s }))
     });
     believed.collect()
 }
 
 fn breaker(key: Key, group: Group, before: &Snapshot, now: Timestamp) -> (BreakerId, Breaker) {
     let id = BreakerId::from(format!("{} -> {} ({})", key.caller, key.toward, kind_word(key.kind)));
-    let (state, derived, open, of, rejected_per_s) = {
+    let (state, derived, told, open, of, rejected_per_s) = {
         let processes = processes(&group.reports);
         let state = processes.values().map(|process| process.state).max().unwrap_or(BreakerState::Unknown);
-        let derived = processes.values().filter(|process| process.state == state).all(|process| process.derived);
+        let inside = || processes.values().filter(|process| process.state == state);
+        let derived = inside().all(|process| process.derived);
+        // The first of several processes: since then the breaker as a whole is in this state.
+        let told = inside().filter_map(|one| one.since).min();
         let refusing =
             processes.values().filter(|one| matches!(one.state, BreakerState::Open | BreakerState::ForcedOpen));
         let rejected = processes.values().filter_map(|process| process.rejected_per_s).reduce(|a, b| a + b);
-        (state, derived, count(refusing.count()), count(processes.len()), rejected)
+        (state, derived, told, count(refusing.count()), count(processes.len()), rejected)
     };
+    // A clock that is ahead of ours says nothing of use.
+    let told = told.filter(|at| *at <= now).map(|at| Since { at, seen_changing: true });
     let past = before.breakers.get(&id).map(|old| (old.state, old.since));
     let breaker = Breaker {
         id: id.clone(),
@@ -143,7 +158,7 @@ fn breaker(key: Key, group: Group, before: &Snapshot, now: Timestamp) -> (Breake
         kind: key.kind,
         state,
         derived,
-        since: since(past, &state, now),
+        since: told.unwrap_or_else(|| since(past, &state, now)),
         open,
         of,
         rejected_per_s,

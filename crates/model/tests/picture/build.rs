@@ -121,6 +121,7 @@ pub(crate) fn breaker(from: usize, number: usize, to: usize, version: u64, state
         name: Arc::from(NAMES[to]),
         kind: BreakerKind::Failure,
         state,
+        since: None,
         rejected_per_s: Some(1.5),
         raw: BTreeMap::new(),
         derived: false,

@@ -7,9 +7,10 @@ use binnacle_model::fact::{
     BreakerState, CheckFact, CheckStatus, CheckSubject, Fact, InstanceFact, InstanceRole, NodeFact, ObjectKey,
     Observation, Party, ServiceFact, ServiceName, Upstream,
 };
-use binnacle_model::snapshot::{EdgeState, Fault, SourceState, SourceStatus};
+use binnacle_model::snapshot::{EdgeState, Fault, Since, SourceState, SourceStatus};
 use binnacle_model::world::Update;
 use binnacle_model::{Batch, SourceId, World};
+use jiff::Timestamp;
 
 use crate::build::{at, breaker, calls, check, instance, key, observed, source, told};
 
@@ -261,6 +262,34 @@ fn two_sources_that_speak_of_one_process_are_one_instance_of_the_breaker() {
     assert_eq!((breaker.open, breaker.of), (1, 1));
     assert_eq!(breaker.evidence.len(), 2);
     assert_eq!(breaker.callee.as_ref().unwrap().as_str(), "consul:dc1/payments");
+}
+
+#[test]
+fn a_command_whose_group_is_its_own_application_goes_to_whom_it_is_named_after() {
+    let mut command = breaker(0, 0, 1, 1, BreakerState::Open);
+    let Fact::Breaker(fact) = &mut command.fact else { unreachable!() };
+    fact.callee = Some(Party::Named(Arc::from("checkout")));
+    let world = told(&[
+        (source(1), instance(0, 0, 1, None)),
+        (source(1), instance(1, 0, 1, None)),
+        (SourceId::from("hystrix:shop"), command),
+    ]);
+    let breaker = world.snapshot().breakers.values().next().unwrap();
+    assert_eq!(breaker.caller.as_str(), "consul:dc1/checkout");
+    assert_eq!(breaker.callee.as_ref().unwrap().as_str(), "consul:dc1/payments");
+}
+
+#[test]
+fn a_source_that_says_since_when_is_believed_unless_its_clock_is_ahead() {
+    let since = |told_at: Timestamp| {
+        let mut one = breaker(0, 0, 1, 1, BreakerState::Open);
+        let Fact::Breaker(fact) = &mut one.fact else { unreachable!() };
+        fact.since = Some(told_at);
+        let world = told(&[(source(1), instance(0, 0, 1, None)), (SourceId::from("actuator:shop"), one)]);
+        world.snapshot().breakers.values().next().unwrap().since
+    };
+    assert_eq!(since(Timestamp::UNIX_EPOCH), Since { at: Timestamp::UNIX_EPOCH, seen_changing: true });
+    assert_eq!(since(Timestamp::MAX), Since { at: at(1), seen_changing: false });
 }
 
 #[test]

@@ -30,6 +30,7 @@ pub fn observation(target: &Target, command: &Command, origin: &Arc<Origin>, see
             name: Arc::from(command.name.as_str()),
             kind: BreakerKind::Failure,
             state: state(command),
+            since: None,
             rejected_per_s: Some(rejected_per_second(command)).filter(|rate| rate.is_finite()).map(rounded),
             raw: raw(command),
             derived: false,

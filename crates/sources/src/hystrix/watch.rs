@@ -213,6 +213,7 @@ impl<'a> Watch<'a> {
                 self.hystrix.inside.as_deref().and_then(Road::words),
             ),
             product: self.product(state),
+            abilities: Vec::new(),
             faults: self.posts.iter().flat_map(|(target, post)| post.faults(target)).collect(),
         };
         if let Some(status) = self.standing.news(state, account) {

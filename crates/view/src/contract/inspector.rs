@@ -119,6 +119,12 @@ pub enum ActionKind {
     Register,
     /// Makes a failing source try at once.
     TryNow,
+    /// Plans that a breaker refuses every call.
+    ForceOpen,
+    /// Plans that a breaker lets every call pass.
+    Disable,
+    /// Plans that a breaker begins anew.
+    Close,
 }
 
 /// A line of the inspector. Every row names its section.

@@ -24,7 +24,7 @@ use crate::contract::inspector::{
 };
 use crate::contract::state::{Offer, Pip, Subject, SubjectKind, Tone, millis};
 use crate::export::snapshot::pattern_word;
-use crate::text;
+use crate::{switch, text};
 
 /// The most rows of one section.
 const MOST: usize = 200;
@@ -37,7 +37,7 @@ pub fn table(scene: &Scene, subject: &Subject) -> Table<InspectorHead, Inspector
     let shown = match subject.kind {
         SubjectKind::Service => snapshot.services.get(subject.id.as_str()).map(|service| of_service(scene, service)),
         SubjectKind::Edge => snapshot.edges.get(subject.id.as_str()).map(|edge| of_edge(snapshot, edge)),
-        SubjectKind::Breaker => snapshot.breakers.get(subject.id.as_str()).map(|breaker| of_breaker(snapshot, breaker)),
+        SubjectKind::Breaker => snapshot.breakers.get(subject.id.as_str()).map(|breaker| of_breaker(scene, breaker)),
         SubjectKind::Config => {
             snapshot.config.get(&ConfigId::from(subject.id.as_str())).map(|item| of_config(scene, item))
         }
@@ -508,7 +508,7 @@ fn empty_sections(snapshot: &Snapshot, service: &Service, rows: &[InspectorRow])
         (Section::Instances, no_instance),
         (Section::Checks, "No check is defined: without one, nobody says how it is."),
         (Section::Alerts, no_alert),
-        (Section::Breakers, "No breaker is known. They come from a Hystrix stream or from metrics."),
+        (Section::Breakers, "No breaker is known. They come from an actuator, a Hystrix stream or metrics."),
         (Section::Rules, "No rule of the mesh names it."),
         (Section::Config, "No key has its name in its path."),
     ];
@@ -572,7 +572,7 @@ fn of_edge(snapshot: &Snapshot, edge: &Edge) -> (InspectorHead, Vec<InspectorRow
     let on_it = |one: &&Breaker| one.caller == edge.from && one.callee.as_ref() == Some(&edge.to);
     let breakers: Vec<&Breaker> = snapshot.breakers.values().map(AsRef::as_ref).filter(on_it).collect();
     if breakers.is_empty() {
-        let reason = "No breaker is known on it. They come from a Hystrix stream or from metrics.".to_owned();
+        let reason = "No breaker is known on it. They come from an actuator, a Hystrix stream or metrics.".to_owned();
         empty.push(EmptySection { section: Section::Breakers, reason });
     }
     rows.extend(breakers.into_iter().map(|one| InspectorRow::Breaker(breaker_row(snapshot, one))));
@@ -586,7 +586,8 @@ fn of_edge(snapshot: &Snapshot, edge: &Edge) -> (InspectorHead, Vec<InspectorRow
     (head, rows)
 }
 
-fn of_breaker(snapshot: &Snapshot, breaker: &Breaker) -> (InspectorHead, Vec<InspectorRow>) {
+fn of_breaker(scene: &Scene, breaker: &Breaker) -> (InspectorHead, Vec<InspectorRow>) {
+    let snapshot = &scene.snapshot;
     let word = binnacle_model::world::breaker_word(breaker.state).replace('_', "-");
     let state = format!("{word}, {} of {}", breaker.open, plural(breaker.of as usize, "instance"));
     let service = |id: &str| Some(Subject { kind: SubjectKind::Service, id: id.to_owned() });
@@ -616,9 +617,36 @@ fn of_breaker(snapshot: &Snapshot, breaker: &Breaker) -> (InspectorHead, Vec<Ins
         since: Some(breaker.since.into()),
         stale: breaker.stale,
         stale_since: stale_since(snapshot, breaker.stale, breaker.evidence.iter().map(|one| &one.source)),
+        actions: switch_actions(scene, breaker),
         ..blank(breaker_title(snapshot, breaker))
     };
     (head, facts.into_iter().map(InspectorRow::Fact).collect())
+}
+
+fn switch_actions(scene: &Scene, breaker: &Breaker) -> Vec<Action> {
+    let offer = switch_offer(scene, breaker);
+    let action = |does: ActionKind, label: &str| Action {
+        does,
+        label: label.to_owned(),
+        target: breaker.id.to_string(),
+        offer: offer.clone(),
+    };
+    vec![
+        action(ActionKind::ForceOpen, "Force open…"),
+        action(ActionKind::Disable, "Disable…"),
+        action(ActionKind::Close, "Close…"),
+    ]
+}
+
+fn switch_offer(scene: &Scene, breaker: &Breaker) -> Offer {
+    let points = match switch::points(&scene.snapshot, breaker) {
+        Ok(points) => points,
+        Err(why) => return Offer::no(format!("It cannot be switched from here: {why}.")),
+    };
+    match (points.first(), points.len()) {
+        (Some(only), 1) => scene.read_only_for(&only.source).map_or_else(Offer::yes, Offer::no),
+        (_, many) => Offer::no(format!("{many} processes offer it: name one with binnaclectl breaker and --in.")),
+    }
 }
 
 fn of_config(scene: &Scene, item: &ConfigItem) -> (InspectorHead, Vec<InspectorRow>) {

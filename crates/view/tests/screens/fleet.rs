@@ -8,6 +8,7 @@ use binnacle_model::fact::{
     CheckSubject, ConfigFact, Fact, How, InstanceFact, InstanceRole, ObjectKey, Observation, Observer, Origin, Party,
     Pattern, Payload, Protocol, ServiceName, Signals, StoreKind,
 };
+use binnacle_model::id::SourceKind;
 use binnacle_model::snapshot::{Ability, Fault, SourceState, SourceStatus};
 use binnacle_model::world::Update;
 use binnacle_model::{Batch, Snapshot, SourceId, World};
@@ -72,7 +73,10 @@ impl Fleet {
             partial: Vec::new(),
             unseen: unseen.iter().map(|one| Arc::from(*one)).collect(),
             next_try: None,
-            abilities: vec![Ability::ReadConfig, Ability::EditConfig, Ability::Register],
+            abilities: match source.kind() {
+                Some(SourceKind::Actuator) => vec![Ability::SwitchBreakers],
+                _ => vec![Ability::ReadConfig, Ability::EditConfig, Ability::Register],
+            },
         };
         self.tell(Update::Status(source, status))
     }
@@ -257,17 +261,22 @@ impl Fleet {
     }
 
     pub(crate) fn breaker(&mut self, from: &str, to: &str, state: BreakerState) -> &mut Self {
+        self.breaker_in(consul(), from, to, state)
+    }
+
+    pub(crate) fn breaker_in(&mut self, source: SourceId, from: &str, to: &str, state: BreakerState) -> &mut Self {
         let fact = BreakerFact {
             caller: named(from),
             callee: Some(named(to)),
             name: Arc::from(to),
             kind: BreakerKind::Failure,
             state,
+            since: None,
             rejected_per_s: Some(1.5),
             raw: BTreeMap::from([(Arc::from("isCircuitBreakerOpen"), Arc::from("true"))]),
             derived: false,
         };
-        self.state("breakers", format!("{from}/{to}"), Fact::Breaker(fact))
+        self.stated(source, "breakers", format!("{from}/{to}"), Fact::Breaker(fact))
     }
 
     /// A breaker of which nobody says whom it guards against.
@@ -278,6 +287,7 @@ impl Fleet {
             name: Arc::from("pool"),
             kind: BreakerKind::Failure,
             state,
+            since: None,
             rejected_per_s: None,
             raw: BTreeMap::new(),
             derived: false,

@@ -11,4 +11,5 @@ mod export;
 mod fleet;
 mod runtime;
 mod shown;
+mod switch;
 mod topology;

@@ -13,7 +13,7 @@ target: string,
 offer: Offer, };
 
 /** What an action does. */
-export type ActionKind = "edit_config" | "delete_config" | "deregister" | "register" | "try_now";
+export type ActionKind = "edit_config" | "delete_config" | "deregister" | "register" | "try_now" | "force_open" | "disable" | "close";
 
 /** An alert about the thing. */
 export type AlertLine = { 
@@ -155,6 +155,9 @@ sources: Array<Pip>, };
 
 /** The state of a breaker, worst last. */
 export type BreakerState = "closed" | "disabled" | "unknown" | "half_open" | "forced_open" | "open";
+
+/** What a person makes of a breaker. */
+export type BreakerSwitch = "force_open" | "disable" | "close";
 
 /** The head of the table. */
 export type BreakersHead = { 
@@ -1710,6 +1713,44 @@ export type SubjectKind = "service" | "edge" | "breaker" | "config" | "source";
 export type SubscribeArgs = { 
 /** The views to be told about. A later call replaces the earlier one. */
 views: Array<View>, };
+
+/** What came of it. */
+export type SwitchApplied = { 
+/** True when the system says the same. */
+stuck: boolean, 
+/** In words. */
+sentence: string, };
+
+/** What `switch_apply` is asked with. */
+export type SwitchApplyArgs = { 
+/** The plan. */
+plan: string, 
+/** Why, for the audit; may be empty. */
+why: string, };
+
+/** What a switch will do. */
+export type SwitchPlan = { 
+/** What `switch_apply` takes. */
+plan: string, 
+/** The library's name for the breaker. */
+name: string, 
+/** The request. */
+request: RequestPreview, 
+/** What a person should know before. */
+notes: Array<string>, 
+/** What undo will do. */
+undo: string, 
+/** Short facts about it, the state that was seen among them. */
+facts: Array<Chip>, 
+/** Whether it can be carried out now. */
+apply: Offer, };
+
+/** What `switch_plan` is asked with. */
+export type SwitchPlanArgs = { 
+/** The breaker's id in the picture. */
+breaker: string, 
+/** To what. */
+to: BreakerSwitch, };
 
 /** What a cause explains. It stands under one cause only. */
 export type Symptom = { 
