@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-quick lab bench screenshot fmt lint
+.PHONY: help run demo test test-quick lab bench fuzz screenshot fmt lint
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ lab: ## real Consul servers and a Kubernetes cluster for a person to connect to,
 
 bench: ## measure against peers (BENCH_ARGS="keys picture idle cluster window crowd" names parts)
 	@scripts/bench.sh $(BENCH_ARGS)
+
+fuzz: ## feed the readers of metrics, event streams and dialects with any bytes (FUZZ_SECONDS=60 each)
+	@scripts/fuzz.sh
 
 fmt: ## format all Rust
 	@cargo fmt --all

@@ -24,7 +24,7 @@ rule "no path of one machine" "$(search '(^|[^A-Za-z0-9_.>})-])/(root|work)/' "$
 rule "lock files name no host but the public registry's" "$(
   search '"resolved":' ui/package-lock.json tests/lab/services/node/package-lock.json
   # One registry for all, and no repository in its stead.
-  sources=$(grep '^source = ' Cargo.lock | sort -u)
+  sources=$(grep -h '^source = ' Cargo.lock fuzz/Cargo.lock | sort -u)
   [ "$(wc -l <<<"$sources")" -eq 1 ] && grep -q '^source = "registry+' <<<"$sources" || echo "$sources"
 )"
 

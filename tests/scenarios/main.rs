@@ -20,6 +20,7 @@ mod consul_picture;
 mod consul_registration;
 mod contract;
 mod edits;
+mod emitter_rates;
 mod increments;
 mod keyring;
 mod kube_access;

@@ -9,6 +9,8 @@ pub mod consul;
 pub mod edit;
 pub mod environment;
 pub mod error;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod history;
 pub mod http;
 pub mod hystrix;

@@ -33,7 +33,7 @@ pub fn observation(target: &Target, command: &Command, origin: &Arc<Origin>, see
             kind: BreakerKind::Failure,
             state: state(command),
             since: None,
-            rejected_per_s: Some(rounded(rejected_per_second(command))),
+            rejected_per_s: Some(rejected_per_second(command)).filter(|rate| rate.is_finite()).map(rounded),
             tripping: tripping(command),
             raw: raw(command),
             derived: false,
@@ -162,6 +162,9 @@ mod tests {
             breaker(r#"{"type":"HystrixCommand","name":"Pay","rollingCountShortCircuited":5}"#).rejected_per_s,
             Some(0.5)
         );
+        let endless = r#"{"type":"HystrixCommand","name":"Pay","rollingCountShortCircuited":1e300,
+            "propertyValue_metricsRollingStatisticalWindowInMilliseconds":1e-300}"#;
+        assert_eq!(breaker(endless).rejected_per_s, None);
     }
 
     #[test]

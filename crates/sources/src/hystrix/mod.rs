@@ -3,6 +3,7 @@
 //! A stream says all of its commands again about every second, so a command that it no longer says is gone. What a breaker
 //! does while it is half-open cannot be seen here: it is shown as open until a call succeeded.
 
+mod events;
 pub mod map;
 mod stream;
 mod watch;
@@ -32,6 +33,12 @@ const USUAL_PATH: &str = "/hystrix.stream";
 const PRODUCT: &str = "Hystrix stream";
 /// How long a probe waits for a stream to say anything.
 const PROBE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// What the commands of a stream are that arrives in these parts, with the reasons of the events that were left out.
+pub(crate) fn read_parts(parts: &[&[u8]]) -> Vec<Result<Box<wire::Command>, (ErrorKind, String)>> {
+    let mut events = events::Events::default();
+    parts.iter().flat_map(|part| events.take(part)).filter_map(|event| stream::command(event).transpose()).collect()
+}
 
 /// A connection that reads one Hystrix stream or a list of them.
 #[derive(Debug)]

@@ -20,7 +20,7 @@ use super::stream::{self, News};
 use super::wire::Command;
 use super::{Hystrix, PRODUCT, SYSTEM};
 use crate::connection::{EngineGone, Meter, Outbox};
-use crate::error::SourceError;
+use crate::error::{ErrorKind, SourceError};
 use crate::road::Road;
 use crate::scrape::{Account, Clients, Outcome, Standing, Target, address, jittered, pause_after};
 
@@ -30,6 +30,8 @@ const WAITING: usize = 256;
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// A stream that speaks, and did not name a command for so long, no longer has it.
 const GONE_AFTER: Duration = Duration::from_secs(15);
+/// Commands that went are looked for no more often.
+const SWEPT_EVERY: Duration = Duration::from_secs(1);
 /// The most commands that are kept of one stream.
 const MOST_COMMANDS: usize = 5_000;
 
@@ -40,8 +42,12 @@ struct Post {
     origin: Arc<Origin>,
     outcome: Outcome,
     quiet: bool,
-    complaint: Option<Fault>,
+    /// Events that were left out since it was opened: how many, and what was wrong with the first one.
+    left_out: Option<(u64, SourceError)>,
+    /// It has more commands than are kept.
+    overfull: bool,
     commands: BTreeMap<String, Said>,
+    swept: Instant,
 }
 
 /// What a command said last, and when.
@@ -155,8 +161,10 @@ impl<'a> Watch<'a> {
                 origin: Arc::new(Origin { query: Arc::from(target.request()), how: How::Pushed }),
                 outcome: None,
                 quiet: false,
-                complaint: None,
+                left_out: None,
+                overfull: false,
                 commands: BTreeMap::new(),
+                swept: Instant::now(),
             });
         }
     }
@@ -166,10 +174,13 @@ impl<'a> Watch<'a> {
         match news {
             News::Quiet => (post.outcome, post.quiet) = (Some(Ok(())), true),
             News::Opened => {
-                (post.outcome, post.quiet, post.complaint) = (Some(Ok(())), false, None);
+                (post.outcome, post.quiet, post.left_out, post.overfull) = (Some(Ok(())), false, None, false);
                 post.give_time();
             }
-            News::Garbage(error) => post.complaint = Some(error.fault()),
+            News::Garbage(error) => {
+                let (count, _) = post.left_out.get_or_insert((0, error));
+                *count = count.saturating_add(1);
+            }
             News::Broken(error, pause) => {
                 post.outcome = Some(Err(error));
                 self.standing.try_after(pause);
@@ -203,7 +214,7 @@ impl<'a> Watch<'a> {
             ),
             product: self.product(state),
             abilities: Vec::new(),
-            faults: self.posts.values().filter_map(Post::fault).collect(),
+            faults: self.posts.iter().flat_map(|(target, post)| post.faults(target)).collect(),
         };
         if let Some(status) = self.standing.news(state, account) {
             self.out.status(self.hystrix.id.clone(), status).await?;
@@ -222,16 +233,28 @@ impl<'a> Watch<'a> {
 }
 
 impl Post {
-    fn fault(&self) -> Option<Fault> {
-        match &self.outcome {
-            Some(Err(error)) => Some(error.fault()),
-            _ => self.complaint.clone(),
+    fn faults(&self, target: &Target) -> Vec<Fault> {
+        if let Some(Err(error)) = &self.outcome {
+            return vec![error.fault()];
         }
+        let left_out = self.left_out.as_ref().map(|(count, first)| {
+            let came_back = format!("{} left out; the first one: {}", events(*count), first.came_back);
+            SourceError { came_back, ..first.clone() }
+        });
+        let overfull = self.overfull.then(|| SourceError {
+            system: SYSTEM,
+            kind: ErrorKind::TooLarge,
+            tried: target.request(),
+            came_back: format!("more than {MOST_COMMANDS} commands"),
+            hint: format!("Binnacle keeps {MOST_COMMANDS} of one stream; names with a number in them may be to blame."),
+        });
+        [left_out, overfull].into_iter().flatten().map(|error| error.fault()).collect()
     }
 
     /// Takes a command's event in, and says what is new about it.
     fn take(&mut self, target: &Target, command: &Command) -> Option<Observation> {
         if self.commands.len() >= MOST_COMMANDS && !self.commands.contains_key(&command.name) {
+            self.overfull = true;
             return None;
         }
         let observation = map::observation(target, command, &self.origin, Timestamp::now());
@@ -249,6 +272,10 @@ impl Post {
     /// The stream speaks, and no longer of these.
     fn forget_unsaid(&mut self, target: &Target) -> Vec<ObjectKey> {
         let mut gone = Vec::new();
+        if self.swept.elapsed() < SWEPT_EVERY {
+            return gone;
+        }
+        self.swept = Instant::now();
         let newest = self.commands.values().map(|said| said.at).max();
         self.commands.retain(|name, said| {
             let kept = newest.is_none_or(|newest| newest.saturating_duration_since(said.at) <= GONE_AFTER);
@@ -257,7 +284,17 @@ impl Post {
             }
             kept
         });
+        self.overfull &= self.commands.len() >= MOST_COMMANDS;
         gone
+    }
+}
+
+/// How many events, in words that do not change with each one.
+fn events(count: u64) -> String {
+    match count {
+        1 => "1 event was".to_owned(),
+        2..=10 => format!("{count} events were"),
+        _ => format!("{} events or more were", 10_u64.pow(count.checked_ilog10().unwrap_or(0))),
     }
 }
 

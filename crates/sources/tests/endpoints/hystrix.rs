@@ -87,15 +87,74 @@ fn command(name: &str, open: bool) -> String {
     )
 }
 
+/// What the source says is wrong with the first of its parts.
+fn complaint(facts: &SourceFacts) -> &str {
+    facts.status.as_ref().and_then(|status| status.partial.first()).map_or("", |fault| &fault.detail)
+}
+
 #[tokio::test]
-async fn an_invalid_byte_reconnects_and_what_was_known_stays() {
-    let body = [command("pay", false).as_bytes(), b"data: \xff\n\n"].concat();
+async fn an_event_with_an_invalid_byte_is_told_and_the_rest_of_the_stream_is_read() {
+    let body = [command("pay", false).as_bytes(), b"data: \xff\n\n", command("ship", true).as_bytes()].concat();
+    let mut endpoint = FaultyEndpoint::start(Script::events(&body)).await;
+    let (_list, mut reader) = follow(vec![endpoint.target("/hystrix.stream")]);
+    endpoint.asked_again(1).await;
+    let told = |facts: &SourceFacts| complaint(facts).contains("1 event was left out; the first one: it holds bytes");
+    reader.until("both and a complaint", |facts| breakers(facts).count() == 2 && told(facts)).await;
+    assert_eq!(state(reader.facts(), "ship"), Some(BreakerState::Open));
+    assert_eq!(partial(reader.facts()), ["hystrix.not_understood"]);
+    reader.stop().await;
+}
+
+#[tokio::test]
+async fn an_event_of_ten_megabytes_is_told_and_the_rest_of_the_stream_is_read() {
+    let huge = [b"data: ".to_vec(), vec![b'x'; 10 * 1024 * 1024], b"\n\n".to_vec()].concat();
+    let long = command(&"n".repeat(2_000), true);
+    let body = [command("pay", false).as_bytes(), &huge, long.as_bytes(), command("ship", true).as_bytes()].concat();
     let endpoint = FaultyEndpoint::start(Script::events(&body)).await;
     let (_list, mut reader) = follow(vec![endpoint.target("/hystrix.stream")]);
-    assert_eq!(reader.until_failing().await, "hystrix.not_understood");
-    assert_eq!(state(reader.facts(), "pay"), Some(BreakerState::Closed));
-    endpoint.now(Script::events(command("pay", true).as_bytes()));
-    reader.until("the new state", |facts| state(facts, "pay") == Some(BreakerState::Open)).await;
+    let told = |facts: &SourceFacts| complaint(facts).contains("2 events were left out; the first one: it is larger");
+    reader.until("both and a complaint", |facts| breakers(facts).count() == 2 && told(facts)).await;
+    assert_eq!(partial(reader.facts()), ["hystrix.too_large"]);
+    assert_eq!(reader.until_state(SourceState::Live).await.fault, None);
+    reader.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_left_out_is_counted_in_words_that_stand_still() {
+    let body = "data: no JSON\n\n".repeat(345) + &command("pay", true);
+    let endpoint = FaultyEndpoint::start(Script::events(body.as_bytes())).await;
+    let (_list, mut reader) = follow(vec![endpoint.target("/hystrix.stream")]);
+    let told = |facts: &SourceFacts| complaint(facts).contains("100 events or more were left out");
+    reader.until("the count", |facts| state(facts, "pay").is_some() && told(facts)).await;
+    reader.stop().await;
+}
+
+#[tokio::test]
+async fn of_fifty_thousand_breakers_of_one_process_some_are_kept_and_that_is_told() {
+    let mut body: String = (0..50_000).map(|number| command(&format!("pay-{number:05}"), false)).collect();
+    body += &command("pay-00000", true);
+    let endpoint = FaultyEndpoint::start(Script::events(body.as_bytes())).await;
+    let (_list, mut reader) = follow(vec![endpoint.target("/hystrix.stream")]);
+    // What is said behind all of them is heard.
+    reader.until("news of a kept one", |facts| state(facts, "pay-00000") == Some(BreakerState::Open)).await;
+    reader.until("a complaint", |facts| complaint(facts).contains("more than 5000 commands")).await;
+    assert_eq!(
+        (breakers(reader.facts()).count(), partial(reader.facts())),
+        (5_000, vec!["hystrix.too_large".to_owned()])
+    );
+    reader.stop().await;
+}
+
+#[tokio::test]
+async fn a_stream_that_stops_in_the_middle_of_an_event_fails_and_what_was_known_stays() {
+    let half = command("pay", true) + "data: {\"type\":\"HystrixCom";
+    let endpoint = FaultyEndpoint::start(Script::events(half.as_bytes())).await;
+    let (_list, mut reader) = follow(vec![endpoint.target("/hystrix.stream")]);
+    reader.until("a breaker", |facts| state(facts, "pay").is_some()).await;
+    assert_eq!(reader.until_failing().await, "hystrix.timed_out");
+    assert_eq!(state(reader.facts(), "pay"), Some(BreakerState::Open));
+    endpoint.now(Script::events(command("pay", false).as_bytes()));
+    reader.until("the new state", |facts| state(facts, "pay") == Some(BreakerState::Closed)).await;
     reader.until_state(SourceState::Live).await;
     reader.stop().await;
 }
@@ -123,10 +182,8 @@ async fn an_event_that_is_not_understood_is_told_and_the_others_are_read() {
 
 #[tokio::test]
 async fn what_is_no_stream_has_its_code() {
-    let endless = [b"data: ".to_vec(), vec![b'x'; 2 * 1024 * 1024]].concat();
     for (script, code) in [
         (Script::text("<html></html>"), "hystrix.not_understood"),
-        (Script::events(&endless), "hystrix.too_large"),
         (Script::Raw(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n".to_vec()), "hystrix.not_found"),
     ] {
         let endpoint = FaultyEndpoint::start(script).await;

@@ -10,6 +10,7 @@
 )]
 
 mod actuator;
+mod corpora;
 mod dialects;
 mod faulty;
 mod grown;

@@ -256,6 +256,74 @@ async fn broken_lines_are_counted_and_the_rest_is_read() {
     reader.stop().await;
 }
 
+/// The callees, and what the source says is wrong.
+fn callees_and_complaint(facts: &SourceFacts) -> (Vec<String>, String) {
+    let detail = facts.status.as_ref().and_then(|status| status.partial.first()).map(|fault| fault.detail.to_string());
+    (calls(facts).map(|(fact, _)| name(&fact.callee).to_owned()).collect(), detail.unwrap_or_default())
+}
+
+#[tokio::test]
+async fn each_kind_of_bad_line_costs_itself_and_no_other() {
+    let call = |peer: &str, value: &str| {
+        format!(
+            "demo_client_requests_total{{service=\"a\",peer=\"{peer}\",protocol=\"http\",outcome=\"ok\"}} {value}\n"
+        )
+    };
+    let body = [
+        "# TYPE demo_client_requests_total counter\n".to_owned(),
+        call(r#"{a},b=\"c\"\\d\ne"#, "1"),
+        call("exemplar", "1 # {trace_id=\"x\"} 0.6"),
+        "job:other:rate{peer=\"x\"} 1\n".to_owned(),
+        call("twice", "1"),
+        call("twice", "2"),
+        call("nan", "NaN"),
+        call("negative", "-1"),
+        "demo_client_requests_total{service=\"a\",peer=\"half\n".to_owned(),
+        call("last", "1"),
+    ];
+    let endpoint = FaultyEndpoint::start(Script::text(&body.concat())).await;
+    let (_list, mut reader) = follow(vec![endpoint.target("/metrics")]);
+    reader.until("the edges", |facts| calls(facts).count() == 4).await;
+    reader.until_state(SourceState::Live).await;
+    let (callees, complaint) = callees_and_complaint(reader.facts());
+    for callee in ["{a},b=\"c\"\\d\ne", "exemplar", "twice", "last"] {
+        assert!(callees.iter().any(|one| one == callee), "{callee}: {callees:?}");
+    }
+    assert!(complaint.contains("4 of 9 lines were not understood; line 6: the same series"), "{complaint}");
+    reader.stop().await;
+}
+
+#[tokio::test]
+async fn an_end_that_is_missing_and_a_counter_that_is_a_gauge_are_told_and_the_rest_is_read() {
+    let Script::Body(body) = metrics(5) else { unreachable!() };
+    let head =
+        "HTTP/1.1 200 OK\r\ncontent-type: application/openmetrics-text; version=1.0.0\r\nconnection: close\r\n\r\n";
+    let mut endpoint = FaultyEndpoint::start(Script::Raw([head.as_bytes(), &body].concat())).await;
+    let (_list, mut reader) = follow(vec![endpoint.target("/metrics")]);
+    let told = |words: &'static str| move |facts: &SourceFacts| callees_and_complaint(facts).1.contains(words);
+    reader.until("no end", told("its end (`# EOF`) is missing")).await;
+    assert_eq!(calls(reader.facts()).count(), 1);
+    for sent in [4, 9, 2, 8, 1] {
+        endpoint.now(metrics(sent));
+        endpoint.asked_again(2).await;
+    }
+    reader.until("a gauge", told("demo_client_requests_total falls again and again: it is no counter")).await;
+    assert_eq!(calls(reader.facts()).count(), 1);
+    reader.stop().await;
+}
+
+#[tokio::test]
+async fn fifty_thousand_breakers_of_one_process_are_refused_and_told_while_others_are_read() {
+    let breaker = |number: u32| format!("demo_breaker_state{{peer=\"pay-{number}\",state=\"open\"}} 1\n");
+    let many = FaultyEndpoint::start(Script::text(&(0..50_000).map(breaker).collect::<String>())).await;
+    let other = FaultyEndpoint::start(metrics(5)).await;
+    let (_list, mut reader) = follow(vec![many.target("/metrics"), other.target("/metrics")]);
+    reader.until("a complaint", |facts| partial(facts) == ["scrape.too_large"] && calls(facts).count() == 1).await;
+    assert_eq!(breakers(reader.facts()).count(), 0);
+    assert!(callees_and_complaint(reader.facts()).1.contains("50000 series of calls and breakers"));
+    reader.stop().await;
+}
+
 #[tokio::test]
 async fn a_named_endpoint_is_its_own_source_and_can_be_asked_who_it_is() {
     let _ = rustls::crypto::ring::default_provider().install_default();
