@@ -20,6 +20,7 @@ mod consul_picture;
 mod consul_registration;
 mod contract;
 mod edits;
+mod every_breaker;
 mod increments;
 mod keyring;
 mod kube_access;
