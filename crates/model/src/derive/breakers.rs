@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::{evidence, is_stale, parties, since};
-use crate::fact::{BreakerFact, BreakerKind, BreakerState, Fact, Observation, Party};
+use crate::fact::{Among, BreakerFact, BreakerKind, BreakerState, Fact, Observation, Party};
 use crate::id::{BreakerId, ServiceId, SourceId};
 use crate::snapshot::{Breaker, Evidence, Service, Since, Snapshot};
 use crate::store::Store;
@@ -19,6 +19,7 @@ struct Report {
     derived: bool,
     since: Option<Timestamp>,
     rejected_per_s: Option<f64>,
+    among: Option<Among>,
     stale: bool,
     evidence: Evidence,
 }
@@ -100,6 +101,7 @@ fn report(fact: &BreakerFact, source: &SourceId, observation: &Arc<Observation>,
         derived: fact.derived,
         since: fact.since,
         rejected_per_s: fact.rejected_per_s,
+        among: fact.among,
         stale,
         evidence: evidence(source, observation),
     }
@@ -111,24 +113,34 @@ struct Process {
     derived: bool,
     since: Option<Timestamp>,
     rejected_per_s: Option<f64>,
+    /// Of several processes that nobody tells apart.
+    among: Option<Among>,
 }
 
-/// A current source is believed before a stale one, a told state before a derived one, and half-open before open, because some
-/// sources have no word for it; else the later statement stands. All count the same refusals, each over a window of its own: the highest count stands.
+/// A current source is believed before a stale one, a told state before a derived one, and the states for which some sources have no
+/// word before the others; else the later statement stands. Of several breakers that one source knows of a process for the same callee the worst
+/// counts. All count the same refusals, each over a window of its own: the highest count stands.
 fn processes(reports: &[Report]) -> BTreeMap<&str, Process> {
     let mut by_process: BTreeMap<&str, Vec<&Report>> = BTreeMap::new();
     for report in reports {
         by_process.entry(&report.process).or_default().push(report);
     }
-    let rank =
-        |one: &&&Report| (!one.stale, !one.derived, one.state == BreakerState::HalfOpen, one.evidence.observation.seen);
+    let has_word =
+        |one: &Report| matches!(one.state, BreakerState::HalfOpen | BreakerState::ForcedOpen | BreakerState::Disabled);
+    let rank = |one: &&&Report| (!one.stale, !one.derived, has_word(one), one.evidence.observation.seen);
     let believed = by_process.into_iter().filter_map(|(process, reports)| {
         let best = reports.iter().max_by_key(rank)?;
+        let as_good = |one: &&&Report| {
+            let source = |one: &Report| one.evidence.source.clone();
+            (source(one), one.stale, one.derived) == (source(best), best.stale, best.derived)
+        };
+        let best = reports.iter().filter(as_good).max_by_key(|one| one.state)?;
         let counted = reports.iter().filter(|one| one.stale == best.stale).filter_map(|one| one.rejected_per_s);
         let agreeing = reports.iter().filter(|one| one.stale == best.stale && one.state == best.state);
         let since = agreeing.filter_map(|one| one.since).max();
         let rejected_per_s = counted.reduce(f64::max);
-        Some((process, Process { state: best.state, derived: best.derived, since, rejected_per_s }))
+        let (state, derived, among) = (best.state, best.derived, best.among);
+        Some((process, Process { state, derived, since, rejected_per_s, among }))
     });
     believed.collect()
 }
@@ -136,16 +148,21 @@ fn processes(reports: &[Report]) -> BTreeMap<&str, Process> {
 fn breaker(key: Key, group: Group, before: &Snapshot, now: Timestamp) -> (BreakerId, Breaker) {
     let id = BreakerId::from(format!("{} -> {} ({})", key.caller, key.toward, kind_word(key.kind)));
     let (state, derived, told, open, of, rejected_per_s) = {
-        let processes = processes(&group.reports);
+        let mut processes = processes(&group.reports);
+        // A sum is of the processes that speak for themselves beside it.
+        if processes.values().any(|one| one.among.is_none()) {
+            processes.retain(|_, one| one.among.is_none());
+        }
         let state = processes.values().map(|process| process.state).max().unwrap_or(BreakerState::Unknown);
         let inside = || processes.values().filter(|process| process.state == state);
         let derived = inside().all(|process| process.derived);
         // The first of several processes: since then the breaker as a whole is in this state.
         let told = inside().filter_map(|one| one.since).min();
-        let refusing =
-            processes.values().filter(|one| matches!(one.state, BreakerState::Open | BreakerState::ForcedOpen));
+        let among = |one: &Process| one.among.unwrap_or(Among { open: u32::from(refuses(one.state)), of: 1 });
+        let all =
+            |count: fn(Among) -> u32| processes.values().map(|one| count(among(one))).fold(0, u32::saturating_add);
         let rejected = processes.values().filter_map(|process| process.rejected_per_s).reduce(|a, b| a + b);
-        (state, derived, told, count(refusing.count()), count(processes.len()), rejected)
+        (state, derived, told, all(|one| one.open), all(|one| one.of), rejected)
     };
     // A clock that is ahead of ours says nothing of use.
     let told = told.filter(|at| *at <= now).map(|at| Since { at, seen_changing: true });
@@ -168,8 +185,8 @@ fn breaker(key: Key, group: Group, before: &Snapshot, now: Timestamp) -> (Breake
     (id, breaker)
 }
 
-fn count(n: usize) -> u32 {
-    u32::try_from(n).unwrap_or(u32::MAX)
+fn refuses(state: BreakerState) -> bool {
+    matches!(state, BreakerState::Open | BreakerState::ForcedOpen)
 }
 
 fn kind_word(kind: BreakerKind) -> &'static str {

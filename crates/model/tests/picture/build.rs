@@ -125,6 +125,7 @@ pub(crate) fn breaker(from: usize, number: usize, to: usize, version: u64, state
         rejected_per_s: Some(1.5),
         raw: BTreeMap::new(),
         derived: false,
+        among: None,
     };
     observed("breakers", format!("{from}/{number}/{to}"), version, Fact::Breaker(fact))
 }

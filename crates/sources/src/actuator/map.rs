@@ -48,6 +48,7 @@ pub fn observation(
             rejected_per_s: beside.rejected_per_s.map(rounded),
             raw: raw(breaker, change),
             derived: false,
+            among: None,
         }),
         seen,
         version: None,

@@ -522,7 +522,9 @@ fn breaker_observations(shown: &Shown<'_>, dialect: &Dialect) -> Vec<Observation
         let by = spelled(&caller, shown).replace('/', "%2F");
         let key = format!("{}/{by}/{}/{toward}/{name}", dialect.name, word(kind));
         let Report { state, raw, rejected_per_s, derived, series } = report;
-        let fact = BreakerFact { caller, callee, name, kind, state, since: None, rejected_per_s, raw, derived };
+        let since = None;
+        let among = None;
+        let fact = BreakerFact { caller, callee, name, kind, state, since, rejected_per_s, raw, derived, among };
         observation(shown, BREAKERS, &key, Fact::Breaker(fact), series)
     };
     found.into_iter().map(observed).collect()

@@ -275,6 +275,7 @@ impl Fleet {
             rejected_per_s: Some(1.5),
             raw: BTreeMap::from([(Arc::from("isCircuitBreakerOpen"), Arc::from("true"))]),
             derived: false,
+            among: None,
         };
         self.stated(source, "breakers", format!("{from}/{to}"), Fact::Breaker(fact))
     }
@@ -291,6 +292,7 @@ impl Fleet {
             rejected_per_s: None,
             raw: BTreeMap::new(),
             derived: false,
+            among: None,
         };
         self.state("breakers", format!("{from}/pool"), Fact::Breaker(fact))
     }
