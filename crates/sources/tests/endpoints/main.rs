@@ -11,6 +11,7 @@
 
 mod actuator;
 mod dialects;
+mod envoy;
 mod faulty;
 mod grown;
 mod hystrix;
