@@ -11,6 +11,7 @@ mod consul_bad_days;
 #[macro_use]
 mod consul_contract;
 mod binnaclectl;
+mod breaker_envoy;
 mod breaker_sources;
 mod breaker_switch;
 mod cli;
@@ -21,6 +22,7 @@ mod consul_registration;
 mod contract;
 mod edits;
 mod emitter_rates;
+mod every_breaker;
 mod increments;
 mod keyring;
 mod kube_access;

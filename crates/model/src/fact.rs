@@ -688,6 +688,18 @@ pub struct BreakerFact {
     /// True when nobody tells the state and it is concluded from something else, such as counts of openings and closings.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub derived: bool,
+    /// Where the source adds up several processes that it does not tell apart: in how many the breaker lets no call pass.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub among: Option<Among>,
+}
+
+/// See [`BreakerFact::among`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Among {
+    /// Processes in which it lets no call pass.
+    pub open: u32,
+    /// All of them.
+    pub of: u32,
 }
 
 impl BreakerFact {

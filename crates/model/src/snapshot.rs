@@ -8,7 +8,7 @@ use rpds::RedBlackTreeMapSync;
 use serde::{Deserialize, Serialize};
 
 use crate::fact::{
-    AlertFact, AlertState, AutoscalerFact, Backend, BreakerKind, BreakerState, CheckStatus, ClusterServiceFact,
+    AlertFact, AlertState, Among, AutoscalerFact, Backend, BreakerKind, BreakerState, CheckStatus, ClusterServiceFact,
     EventFact, Fact, InstancePort, NetworkScope, Observation, OpensAt, Origin, Pattern, Payload, Protocol, RouteFact,
     ServiceName, Signals, StoreKind, Tripping, WorkloadFact,
 };
@@ -587,6 +587,9 @@ pub struct BreakerProcess {
     /// How near it is to opening.
     #[serde(default)]
     pub tripping: Tripping,
+    /// In how many of how many processes it refuses calls, where a source sums up several that it does not tell apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub among: Option<Among>,
     /// True when none of its sources is current.
     pub stale: bool,
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::{evidence, is_stale, parties, since};
-use crate::fact::{BreakerFact, BreakerKind, BreakerState, Fact, Observation, Party, Tripping};
+use crate::fact::{Among, BreakerFact, BreakerKind, BreakerState, Fact, Observation, Party, Tripping};
 use crate::id::{BreakerId, ServiceId, SourceId};
 use crate::snapshot::{Breaker, BreakerProcess, Evidence, Service, Since, Snapshot};
 use crate::store::Store;
@@ -20,6 +20,7 @@ struct Report {
     since: Option<Timestamp>,
     rejected_per_s: Option<f64>,
     tripping: Tripping,
+    among: Option<Among>,
     stale: bool,
     evidence: Evidence,
 }
@@ -96,23 +97,31 @@ fn report(fact: &BreakerFact, source: &SourceId, observation: &Arc<Observation>,
         since: fact.since,
         rejected_per_s: fact.rejected_per_s,
         tripping: fact.tripping,
+        among: fact.among,
         stale,
         evidence: evidence(source, observation),
     }
 }
 
 /// What is believed of each process, of which several sources may speak. A current source is believed before a stale one, a told
-/// state before a derived one, and half-open before open, because some sources have no word for it; else the later statement stands.
-/// All count the same refusals, each over a window of its own: the highest count stands.
+/// state before a derived one, and the states for which some sources have no word before the others; else the later statement stands.
+/// Of several breakers that one source knows of a process for the same callee the worst counts. All count the same refusals, each over
+/// a window of its own: the highest count stands.
 fn processes(reports: &[Report], before: Option<&Breaker>, now: Timestamp) -> Vec<BreakerProcess> {
     let mut by_process: BTreeMap<&Arc<str>, Vec<&Report>> = BTreeMap::new();
     for report in reports {
         by_process.entry(&report.process).or_default().push(report);
     }
-    let rank =
-        |one: &&&Report| (!one.stale, !one.derived, one.state == BreakerState::HalfOpen, one.evidence.observation.seen);
+    let has_word =
+        |one: &Report| matches!(one.state, BreakerState::HalfOpen | BreakerState::ForcedOpen | BreakerState::Disabled);
+    let rank = |one: &&&Report| (!one.stale, !one.derived, has_word(one), one.evidence.observation.seen);
     let believed = by_process.into_iter().filter_map(|(process, reports)| {
         let best = reports.iter().max_by_key(rank)?;
+        let as_good = |one: &&&Report| {
+            let source = |one: &Report| one.evidence.source.clone();
+            (source(one), one.stale, one.derived) == (source(best), best.stale, best.derived)
+        };
+        let best = reports.iter().filter(as_good).max_by_key(|one| one.state)?;
         let as_current = || reports.iter().filter(|one| one.stale == best.stale);
         // A clock that is ahead of ours says nothing of use.
         let told = as_current().filter(|one| one.state == best.state).filter_map(|one| one.since);
@@ -128,6 +137,7 @@ fn processes(reports: &[Report], before: Option<&Breaker>, now: Timestamp) -> Ve
                 failing: best.tripping.failing.or_else(|| as_current().find_map(|one| one.tripping.failing)),
                 opens_at: best.tripping.opens_at.or_else(|| as_current().find_map(|one| one.tripping.opens_at)),
             },
+            among: best.among,
             stale: best.stale,
         })
     });
@@ -137,13 +147,18 @@ fn processes(reports: &[Report], before: Option<&Breaker>, now: Timestamp) -> Ve
 fn breaker(key: Key, group: Group, before: &Snapshot, now: Timestamp) -> (BreakerId, Breaker) {
     let id = BreakerId::from(format!("{} -> {} ({})", key.caller, key.toward, kind_word(key.kind)));
     let old = before.breakers.get(&id);
-    let processes = processes(&group.reports, old.map(AsRef::as_ref), now);
+    let mut processes = processes(&group.reports, old.map(AsRef::as_ref), now);
+    // A sum is of the processes that speak for themselves beside it.
+    if processes.iter().any(|one| one.among.is_none()) {
+        processes.retain(|one| one.among.is_none());
+    }
     let state = processes.iter().map(|process| process.state).max().unwrap_or(BreakerState::Unknown);
     let inside = || processes.iter().filter(|process| process.state == state);
     // Since the first of several processes the breaker as a whole is in this state, also when that one has left it since.
     let whole = since(old.map(|old| (old.state, old.since)), &state, now);
     let first = std::iter::once(whole).chain(inside().map(|one| one.since)).min_by_key(|since| since.at);
-    let refusing = processes.iter().filter(|one| matches!(one.state, BreakerState::Open | BreakerState::ForcedOpen));
+    let among = |one: &BreakerProcess| one.among.unwrap_or(Among { open: u32::from(refuses(one.state)), of: 1 });
+    let all = |count: fn(Among) -> u32| processes.iter().map(|one| count(among(one))).fold(0, u32::saturating_add);
     let breaker = Breaker {
         id: id.clone(),
         caller: key.caller,
@@ -153,8 +168,8 @@ fn breaker(key: Key, group: Group, before: &Snapshot, now: Timestamp) -> (Breake
         state,
         derived: inside().all(|process| process.derived),
         since: first.unwrap_or(whole),
-        open: count(refusing.count()),
-        of: count(processes.len()),
+        open: all(|one| one.open),
+        of: all(|one| one.of),
         rejected_per_s: processes.iter().filter_map(|process| process.rejected_per_s).reduce(|a, b| a + b),
         stale: group.reports.iter().all(|report| report.stale),
         evidence: group.reports.into_iter().map(|report| report.evidence).collect(),
@@ -163,8 +178,8 @@ fn breaker(key: Key, group: Group, before: &Snapshot, now: Timestamp) -> (Breake
     (id, breaker)
 }
 
-fn count(n: usize) -> u32 {
-    u32::try_from(n).unwrap_or(u32::MAX)
+fn refuses(state: BreakerState) -> bool {
+    matches!(state, BreakerState::Open | BreakerState::ForcedOpen)
 }
 
 fn kind_word(kind: BreakerKind) -> &'static str {

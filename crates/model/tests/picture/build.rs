@@ -126,6 +126,7 @@ pub(crate) fn breaker(from: usize, number: usize, to: usize, version: u64, state
         tripping: Tripping::default(),
         raw: BTreeMap::new(),
         derived: false,
+        among: None,
     };
     observed("breakers", format!("{from}/{number}/{to}"), version, Fact::Breaker(fact))
 }

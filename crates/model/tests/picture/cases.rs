@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use binnacle_model::fact::{
-    BreakerState, CallsBasis, CallsFact, CheckFact, CheckStatus, CheckSubject, Fact, InstanceFact, InstanceRole,
+    Among, BreakerState, CallsBasis, CallsFact, CheckFact, CheckStatus, CheckSubject, Fact, InstanceFact, InstanceRole,
     NodeFact, ObjectKey, Observation, Observer, Party, Pattern, Payload, Protocol, ServiceFact, ServiceName, Upstream,
 };
 use binnacle_model::snapshot::{EdgeState, Fault, Since, SourceState, SourceStatus};
@@ -359,6 +359,47 @@ fn two_sources_that_count_the_same_calls_are_not_added() {
         (SourceId::from("scrape:b"), calls(0, 1, 1, 9.0)),
     ]);
     assert_eq!(world.snapshot().edges["consul:dc1/checkout -> consul:dc1/payments"].signals.rps, Some(10.0));
+}
+
+#[test]
+fn what_only_some_sources_have_a_word_for_is_believed_before_what_all_have() {
+    for state in [BreakerState::ForcedOpen, BreakerState::Disabled] {
+        let world = told(&[
+            (source(1), instance(0, 0, 1, None)),
+            (SourceId::from("envoy:edge"), breaker(0, 0, 1, 1, state)),
+            (SourceId::from("scrape:edge"), breaker(0, 0, 1, 2, BreakerState::Closed)),
+        ]);
+        assert_eq!(world.snapshot().breakers.values().next().unwrap().state, state);
+    }
+}
+
+#[test]
+fn a_sum_of_processes_counts_where_none_of_them_speaks_for_itself() {
+    let mut sum = breaker(0, 9, 1, 1, BreakerState::Open);
+    let Fact::Breaker(fact) = &mut sum.fact else { unreachable!() };
+    (fact.caller, fact.among) = (Party::Named(Arc::from("checkout")), Some(Among { open: 1, of: 3 }));
+    let known = [(source(1), instance(0, 0, 1, None)), (SourceId::from("hystrix:turbine"), sum)];
+    let own = (SourceId::from("hystrix:checkout"), breaker(0, 0, 1, 1, BreakerState::Open));
+    let counts = |said: &[(SourceId, Observation)]| {
+        let world = told(said);
+        let breaker = world.snapshot().breakers.values().next().unwrap();
+        (world.snapshot().breakers.len(), breaker.open, breaker.of)
+    };
+    assert_eq!(counts(&known), (1, 1, 3));
+    assert_eq!(counts(&[known.as_slice(), &[own]].concat()), (1, 1, 1));
+}
+
+#[test]
+fn of_several_that_one_source_knows_of_a_process_for_one_callee_the_worst_counts() {
+    let mut other = breaker(0, 0, 1, 2, BreakerState::Closed);
+    other.object.key = Arc::from("another");
+    let world = told(&[
+        (source(1), instance(0, 0, 1, None)),
+        (SourceId::from("envoy:edge"), breaker(0, 0, 1, 1, BreakerState::Open)),
+        (SourceId::from("envoy:edge"), other),
+    ]);
+    let breaker = world.snapshot().breakers.values().next().unwrap();
+    assert_eq!((breaker.state, breaker.open, breaker.of), (BreakerState::Open, 1, 1));
 }
 
 #[test]

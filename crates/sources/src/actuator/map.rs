@@ -51,6 +51,7 @@ pub fn observation(
             tripping: tripping(breaker),
             raw: raw(breaker, change),
             derived: false,
+            among: None,
         }),
         seen,
         version: None,

@@ -530,8 +530,9 @@ fn breaker_observations(shown: &Shown<'_>, dialect: &Dialect) -> Vec<Observation
         let key = format!("{}/{by}/{}/{toward}/{name}", dialect.name, word(kind));
         let Report { state, raw, rejected_per_s, failing, derived, series } = report;
         let tripping = Tripping { failing, opens_at: None };
+        let (since, among) = (None, None);
         let fact =
-            BreakerFact { caller, callee, name, kind, state, since: None, rejected_per_s, tripping, raw, derived };
+            BreakerFact { caller, callee, name, kind, state, since, rejected_per_s, tripping, raw, derived, among };
         observation(shown, BREAKERS, &key, Fact::Breaker(fact), series)
     };
     found.into_iter().map(observed).collect()

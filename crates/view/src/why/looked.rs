@@ -41,6 +41,11 @@ impl Missing<'_> {
                     "breakers of a Hystrix stream",
                     "Let the process publish /hystrix.stream.",
                 )),
+                Some(SourceKind::Envoy) => all.push(self.breakers_of(
+                    source,
+                    "breakers of an Envoy",
+                    "Give its clusters circuit_breakers or outlier_detection.",
+                )),
                 Some(SourceKind::Actuator) => all.push(self.breakers_of(
                     source,
                     "breakers of an actuator",

@@ -328,6 +328,7 @@ impl Fleet {
             tripping: Tripping { failing: Some(0.81), opens_at: Some(OpensAt::Failing(0.5)) },
             raw: BTreeMap::from([(Arc::from("isCircuitBreakerOpen"), Arc::from("true"))]),
             derived: false,
+            among: None,
         };
         self.stated(source, "breakers", format!("{from}/{to}"), Fact::Breaker(fact))
     }
@@ -345,6 +346,7 @@ impl Fleet {
             tripping: Tripping::default(),
             raw: BTreeMap::new(),
             derived: false,
+            among: None,
         };
         self.state("breakers", format!("{from}/pool"), Fact::Breaker(fact))
     }
