@@ -26,9 +26,10 @@ const DEADLINE: Duration = Duration::from_secs(30);
 const AT_ONCE: Duration = Duration::ZERO;
 /// Less than the callers' patience.
 const SLOWLY: Duration = Duration::from_millis(1900);
-/// Two readings of metrics, of an actuator, of a stream, with the time that an answer takes.
+/// Two readings of metrics, of an actuator, of an Envoy's admin interface, of a stream, with the time that an answer takes.
 const METRICS: Duration = Duration::from_millis(10_500);
 const ACTUATOR: Duration = Duration::from_millis(2500);
+const ADMIN: Duration = Duration::from_millis(4500);
 const STREAM: Duration = Duration::from_millis(1500);
 
 /// What shows a breaker.
@@ -73,6 +74,7 @@ impl<'a> Row<'a> {
     fn spec(&self) -> String {
         match &self.shows {
             Shows::Service(service) => format!("{}={}", self.system, service.url()),
+            Shows::Envoy(envoy, _) if self.system == "envoy" => format!("envoy={}", envoy.admin_url()),
             Shows::Envoy(envoy, _) => format!("{}={}/stats/prometheus", self.system, envoy.admin_url()),
             Shows::HaProxy(haproxy) => format!("{}={}", self.system, haproxy.admin_url()),
         }
@@ -303,6 +305,7 @@ async fn every_source_shows_what_its_process_says_and_nothing_else() {
     let put_out = "envoy_cluster_outlier_detection_ejections_active{envoy_cluster_name=\"inventory\"}";
     let full = "envoy_cluster_circuit_breakers_default_rq_pending_open{envoy_cluster_name=\"payments\"}";
     let of_edge = |series, kind| Row::at(Shows::Envoy(&envoy, series), "scrape", "edge", kind, METRICS);
+    let by_admin = |row| Row { system: "envoy", within: ADMIN, ..row };
     let rows = [
         Row::of(&web, "hystrix", STREAM),
         Row::of(&shelves, "hystrix", STREAM),
@@ -312,6 +315,8 @@ async fn every_source_shows_what_its_process_says_and_nothing_else() {
         Row::of(&cart, "scrape", METRICS),
         of_edge(put_out, BreakerKind::Endpoint),
         Row { callee: "payments", ..of_edge(full, BreakerKind::Capacity) },
+        by_admin(of_edge(put_out, BreakerKind::Endpoint)),
+        by_admin(Row { callee: "payments", ..of_edge(full, BreakerKind::Capacity) }),
         Row::at(Shows::HaProxy(&haproxy), "scrape", "gate", BreakerKind::Endpoint, METRICS),
     ];
     let everything: Vec<&Row<'_>> = rows.iter().collect();
