@@ -22,6 +22,7 @@ use binnacle_view::contract::registration::{
     DeregisterPlanArgs, RegisterPlanArgs, RegistrationPlan, RegistryApplied, RegistryApplyArgs,
 };
 use binnacle_view::contract::state::Offer;
+use binnacle_view::contract::switch::{SwitchApplied, SwitchApplyArgs, SwitchPlan, SwitchPlanArgs};
 use binnacle_view::contract::view::{Notice, PullArgs, SubscribeArgs, View};
 use binnacle_view::contract::{Failure, ViewPatch};
 use binnacle_view::screen::{evidence, palette as palette_screen};
@@ -30,7 +31,7 @@ use tauri::{AppHandle, State};
 
 use crate::state::App;
 use crate::stream::BY_CONNECTIONS;
-use crate::{actions, edits, failure, history, logs, preferences, registration, scene, tokens};
+use crate::{actions, edits, failure, history, logs, preferences, registration, scene, switch, tokens};
 
 type Answer<T> = Result<T, Failure>;
 type Shared<'a> = State<'a, Arc<App>>;
@@ -216,6 +217,16 @@ pub(crate) async fn deregister_plan(app: Shared<'_>, args: DeregisterPlanArgs) -
 #[tauri::command]
 pub(crate) async fn registry_apply(app: Shared<'_>, args: RegistryApplyArgs) -> Answer<RegistryApplied> {
     registration::apply(&app, args).await
+}
+
+#[tauri::command]
+pub(crate) async fn switch_plan(app: Shared<'_>, args: SwitchPlanArgs) -> Answer<SwitchPlan> {
+    switch::plan(&app, args).await
+}
+
+#[tauri::command]
+pub(crate) async fn switch_apply(app: Shared<'_>, args: SwitchApplyArgs) -> Answer<SwitchApplied> {
+    switch::apply(&app, args).await
 }
 
 #[tauri::command]

@@ -13,6 +13,7 @@ mod registration;
 mod scene;
 mod state;
 mod stream;
+mod switch;
 mod tokens;
 mod window;
 

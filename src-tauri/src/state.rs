@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use binnacle_engine::Engine;
 use binnacle_engine::edits::Plan;
+use binnacle_engine::switch::PlannedSwitch;
 use binnacle_sources::register::RegistryPlan;
 use binnacle_view::contract::View;
 use binnacle_view::desk::Desk;
@@ -39,6 +40,7 @@ pub(crate) struct App {
     said: Mutex<Option<(Timestamp, String)>>,
     pub(crate) plans: Shelf<Plan>,
     pub(crate) registrations: Shelf<RegistryPlan>,
+    pub(crate) switches: Shelf<PlannedSwitch>,
     pub(crate) logs: logs::Desk,
     pub(crate) history: history::Desk,
 }
@@ -55,6 +57,7 @@ impl App {
             said: Mutex::default(),
             plans: Shelf::default(),
             registrations: Shelf::default(),
+            switches: Shelf::default(),
             logs: logs::Desk::default(),
             history: history::Desk::default(),
         }

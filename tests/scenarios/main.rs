@@ -11,6 +11,8 @@ mod consul_bad_days;
 #[macro_use]
 mod consul_contract;
 mod binnaclectl;
+mod breaker_sources;
+mod breaker_switch;
 mod cli;
 mod consul_edits;
 mod consul_live;

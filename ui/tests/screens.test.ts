@@ -421,6 +421,41 @@ describe('what was measured', () => {
     }));
 });
 
+describe('a breaker switched by hand', () => {
+  test('is planned with the request and the way back, and then switched, by the keyboard alone', () =>
+    visit({ recording: 'shop' }, async (page) => {
+      await screen(page, 'Breakers');
+      await page.getByRole('row', { name: /^checkout to shipping/ }).click();
+      await page.keyboard.press('Enter');
+      await inspector(page, 'checkout → shipping').getByRole('button', { name: 'Close…' }).focus();
+      await page.keyboard.press('Enter');
+      const dialog = page.getByRole('dialog', { name: 'Close shipping' });
+      await dialog.getByText('FORCED_OPEN').waitFor();
+      expect(await dialog.getByText('/actuator/circuitbreakers/shipping').isVisible()).toBe(true);
+      expect(await dialog.getByText('Undo forces it open again.').isVisible()).toBe(true);
+      await dialog.getByRole('textbox', { name: 'Why, for the audit' }).fill('the stock is counted');
+      await dialog.getByRole('button', { name: 'Close it' }).focus();
+      await page.keyboard.press('Enter');
+      await dialog.getByRole('status').getByText('The system says the same.').waitFor();
+      expect(await calls(page, 'switch_apply')).toEqual([{ plan: 's1', why: 'the stock is counted' }]);
+    }));
+
+  test('is not offered where its source can only be read, and says why', () =>
+    visit({ recording: 'shop' }, async (page) => {
+      await screen(page, 'Breakers');
+      await page.getByRole('row', { name: /^checkout to payments/ }).click();
+      await page.keyboard.press('Enter');
+      for (const name of ['Force open…', 'Disable…', 'Close…']) {
+        const offered = inspector(page, 'checkout → payments').getByRole('button', { name });
+        expect(await offered.getAttribute('aria-disabled')).toBe('true');
+        const why = await offered.getAttribute('aria-describedby');
+        expect(await page.locator(`[id="${why}"]`).innerText()).toContain('a Hystrix stream can only be read');
+      }
+      expect(await page.getByText('a Hystrix stream can only be read').count()).toBe(1);
+      expect(await calls(page, 'switch_plan')).toEqual([]);
+    }));
+});
+
 describe('config', () => {
   const RETRY = 'payments/acquirer/retry.yaml';
   const GUARD = 'cas = 48190';

@@ -133,7 +133,7 @@ const BREAKERS: readonly BreakerRow[] = edges.flatMap((edge) => {
   if (edge.breaker === null) return [];
   const { id, kind, state, since, open, of, rejected_per_s } = edge.breaker;
   const [caller, callee] = [edge.from.slice(2), edge.to.slice(2)];
-  return [{ key: `${id}-${edge.id}`, caller: { id: caller, name: caller }, callee: { id: callee, name: callee }, name: `${callee}-client`, kind, state, since, open, of, rejected_per_s, edge: edge.id, stale: false, sources: [S] }];
+  return [{ key: `${id}-${edge.id}`, caller: { id: caller, name: caller }, callee: { id: callee, name: callee }, name: `${callee}-client`, kind, state, since, open, of, rejected_per_s, derived: false, failing: state === 'open' ? 0.81 : 0.004, opens_at: '≥ 50 % failed', threshold: 0.5, edge: edge.id, stale: false, sources: [S] }];
 });
 
 const source = (name: string, more: Partial<SourceRow>): SourceRow => ({
@@ -189,6 +189,24 @@ const breakerRow = (from: string, to: string, state: BreakerState, since: number
 });
 const call = (incoming: boolean, other: string, rps: number, errors: number): InspectorRow => ({
   kind: 'call', key: `c:${other}`, section: 'calls', incoming, other: { id: other, name: other }, edge: `${other}`, words: 'observed, http, request/response', signals: signals(rps, errors, 40), tone: toneOf(errors), pips: [S],
+});
+
+const FORCED = 'b-forced_open-checkout>shipping';
+const NO_SWITCH = { possible: false, reason: 'It cannot be switched from here: a Hystrix stream can only be read.' };
+/** A breaker's head with its three actions. */
+const switched = (id: string, title: string, offer: { readonly possible: boolean; readonly reason: string }): Still => ({
+  head: {
+    subject: { kind: 'breaker', id }, known: true, title, state: 'forced-open, 3 of 3 instances', health: null, breaker: 'forced_open', since: { at: NOW - 34 * MINUTE, seen_changing: true }, stale: false, stale_since: null, chips: [],
+    actions: ([['force_open', 'Force open…'], ['disable', 'Disable…'], ['close', 'Close…']] as const).map(([does, label]) => ({ does, label, target: id, offer })),
+    empty: [],
+  },
+  rows: [
+    fact('state', 'State', 'forced-open, 3 of 3 instances', { pips: [S] }),
+    ...['10.42.7.31:8080', '10.42.7.58:8080', '10.42.9.14:8080'].map((process, i): InspectorRow => ({
+      kind: 'process', key: `process:${process}`, section: 'processes', process, state: 'forced_open', since: { at: NOW - (34 - i) * MINUTE, seen_changing: true }, derived: false, rejected_per_s: null, failing: null, stale: false,
+      past: [{ at: NOW - (34 - i) * MINUTE, from: 'closed', to: 'forced_open' }],
+    })),
+  ],
 });
 
 const payments: Still = {
@@ -275,6 +293,12 @@ const answers: readonly Answer[] = [
   { command: 'config_read', when: { id: idOf('payments/acquirer/retry.yaml') }, result: value('payments/acquirer/retry.yaml', RETRY.join('\n'), '48190') },
   { command: 'config_read', when: { id: idOf('shop/blob') }, result: value('shop/blob', '', '77', { value: { kind: 'binary', text: null, crlf: false, hex: ['00000000  00 01 ff fe  ....'], bytes_hex: '0001fffe', size_bytes: 4, complaint: null } }) },
   { command: 'config_read', when: { id: idOf('fleet/payments/error_ratio') }, result: value('fleet/payments/error_ratio', '0.3', '48213', { value: body('0.3', 'text') }) },
+  { command: 'switch_plan', when: { breaker: FORCED, to: 'close' }, result: {
+    plan: 's1', name: 'shipping', request: { method: 'POST', path: '/actuator/circuitbreakers/shipping', body: '{"updateState":"CLOSE"}' },
+    notes: ['It begins anew with nothing counted, and opens again by itself if calls fail.'], undo: 'Undo forces it open again.',
+    facts: [{ label: 'now', value: 'FORCED_OPEN' }, { label: 'at', value: 'http://10.42.7.58:8080/actuator' }], apply: YES,
+  } },
+  { command: 'switch_apply', result: { stuck: true, sentence: 'The system says the same.' } },
   { command: 'config_plan_undo', result: { kind: 'ready', plan: { ...plan('fleet/payments/error_ratio', '0.3', '0.0', 'cas = 48213'), undo_of: '7' } } },
 ];
 
@@ -315,7 +339,11 @@ export function shop(): Recording {
         ],
       },
     },
-    inspectors: { 'service payments': payments },
+    inspectors: {
+      'service payments': payments,
+      [`breaker ${FORCED}`]: switched(FORCED, 'checkout → shipping', YES),
+      'breaker b-open-checkout>payments': switched('b-open-checkout>payments', 'checkout → payments', NO_SWITCH),
+    },
     answers,
   };
 }

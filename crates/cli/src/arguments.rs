@@ -7,8 +7,8 @@ use binnacle_sources::ConnectionSpec;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    breakers, completions, config, demo, dialect, disagreements, discover, doctor, edges, graph, health, history, logs,
-    metrics, profiles, registration, services, snapshot, sources, watch, why,
+    breaker, breakers, completions, config, demo, dialect, disagreements, discover, doctor, edges, graph, health,
+    history, logs, metrics, profiles, registration, services, snapshot, sources, watch, why,
 };
 use crate::duration;
 
@@ -154,6 +154,7 @@ pub(crate) enum Command {
     Config(config::Arguments),
     Register(Box<registration::Register>),
     Deregister(registration::Deregister),
+    Breaker(breaker::Arguments),
     Profiles(profiles::Arguments),
     Dialect(dialect::Arguments),
     Metrics(metrics::Arguments),

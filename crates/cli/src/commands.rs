@@ -1,5 +1,6 @@
 //! The commands, one file a group.
 
+pub(crate) mod breaker;
 pub(crate) mod breakers;
 pub(crate) mod completions;
 pub(crate) mod config;
@@ -46,6 +47,7 @@ pub(crate) async fn run(session: &Session, command: Command) -> Result<Exit, Fai
         Command::Config(arguments) => config::run(session, arguments).await,
         Command::Register(arguments) => registration::register(session, &arguments).await,
         Command::Deregister(arguments) => registration::deregister(session, &arguments).await,
+        Command::Breaker(arguments) => breaker::run(session, &arguments).await,
         Command::Profiles(arguments) => profiles::run(session, &arguments).await,
         Command::Dialect(arguments) => session.until_interrupted(dialect::run(session, arguments)).await,
         Command::Metrics(arguments) => session.until_interrupted(metrics::run(session, &arguments)).await,

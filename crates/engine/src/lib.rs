@@ -23,6 +23,7 @@ mod opening;
 pub mod profile;
 pub mod registry;
 mod supervise;
+pub mod switch;
 pub mod timeline;
 mod token;
 
@@ -54,6 +55,7 @@ use inside::Clusters;
 use profile::{Profile, ProfileName};
 use registry::Registry;
 use supervise::Supervisor;
+use switch::Switches;
 
 /// How many change sets a slow reader may fall behind before it is told that it missed some.
 const CHANGES_KEPT: usize = 4096;
@@ -90,6 +92,7 @@ struct Shared {
     timeline: Arc<Timeline>,
     edits: Arc<Edits>,
     registry: Registry,
+    switches: Switches,
     tasks: TaskTracker,
     cancel: CancellationToken,
     demo: Mutex<Option<Demo>>,
@@ -146,8 +149,10 @@ impl Engine {
             config.actor.clone(),
             config.read_only,
         ));
-        let registry =
-            Registry::new(stores, config.history.clone(), config.clock.clone(), config.actor, config.read_only);
+        let (history, clock) = (config.history.clone(), config.clock.clone());
+        let actor: Arc<str> = config.actor.into();
+        let registry = Registry::new(stores.clone(), history.clone(), clock.clone(), actor.clone(), config.read_only);
+        let switches = Switches::new(stores, history, clock, actor, config.read_only);
         let engine = Self {
             shared: Arc::new(Shared {
                 environment: config.environment,
@@ -158,6 +163,7 @@ impl Engine {
                 timeline,
                 edits,
                 registry,
+                switches,
                 tasks,
                 cancel,
                 demo: Mutex::new(None),
@@ -341,6 +347,11 @@ impl Engine {
     /// The one road for registering and deregistering services.
     pub fn registry(&self) -> &Registry {
         &self.shared.registry
+    }
+
+    /// The one road for switching breakers.
+    pub fn switches(&self) -> &Switches {
+        &self.shared.switches
     }
 
     /// Whether every write is refused, whatever the connection.

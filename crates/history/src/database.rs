@@ -11,7 +11,8 @@ use rusqlite_migration::{M, Migrations};
 use crate::error::HistoryError;
 
 /// Every change of the schema, in order. What is released is never edited, only added to.
-const MIGRATIONS: [M<'static>; 1] = [M::up(include_str!("../migrations/001_edits.sql"))];
+const MIGRATIONS: [M<'static>; 2] =
+    [M::up(include_str!("../migrations/001_edits.sql")), M::up(include_str!("../migrations/002_switches.sql"))];
 
 /// How long a write waits for other processes.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -14,6 +14,7 @@ mod error;
 mod place;
 mod record;
 mod registration;
+mod switch;
 
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -25,6 +26,7 @@ pub use error::HistoryError;
 pub use place::usual_place;
 pub use record::Filter;
 pub use registration::{NewRegistration, RegistrationId, RegistrationRecord, StuckRecord};
+pub use switch::{NewSwitch, SwitchId, SwitchRecord};
 
 /// The history file, open.
 #[derive(Debug)]

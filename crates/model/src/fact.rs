@@ -621,6 +621,47 @@ pub enum BreakerState {
     Open,
 }
 
+impl BreakerState {
+    /// Every state.
+    pub const ALL: [Self; 6] =
+        [Self::Closed, Self::Disabled, Self::Unknown, Self::HalfOpen, Self::ForcedOpen, Self::Open];
+}
+
+/// From where on a breaker opens.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OpensAt {
+    /// So large a share of the calls failed, from 0 to 1.
+    Failing(f64),
+    /// So many requests or connections at once.
+    AtOnce(u64),
+    /// So many failures in a row.
+    InARow(u64),
+}
+
+impl OpensAt {
+    /// The share of failed calls, where it goes by that.
+    pub fn failing(self) -> Option<f64> {
+        match self {
+            Self::Failing(ratio) => Some(ratio),
+            Self::AtOnce(_) | Self::InARow(_) => None,
+        }
+    }
+}
+
+/// How near a breaker is to opening, as far as its source tells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Tripping {
+    /// The share of calls that failed in the breaker's own window, from 0 to 1; `None` where it is not told, or while the
+    /// library says that too few calls were counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failing: Option<f64>,
+    /// From where on it opens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub opens_at: Option<OpensAt>,
+}
+
 /// See [`Fact::Breaker`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BreakerFact {
@@ -634,13 +675,31 @@ pub struct BreakerFact {
     pub kind: BreakerKind,
     /// Its state in this process.
     pub state: BreakerState,
+    /// Since when it is in this state, by the source's own clock; `None` where the source does not say.
+    #[serde(default)]
+    pub since: Option<Timestamp>,
     /// Calls refused per second; `None` when the source does not count them.
     pub rejected_per_s: Option<f64>,
+    /// How near it is to opening.
+    #[serde(default)]
+    pub tripping: Tripping,
     /// The source's own values, by the source's own names.
     pub raw: BTreeMap<Arc<str>, Arc<str>>,
     /// True when nobody tells the state and it is concluded from something else, such as counts of openings and closings.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub derived: bool,
+}
+
+impl BreakerFact {
+    /// The process that it speaks of, which several sources may do: its address, else the source's own key.
+    pub fn process(&self, object: &ObjectKey) -> Arc<str> {
+        match &self.caller {
+            Party::Address { host, port } | Party::Pod { address: Some((host, port)), .. } => {
+                Arc::from(format!("{host}:{port}"))
+            }
+            _ => object.key.clone(),
+        }
+    }
 }
 
 /// See [`Fact::MeshRule`].

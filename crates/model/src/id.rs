@@ -115,6 +115,8 @@ pub enum SourceKind {
     Scrape,
     /// A Hystrix or Turbine event stream.
     Hystrix,
+    /// The management interface of a Spring Boot application with resilience4j.
+    Actuator,
     /// A Kubernetes cluster, by the name of a kubeconfig's context.
     Kube,
     /// A server with the Prometheus HTTP API.
@@ -123,7 +125,8 @@ pub enum SourceKind {
 
 impl SourceKind {
     /// Every family.
-    pub const ALL: [Self; 5] = [Self::Consul, Self::Scrape, Self::Hystrix, Self::Kube, Self::Prometheus];
+    pub const ALL: [Self; 6] =
+        [Self::Consul, Self::Scrape, Self::Hystrix, Self::Actuator, Self::Kube, Self::Prometheus];
 
     /// The word used in ids, flags, and the public JSON.
     pub fn word(self) -> &'static str {
@@ -131,6 +134,7 @@ impl SourceKind {
             Self::Consul => "consul",
             Self::Scrape => "scrape",
             Self::Hystrix => "hystrix",
+            Self::Actuator => "actuator",
             Self::Kube => "kube",
             Self::Prometheus => "prometheus",
         }

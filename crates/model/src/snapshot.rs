@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::fact::{
     AlertFact, AlertState, AutoscalerFact, Backend, BreakerKind, BreakerState, CheckStatus, ClusterServiceFact,
-    EventFact, Fact, InstancePort, NetworkScope, Observation, Origin, Pattern, Payload, Protocol, RouteFact,
-    ServiceName, Signals, StoreKind, WorkloadFact,
+    EventFact, Fact, InstancePort, NetworkScope, Observation, OpensAt, Origin, Pattern, Payload, Protocol, RouteFact,
+    ServiceName, Signals, StoreKind, Tripping, WorkloadFact,
 };
 use crate::id::{
     BreakerId, CheckId, ConfigId, DisagreementId, EdgeId, InstanceId, Revision, ServiceId, SourceId, SourceKind,
@@ -63,7 +63,7 @@ impl From<CheckStatus> for Health {
 pub struct Since {
     /// The moment.
     pub at: Timestamp,
-    /// True when Binnacle saw the change happen; false when it was already so at first sight ("at least since").
+    /// True when Binnacle saw the change happen, or its source says when it did; false when it was already so at first sight ("at least since").
     pub seen_changing: bool,
 }
 
@@ -162,6 +162,8 @@ pub enum Ability {
     EditConfig,
     /// Services can be registered and deregistered.
     Register,
+    /// Circuit breakers can be opened, disabled and closed.
+    SwitchBreakers,
 }
 
 /// A source as the picture has it.
@@ -568,6 +570,27 @@ pub struct Edge {
     pub evidence: Vec<Evidence>,
 }
 
+/// A circuit breaker in one process.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BreakerProcess {
+    /// Which: its address, or the source's own key of it.
+    pub process: Arc<str>,
+    /// The state there, as the source that is believed tells it.
+    pub state: BreakerState,
+    /// True when nobody tells the state and it is concluded from something else.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub derived: bool,
+    /// Since when.
+    pub since: Since,
+    /// Refused calls per second; `None` when nobody counts them.
+    pub rejected_per_s: Option<f64>,
+    /// How near it is to opening.
+    #[serde(default)]
+    pub tripping: Tripping,
+    /// True when none of its sources is current.
+    pub stale: bool,
+}
+
 /// A circuit breaker, over all instances of its caller.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Breaker {
@@ -596,8 +619,23 @@ pub struct Breaker {
     pub rejected_per_s: Option<f64>,
     /// True when none of its sources is current.
     pub stale: bool,
+    /// The processes that have it, by name.
+    #[serde(default)]
+    pub processes: Vec<BreakerProcess>,
     /// One observation an instance.
     pub evidence: Vec<Evidence>,
+}
+
+impl Breaker {
+    /// The largest share of failed calls that one of its processes tells, from 0 to 1.
+    pub fn failing(&self) -> Option<f64> {
+        self.processes.iter().filter_map(|one| one.tripping.failing).reduce(f64::max)
+    }
+
+    /// From where on it opens, in the first process that tells it.
+    pub fn opens_at(&self) -> Option<OpensAt> {
+        self.processes.iter().find_map(|one| one.tripping.opens_at)
+    }
 }
 
 /// A key of a config store. Its value stays in the store.

@@ -21,6 +21,7 @@ use crate::history::Historian;
 use crate::logs::Logs;
 use crate::meaning::Meaning;
 use crate::register::Registrar;
+use crate::switch::BreakerSwitch;
 
 /// A connection to one system. It may bring several sources (one Consul address brings every datacenter behind it).
 #[async_trait]
@@ -76,6 +77,11 @@ pub trait Connection: Send + Sync {
 
     /// The registry behind it, if services can be registered there.
     fn registrar(&self) -> Option<&dyn Registrar> {
+        None
+    }
+
+    /// The switch of its circuit breakers, if they can be switched there.
+    fn breaker_switch(&self) -> Option<&dyn BreakerSwitch> {
         None
     }
 }
@@ -233,8 +239,14 @@ pub enum SpecError {
 }
 
 /// Every kind of source, in one list: help texts, errors and the first screen are made from it.
-pub const KINDS: [SourceKind; 5] =
-    [SourceKind::Consul, SourceKind::Kube, SourceKind::Prometheus, SourceKind::Scrape, SourceKind::Hystrix];
+pub const KINDS: [SourceKind; 6] = [
+    SourceKind::Consul,
+    SourceKind::Kube,
+    SourceKind::Prometheus,
+    SourceKind::Scrape,
+    SourceKind::Hystrix,
+    SourceKind::Actuator,
+];
 
 fn kinds() -> String {
     KINDS.map(SourceKind::word).join(", ")

@@ -3,6 +3,7 @@
 //!
 //! A source never reads the model and never spawns: it is one future that the engine owns.
 
+pub mod actuator;
 pub mod connection;
 pub mod consul;
 pub mod edit;
@@ -22,6 +23,7 @@ pub mod register;
 mod road;
 pub mod scrape;
 mod secret;
+pub mod switch;
 pub mod transport;
 
 pub use connection::{Connection, ConnectionSpec, Meter, Outbox, Probe};

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use binnacle_model::id::SourceKind;
 
+use crate::actuator::Actuator;
 use crate::consul::Consul;
 use crate::hystrix::Hystrix;
 use crate::kubernetes::{Doors, Kubernetes};
@@ -28,6 +29,7 @@ pub fn open_by(
         SourceKind::Consul => Arc::new(Consul::by(spec, environment, doors)?),
         SourceKind::Scrape => Arc::new(Scrape::by(spec, environment, doors)?),
         SourceKind::Hystrix => Arc::new(Hystrix::by(spec, environment, doors)?),
+        SourceKind::Actuator => Arc::new(Actuator::by(spec, environment, doors)?),
         SourceKind::Kube => Arc::new(Kubernetes::by(spec, environment, doors)?),
         SourceKind::Prometheus => Arc::new(Prometheus::by(spec, environment, doors)?),
     })

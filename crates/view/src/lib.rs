@@ -10,6 +10,7 @@ pub mod export;
 pub mod layout;
 pub mod screen;
 pub mod summary;
+pub mod switch;
 pub mod text;
 pub mod value;
 pub mod why;

@@ -3,7 +3,7 @@ import { getContext, setContext } from 'svelte';
 import { screenLine, sourcesOf } from '../command-line';
 import { parse, type Filter } from '../filter';
 import { asFailure, type Args, type CommandName, type Host, type Result } from '../host';
-import type { Failure, Screen, Subject, Theme } from '../host/contract/types';
+import type { BreakerSwitch, Failure, Screen, Subject, Theme } from '../host/contract/types';
 import { ConfigDesk } from './config-desk.svelte';
 import { SignalPast } from './signal-history.svelte';
 import { Traces } from './traces.svelte';
@@ -17,6 +17,7 @@ export type Overlay =
   | { readonly kind: 'keys' }
   | { readonly kind: 'register'; readonly like: string | null }
   | { readonly kind: 'deregister'; readonly source: string; readonly instance: string; readonly name: string }
+  | { readonly kind: 'switch'; readonly breaker: string; readonly to: BreakerSwitch }
   | { readonly kind: 'logs'; readonly instance: string; readonly name: string }
   | { readonly kind: 'connect' }
   | { readonly kind: 'token'; readonly spec: string };

@@ -12,6 +12,7 @@ export const SECTIONS: readonly { readonly id: Section; readonly title: string }
   { id: 'checks', title: 'Checks' },
   { id: 'alerts', title: 'Alerts' },
   { id: 'events', title: 'Events worth a look' },
+  { id: 'processes', title: 'In each process' },
   { id: 'breakers', title: 'Breakers' },
   { id: 'rules', title: 'Rules of the mesh' },
   { id: 'config', title: 'Config used' },

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::ran::Home;
 
 /// Every command, in the order of the help.
-const COMMANDS: [&[&str]; 32] = [
+const COMMANDS: [&[&str]; 38] = [
     &["sources"],
     &["services"],
     &["health"],
@@ -29,6 +29,12 @@ const COMMANDS: [&[&str]; 32] = [
     &["config", "diff"],
     &["register"],
     &["deregister"],
+    &["breaker"],
+    &["breaker", "force-open"],
+    &["breaker", "disable"],
+    &["breaker", "close"],
+    &["breaker", "undo"],
+    &["breaker", "history"],
     &["profiles"],
     &["dialect"],
     &["dialect", "list"],

@@ -7,6 +7,7 @@
 )]
 
 mod asking;
+mod breaker;
 mod causes;
 mod command_line;
 mod dialects;

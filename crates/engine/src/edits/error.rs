@@ -1,4 +1,4 @@
-use binnacle_history::{EditId, HistoryError};
+use binnacle_history::{EditId, HistoryError, SwitchId};
 use binnacle_model::id::{ConfigId, SourceId};
 use binnacle_sources::{ConnectionSpec, ErrorKind, SourceError};
 
@@ -80,6 +80,35 @@ pub enum EditError {
     /// Services cannot be registered in the source.
     #[error("services cannot be registered in {0}")]
     NoRegistry(SourceId),
+    /// The breaker cannot be switched from here.
+    #[error("{what} cannot be switched from here: {why}")]
+    NoSwitch {
+        /// The breaker or its source.
+        what: String,
+        /// Why not.
+        why: String,
+    },
+    /// The breaker is in another state than the plan has seen.
+    #[error("nothing was switched: {breaker} is {} and not {seen}", now.as_deref().unwrap_or("gone"))]
+    BreakerMoved {
+        /// Its name.
+        breaker: String,
+        /// The state that the plan has seen.
+        seen: String,
+        /// The state now; `None` when it is no longer there.
+        now: Option<String>,
+    },
+    /// The audit of switches has no such line.
+    #[error("the audit has no switch {0}")]
+    NoSuchSwitch(SwitchId),
+    /// The switch cannot be taken back.
+    #[error("switch {line} cannot be undone: {why}")]
+    SwitchStays {
+        /// Its line in the audit.
+        line: SwitchId,
+        /// Why not.
+        why: &'static str,
+    },
     /// The request was sent and its answer was lost: the edit may or may not have landed.
     #[error("edit {edit} was sent and its answer was lost ({cause}); {}", seen_words(seen))]
     OutcomeUnknown {
@@ -126,14 +155,16 @@ impl EditError {
             Self::Denied { .. } => "edit.denied",
             Self::TooLarge { .. } => "edit.too_large",
             Self::NotFound(_) => "edit.not_found",
-            Self::NoSuchEdit(_) => "edit.no_such_edit",
-            Self::UndoUnavailable { .. } => "edit.undo_unavailable",
+            Self::NoSuchEdit(_) | Self::NoSuchSwitch(_) => "edit.no_such_edit",
+            Self::UndoUnavailable { .. } | Self::SwitchStays { .. } => "edit.undo_unavailable",
             Self::BadId { .. } => "edit.bad_id",
             Self::BadDraft(_) => "edit.bad_draft",
             Self::OtherConnection { .. } => "edit.other_connection",
             Self::UnknownSource(_) => "edit.unknown_source",
             Self::NoStore(_) => "edit.no_store",
             Self::NoRegistry(_) => "edit.no_registry",
+            Self::NoSwitch { .. } => "edit.no_switch",
+            Self::BreakerMoved { .. } => "edit.breaker_moved",
             Self::OutcomeUnknown { cause, .. } => return cause.code(),
             Self::Source(error) => return error.code(),
             Self::History(error) => error.code(),
@@ -160,6 +191,12 @@ impl EditError {
             Self::OtherConnection { .. } => "Plan it again and look at what it would change here.",
             Self::UnknownSource(_) => "Connect to it first, or check the name of the datacenter.",
             Self::NoRegistry(_) => "Register in a source such as consul:dc1.",
+            Self::NoSwitch { .. } => {
+                "Breakers of resilience4j can be switched: add its application as actuator=http://HOST:PORT."
+            }
+            Self::BreakerMoved { .. } => "It moved meanwhile. Look at it, and plan it again.",
+            Self::NoSuchSwitch(_) => "List the switches with `breaker history`; their numbers are in the first column.",
+            Self::SwitchStays { .. } => "Look at the breaker, and switch it as it should be.",
             Self::NoStore(_) => "Keys that can be read and written are in sources such as consul:dc1.",
             Self::OutcomeUnknown { .. } => {
                 "Look at the key before you try again; nothing is sent a second time by itself."
@@ -179,8 +216,11 @@ impl EditError {
             | Self::TooLarge { .. }
             | Self::UndoUnavailable { .. }
             | Self::OtherConnection { .. }
+            | Self::NoSwitch { .. }
+            | Self::BreakerMoved { .. }
+            | Self::SwitchStays { .. }
             | Self::History(_) => ExitClass::Refused,
-            Self::NotFound(_) | Self::NoSuchEdit(_) => ExitClass::No,
+            Self::NotFound(_) | Self::NoSuchEdit(_) | Self::NoSuchSwitch(_) => ExitClass::No,
             Self::BadId { .. } | Self::BadDraft(_) | Self::NoStore(_) | Self::NoRegistry(_) => ExitClass::Usage,
             Self::UnknownSource(_) | Self::OutcomeUnknown { .. } => ExitClass::Unreachable,
             Self::Source(error) => of_kind(error.kind),
@@ -190,9 +230,11 @@ impl EditError {
 
 fn of_kind(kind: ErrorKind) -> ExitClass {
     match kind {
-        ErrorKind::AclDenied | ErrorKind::Unauthenticated | ErrorKind::Invalid | ErrorKind::Unsupported => {
-            ExitClass::Refused
-        }
+        ErrorKind::AclDenied
+        | ErrorKind::Forbidden
+        | ErrorKind::Unauthenticated
+        | ErrorKind::Invalid
+        | ErrorKind::Unsupported => ExitClass::Refused,
         ErrorKind::NotFound => ExitClass::No,
         ErrorKind::Misconfigured => ExitClass::Usage,
         _ => ExitClass::Unreachable,

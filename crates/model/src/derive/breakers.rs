@@ -6,9 +6,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::{evidence, is_stale, parties, since};
-use crate::fact::{BreakerFact, BreakerKind, BreakerState, Fact, Observation, Party};
+use crate::fact::{BreakerFact, BreakerKind, BreakerState, Fact, Observation, Party, Tripping};
 use crate::id::{BreakerId, ServiceId, SourceId};
-use crate::snapshot::{Breaker, Evidence, Service, Snapshot};
+use crate::snapshot::{Breaker, BreakerProcess, Evidence, Service, Since, Snapshot};
 use crate::store::Store;
 
 /// One instance's statement.
@@ -17,7 +17,9 @@ struct Report {
     process: Arc<str>,
     state: BreakerState,
     derived: bool,
+    since: Option<Timestamp>,
     rejected_per_s: Option<f64>,
+    tripping: Tripping,
     stale: bool,
     evidence: Evidence,
 }
@@ -52,12 +54,16 @@ pub(super) fn of(
             let Some(caller) = directory.find(&fact.caller, None) else { continue };
             parties::settle(known, &caller, source, before, now);
             let near = known.get(&caller.id);
+            let named =
+                || directory.find(&Party::Named(fact.name.clone()), near).filter(|found| known.contains_key(&found.id));
             let callee = match &fact.callee {
-                Some(party) => directory.find(party, near),
+                Some(party) => match directory.find(party, near) {
+                    // A group of commands is by habit the callee's name, or the application's own: then the command has the callee's.
+                    Some(itself) if itself.id == caller.id => named().or(Some(itself)),
+                    found => found,
+                },
                 // Its developer called it so: that is whom it guards calls to only where somebody is called exactly so.
-                None => {
-                    directory.find(&Party::Named(fact.name.clone()), near).filter(|found| known.contains_key(&found.id))
-                }
+                None => named(),
             };
             if let Some(callee) = &callee {
                 parties::settle(known, callee, source, before, now);
@@ -83,33 +89,23 @@ fn toward(fact: &BreakerFact, callee: Option<&ServiceId>) -> String {
 }
 
 fn report(fact: &BreakerFact, source: &SourceId, observation: &Arc<Observation>, stale: bool) -> Report {
-    let process = match &fact.caller {
-        Party::Address { host, port } | Party::Pod { address: Some((host, port)), .. } => {
-            Arc::from(format!("{host}:{port}"))
-        }
-        _ => observation.object.key.clone(),
-    };
     Report {
-        process,
+        process: fact.process(&observation.object),
         state: fact.state,
         derived: fact.derived,
+        since: fact.since,
         rejected_per_s: fact.rejected_per_s,
+        tripping: fact.tripping,
         stale,
         evidence: evidence(source, observation),
     }
 }
 
-/// What is believed of one process, of which several sources may speak.
-struct Process {
-    state: BreakerState,
-    derived: bool,
-    rejected_per_s: Option<f64>,
-}
-
-/// A current source is believed before a stale one, a told state before a derived one, and half-open before open, because some
-/// sources have no word for it; else the later statement stands. All count the same refusals, each over a window of its own: the highest count stands.
-fn processes(reports: &[Report]) -> BTreeMap<&str, Process> {
-    let mut by_process: BTreeMap<&str, Vec<&Report>> = BTreeMap::new();
+/// What is believed of each process, of which several sources may speak. A current source is believed before a stale one, a told
+/// state before a derived one, and half-open before open, because some sources have no word for it; else the later statement stands.
+/// All count the same refusals, each over a window of its own: the highest count stands.
+fn processes(reports: &[Report], before: Option<&Breaker>, now: Timestamp) -> Vec<BreakerProcess> {
+    let mut by_process: BTreeMap<&Arc<str>, Vec<&Report>> = BTreeMap::new();
     for report in reports {
         by_process.entry(&report.process).or_default().push(report);
     }
@@ -117,24 +113,37 @@ fn processes(reports: &[Report]) -> BTreeMap<&str, Process> {
         |one: &&&Report| (!one.stale, !one.derived, one.state == BreakerState::HalfOpen, one.evidence.observation.seen);
     let believed = by_process.into_iter().filter_map(|(process, reports)| {
         let best = reports.iter().max_by_key(rank)?;
-        let counted = reports.iter().filter(|one| one.stale == best.stale).filter_map(|one| one.rejected_per_s);
-        Some((process, Process { state: best.state, derived: best.derived, rejected_per_s: counted.reduce(f64::max) }))
+        let as_current = || reports.iter().filter(|one| one.stale == best.stale);
+        // A clock that is ahead of ours says nothing of use.
+        let told = as_current().filter(|one| one.state == best.state).filter_map(|one| one.since);
+        let told = told.filter(|at| *at <= now).max().map(|at| Since { at, seen_changing: true });
+        let past = before.and_then(|before| before.processes.iter().find(|one| one.process == *process));
+        Some(BreakerProcess {
+            process: process.clone(),
+            state: best.state,
+            derived: best.derived,
+            since: told.unwrap_or_else(|| since(past.map(|past| (past.state, past.since)), &best.state, now)),
+            rejected_per_s: as_current().filter_map(|one| one.rejected_per_s).reduce(f64::max),
+            tripping: Tripping {
+                failing: best.tripping.failing.or_else(|| as_current().find_map(|one| one.tripping.failing)),
+                opens_at: best.tripping.opens_at.or_else(|| as_current().find_map(|one| one.tripping.opens_at)),
+            },
+            stale: best.stale,
+        })
     });
     believed.collect()
 }
 
 fn breaker(key: Key, group: Group, before: &Snapshot, now: Timestamp) -> (BreakerId, Breaker) {
     let id = BreakerId::from(format!("{} -> {} ({})", key.caller, key.toward, kind_word(key.kind)));
-    let (state, derived, open, of, rejected_per_s) = {
-        let processes = processes(&group.reports);
-        let state = processes.values().map(|process| process.state).max().unwrap_or(BreakerState::Unknown);
-        let derived = processes.values().filter(|process| process.state == state).all(|process| process.derived);
-        let refusing =
-            processes.values().filter(|one| matches!(one.state, BreakerState::Open | BreakerState::ForcedOpen));
-        let rejected = processes.values().filter_map(|process| process.rejected_per_s).reduce(|a, b| a + b);
-        (state, derived, count(refusing.count()), count(processes.len()), rejected)
-    };
-    let past = before.breakers.get(&id).map(|old| (old.state, old.since));
+    let old = before.breakers.get(&id);
+    let processes = processes(&group.reports, old.map(AsRef::as_ref), now);
+    let state = processes.iter().map(|process| process.state).max().unwrap_or(BreakerState::Unknown);
+    let inside = || processes.iter().filter(|process| process.state == state);
+    // Since the first of several processes the breaker as a whole is in this state, also when that one has left it since.
+    let whole = since(old.map(|old| (old.state, old.since)), &state, now);
+    let first = std::iter::once(whole).chain(inside().map(|one| one.since)).min_by_key(|since| since.at);
+    let refusing = processes.iter().filter(|one| matches!(one.state, BreakerState::Open | BreakerState::ForcedOpen));
     let breaker = Breaker {
         id: id.clone(),
         caller: key.caller,
@@ -142,13 +151,14 @@ fn breaker(key: Key, group: Group, before: &Snapshot, now: Timestamp) -> (Breake
         name: group.name,
         kind: key.kind,
         state,
-        derived,
-        since: since(past, &state, now),
-        open,
-        of,
-        rejected_per_s,
+        derived: inside().all(|process| process.derived),
+        since: first.unwrap_or(whole),
+        open: count(refusing.count()),
+        of: count(processes.len()),
+        rejected_per_s: processes.iter().filter_map(|process| process.rejected_per_s).reduce(|a, b| a + b),
         stale: group.reports.iter().all(|report| report.stale),
         evidence: group.reports.into_iter().map(|report| report.evidence).collect(),
+        processes,
     };
     (id, breaker)
 }

@@ -7,9 +7,10 @@ use binnacle_model::fact::{
     BreakerState, CallsBasis, CallsFact, CheckFact, CheckStatus, CheckSubject, Fact, InstanceFact, InstanceRole,
     NodeFact, ObjectKey, Observation, Observer, Party, Pattern, Payload, Protocol, ServiceFact, ServiceName, Upstream,
 };
-use binnacle_model::snapshot::{EdgeState, Fault, SourceState, SourceStatus};
+use binnacle_model::snapshot::{EdgeState, Fault, Since, SourceState, SourceStatus};
 use binnacle_model::world::Update;
 use binnacle_model::{Batch, SourceId, World};
+use jiff::Timestamp;
 
 use crate::build::{at, breaker, calls, check, instance, key, observed, source, told};
 
@@ -291,6 +292,62 @@ fn two_sources_that_speak_of_one_process_are_one_instance_of_the_breaker() {
     assert_eq!((breaker.open, breaker.of), (1, 1));
     assert_eq!(breaker.evidence.len(), 2);
     assert_eq!(breaker.callee.as_ref().unwrap().as_str(), "consul:dc1/payments");
+}
+
+#[test]
+fn a_command_whose_group_is_its_own_application_goes_to_whom_it_is_named_after() {
+    let mut command = breaker(0, 0, 1, 1, BreakerState::Open);
+    let Fact::Breaker(fact) = &mut command.fact else { unreachable!() };
+    fact.callee = Some(Party::Named(Arc::from("checkout")));
+    let world = told(&[
+        (source(1), instance(0, 0, 1, None)),
+        (source(1), instance(1, 0, 1, None)),
+        (SourceId::from("hystrix:shop"), command),
+    ]);
+    let breaker = world.snapshot().breakers.values().next().unwrap();
+    assert_eq!(breaker.caller.as_str(), "consul:dc1/checkout");
+    assert_eq!(breaker.callee.as_ref().unwrap().as_str(), "consul:dc1/payments");
+}
+
+#[test]
+fn a_source_that_says_since_when_is_believed_unless_its_clock_is_ahead() {
+    let since = |told_at: Timestamp| {
+        let mut one = breaker(0, 0, 1, 1, BreakerState::Open);
+        let Fact::Breaker(fact) = &mut one.fact else { unreachable!() };
+        fact.since = Some(told_at);
+        let world = told(&[(source(1), instance(0, 0, 1, None)), (SourceId::from("actuator:shop"), one)]);
+        world.snapshot().breakers.values().next().unwrap().since
+    };
+    assert_eq!(since(Timestamp::UNIX_EPOCH), Since { at: Timestamp::UNIX_EPOCH, seen_changing: true });
+    assert_eq!(since(Timestamp::MAX), Since { at: at(1), seen_changing: false });
+}
+
+#[test]
+fn each_process_of_a_breaker_has_a_past_of_its_own_and_the_whole_is_in_its_state_since_the_first() {
+    let mut world = world_of(vec![
+        instance(0, 0, 1, None),
+        instance(0, 1, 1, None),
+        breaker(0, 0, 1, 1, BreakerState::Closed),
+        breaker(0, 1, 1, 1, BreakerState::Closed),
+    ]);
+    let mut tell = |number: usize, version: u64, state: BreakerState, second: i64| {
+        let batch = Batch::delta(source(1), vec![breaker(0, number, 1, version, state)], vec![]);
+        let told = world.apply([Update::Facts(batch)], at(second)).unwrap();
+        let breaker = world.snapshot().breakers.values().next().unwrap();
+        let moved = told.transitions.iter().map(|one| (one.process.is_some(), one.to.to_string())).collect::<Vec<_>>();
+        (moved, breaker.since, breaker.processes.iter().map(|one| (one.state, one.since.at)).collect::<Vec<_>>())
+    };
+    let seen = |second: i64| Since { at: at(second), seen_changing: true };
+    let open = |of_process| (of_process, "open".to_owned());
+    let (moved, since, processes) = tell(0, 2, BreakerState::Open, 20);
+    assert_eq!((moved, since), (vec![open(false), open(true)], seen(20)));
+    assert_eq!(processes[0], (BreakerState::Open, at(20)));
+    let (moved, since, processes) = tell(1, 2, BreakerState::Open, 30);
+    assert_eq!((moved, since, processes[1]), (vec![open(true)], seen(20), (BreakerState::Open, at(30))));
+    // The first one closes: the whole has been open all the time.
+    let (moved, since, processes) = tell(0, 3, BreakerState::Closed, 40);
+    assert_eq!((moved, since), (vec![(true, "closed".to_owned())], seen(20)));
+    assert_eq!(processes, [(BreakerState::Closed, at(40)), (BreakerState::Open, at(30))]);
 }
 
 #[test]

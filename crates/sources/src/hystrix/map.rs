@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use binnacle_model::fact::{BreakerFact, BreakerKind, BreakerState, Fact, ObjectKey, Observation, Origin, Party};
+use binnacle_model::fact::{
+    BreakerFact, BreakerKind, BreakerState, Fact, ObjectKey, Observation, OpensAt, Origin, Party, Tripping,
+};
 use jiff::Timestamp;
 
 use super::wire::Command;
@@ -30,7 +32,9 @@ pub fn observation(target: &Target, command: &Command, origin: &Arc<Origin>, see
             name: Arc::from(command.name.as_str()),
             kind: BreakerKind::Failure,
             state: state(command),
+            since: None,
             rejected_per_s: Some(rounded(rejected_per_second(command))),
+            tripping: tripping(command),
             raw: raw(command),
             derived: false,
         }),
@@ -56,6 +60,15 @@ fn state(command: &Command) -> BreakerState {
 fn rejected_per_second(command: &Command) -> f64 {
     let window_ms = if command.window_ms > 0.0 { command.window_ms } else { USUAL_WINDOW_MS };
     command.short_circuited.max(0.0) * 1000.0 / window_ms
+}
+
+/// Nothing failed of no requests: that is no rate.
+fn tripping(command: &Command) -> Tripping {
+    let ratio = |percent: f64| (percent / 100.0).clamp(0.0, 1.0);
+    Tripping {
+        failing: (command.request_count > 0.0).then(|| ratio(command.error_percentage)),
+        opens_at: (command.error_threshold > 0.0).then(|| OpensAt::Failing(ratio(command.error_threshold))),
+    }
 }
 
 fn raw(command: &Command) -> BTreeMap<Arc<str>, Arc<str>> {

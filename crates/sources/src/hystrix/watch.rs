@@ -202,6 +202,7 @@ impl<'a> Watch<'a> {
                 self.hystrix.inside.as_deref().and_then(Road::words),
             ),
             product: self.product(state),
+            abilities: Vec::new(),
             faults: self.posts.values().filter_map(Post::fault).collect(),
         };
         if let Some(status) = self.standing.news(state, account) {

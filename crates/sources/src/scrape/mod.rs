@@ -33,7 +33,7 @@ pub(crate) use pace::{jittered, pause_after};
 pub(crate) use round::unknown;
 pub(crate) use standing::{Account, Outcome, Standing, address};
 pub use target::Target;
-pub(crate) use target::{Clients, ask, count, way_inside};
+pub(crate) use target::{Clients, ask, ask_at, count, way_inside};
 
 use crate::connection::{Connection, ConnectionSpec, Meter, Outbox, Probe};
 use crate::environment::Environment;

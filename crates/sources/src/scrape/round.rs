@@ -206,6 +206,7 @@ impl<'a> Round<'a> {
                 &self.scrape.spec.place,
                 self.scrape.inside.as_deref().and_then(Road::words),
             ),
+            abilities: Vec::new(),
             product: (state == SourceState::Live).then(|| Arc::from(PRODUCT)),
             faults: self.faults(),
         };

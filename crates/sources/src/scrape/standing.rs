@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use binnacle_model::snapshot::{Fault, SourceState, SourceStatus};
+use binnacle_model::snapshot::{Ability, Fault, SourceState, SourceStatus};
 use jiff::{SignedDuration, Timestamp};
 
 use super::Target;
@@ -29,6 +29,8 @@ pub(crate) struct Standing {
 pub(crate) struct Account {
     pub(crate) address: Arc<str>,
     pub(crate) product: Option<Arc<str>>,
+    /// What may be done by it while it is live.
+    pub(crate) abilities: Vec<Ability>,
     /// One for each endpoint with something wrong.
     pub(crate) faults: Vec<Fault>,
 }
@@ -71,7 +73,7 @@ impl Standing {
             unseen: Vec::new(),
             dialects: None,
             next_try: self.next_try.filter(|_| failing),
-            abilities: Vec::new(),
+            abilities: account.abilities,
         };
         self.published.news(status)
     }
@@ -120,7 +122,10 @@ mod tests {
         let mut standing = Standing::default();
         let step = |outcomes: &&[Outcome]| {
             let state = standing.state(&outcomes.iter());
-            standing.news(state, Account { address: Arc::from("x"), product: None, faults: Vec::new() });
+            standing.news(
+                state,
+                Account { address: Arc::from("x"), product: None, abilities: Vec::new(), faults: Vec::new() },
+            );
             state
         };
         steps.iter().map(step).collect()
@@ -151,7 +156,12 @@ mod tests {
     #[test]
     fn a_status_is_told_once_and_keeps_since_when() {
         let mut standing = Standing::default();
-        let account = || Account { address: Arc::from("x"), product: None, faults: vec![error().fault(); 30] };
+        let account = || Account {
+            address: Arc::from("x"),
+            product: None,
+            abilities: Vec::new(),
+            faults: vec![error().fault(); 30],
+        };
         let first = standing.news(SourceState::Failing, account()).unwrap();
         assert_eq!((first.fault.is_some(), first.partial.len()), (true, NAMED_FAULTS - 1));
         assert!(first.partial.last().unwrap().detail.ends_with("(and 10 more endpoints)"));

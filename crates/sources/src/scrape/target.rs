@@ -105,6 +105,14 @@ impl Target {
         }
     }
 
+    /// Its path, as it is asked for by this road: the way into a cluster has it already.
+    pub(crate) fn path(&self, road: &Road) -> String {
+        match road {
+            Road::Inside(_) => String::new(),
+            Road::Straight { .. } => self.url.path().to_owned(),
+        }
+    }
+
     /// The request, for errors and evidence.
     pub(crate) fn request(&self) -> String {
         format!("GET {}", http::shown_address(&self.url))
@@ -169,13 +177,21 @@ pub(crate) async fn ask(
     target: &Target,
     accept: &'static str,
 ) -> Result<Response, SourceError> {
-    let tried = target.request();
-    // The way into a cluster has the whole path already.
     let path = match (road, target.url.query()) {
-        (Road::Inside(_), _) => String::new(),
-        (Road::Straight { .. }, None) => target.url.path().to_owned(),
-        (Road::Straight { .. }, Some(query)) => format!("{}?{query}", target.url.path()),
+        (Road::Straight { .. }, Some(query)) => format!("{}?{query}", target.path(road)),
+        _ => target.path(road),
     };
+    ask_at(system, road, path, target.request(), accept).await
+}
+
+/// The same at any path behind the road.
+pub(crate) async fn ask_at(
+    system: &'static str,
+    road: &Road,
+    path: String,
+    tried: String,
+    accept: &'static str,
+) -> Result<Response, SourceError> {
     let headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(accept))]);
     let response = road.send(system, Call::get(path, headers), &tried).await.map_err(|unanswered| unanswered.error)?;
     let status = response.status();

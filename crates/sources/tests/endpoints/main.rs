@@ -1,4 +1,4 @@
-//! Metrics and Hystrix streams, read over real connections: from the demo fleet, and from endpoints with the faults that a
+//! Metrics, Hystrix streams and actuators, read over real connections: from the demo fleet, and from endpoints with the faults that a
 //! healthy program does not show.
 
 #![allow(
@@ -9,6 +9,7 @@
     reason = "a test that meets the unexpected has failed"
 )]
 
+mod actuator;
 mod dialects;
 mod faulty;
 mod grown;

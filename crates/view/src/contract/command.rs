@@ -39,6 +39,8 @@ macro_rules! for_each_command {
             register_plan(RegisterPlanArgs) -> RegistrationPlan, "Plans a registration; nothing is written.";
             deregister_plan(DeregisterPlanArgs) -> RegistrationPlan, "Plans a deregistration; nothing is written.";
             registry_apply(RegistryApplyArgs) -> RegistryApplied, "Carries a registration's plan out and asks whether it stuck.";
+            switch_plan(SwitchPlanArgs) -> SwitchPlan, "Plans a breaker's switch; nothing is sent but questions.";
+            switch_apply(SwitchApplyArgs) -> SwitchApplied, "Carries a switch's plan out and asks for the state.";
             logs_open(LogsOpenArgs) -> LogsOpened, "Opens the log of a Pod's container.";
             logs_next(LogsArgs) -> LogsBatch, "What arrived in an open log since the last batch.";
             logs_close(LogsArgs) -> (), "Closes a log: nothing more is read of it.";

@@ -75,6 +75,8 @@ pub enum Section {
     Alerts,
     /// What happened that is worth a look.
     Events,
+    /// A breaker in each process.
+    Processes,
     /// Breakers.
     Breakers,
     /// Rules of the mesh about it.
@@ -119,6 +121,12 @@ pub enum ActionKind {
     Register,
     /// Makes a failing source try at once.
     TryNow,
+    /// Plans that a breaker refuses every call.
+    ForceOpen,
+    /// Plans that a breaker lets every call pass.
+    Disable,
+    /// Plans that a breaker begins anew.
+    Close,
 }
 
 /// A line of the inspector. Every row names its section.
@@ -141,6 +149,8 @@ pub enum InspectorRow {
     Alert(AlertLine),
     /// A breaker.
     Breaker(InspectorBreaker),
+    /// A breaker in one process.
+    Process(ProcessRow),
     /// A rule of the mesh.
     Rule(RuleRow),
     /// A config key.
@@ -343,6 +353,42 @@ pub struct InspectorBreaker {
     pub rejected_per_s: Option<f64>,
     /// Who says so.
     pub pips: Vec<Pip>,
+}
+
+/// A breaker in one process.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+pub struct ProcessRow {
+    /// Unique; also what `evidence` takes as `fact`.
+    pub key: String,
+    /// The section.
+    pub section: Section,
+    /// Its address, or the source's own key of it.
+    pub process: String,
+    /// The state there.
+    pub state: BreakerState,
+    /// Since when.
+    pub since: Since,
+    /// True when nobody tells the state and it is concluded from something else.
+    pub derived: bool,
+    /// Refused calls per second; `null` when nobody counts them.
+    pub rejected_per_s: Option<f64>,
+    /// The share of calls that failed in the breaker's own window, 0 to 1.
+    pub failing: Option<f64>,
+    /// True when none of its sources is current.
+    pub stale: bool,
+    /// What it went through, oldest first.
+    pub past: Vec<PastState>,
+}
+
+/// That a breaker went from one state to another.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, TS)]
+pub struct PastState {
+    /// When; milliseconds since 1970.
+    pub at: f64,
+    /// The state before.
+    pub from: BreakerState,
+    /// The state after.
+    pub to: BreakerState,
 }
 
 /// A rule of the mesh.

@@ -26,6 +26,7 @@ pub mod services;
 pub mod shell;
 pub mod sources;
 pub mod state;
+pub mod switch;
 pub mod timeline;
 pub mod topology;
 pub mod typescript;

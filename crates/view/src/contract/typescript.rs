@@ -20,6 +20,7 @@ use super::logs::{LogsArgs, LogsBatch, LogsOpenArgs, LogsOpened};
 use super::palette::{PaletteArgs, PaletteItem};
 use super::registration::{DeregisterPlanArgs, RegisterPlanArgs, RegistrationPlan, RegistryApplied, RegistryApplyArgs};
 use super::state::Offer;
+use super::switch::{SwitchApplied, SwitchApplyArgs, SwitchPlan, SwitchPlanArgs};
 use super::view::{Notice, PullArgs, SubscribeArgs, ViewPatch};
 
 const NOTE: &str = "// Made from the Rust types in crates/view/src/contract. Do not edit:\n// run `BINNACLE_WRITE=1 cargo test -p binnacle-view --test contract`.\n";
@@ -104,6 +105,10 @@ fn types() -> String {
     all.add::<RegistrationPlan>();
     all.add::<RegistryApplyArgs>();
     all.add::<RegistryApplied>();
+    all.add::<SwitchPlanArgs>();
+    all.add::<SwitchPlan>();
+    all.add::<SwitchApplyArgs>();
+    all.add::<SwitchApplied>();
     let mut text = NOTE.to_owned();
     for declaration in all.texts.values() {
         text.push('\n');

@@ -2,29 +2,32 @@
 
 use std::collections::BTreeMap;
 
+use binnacle_model::change::Subject as ModelSubject;
 use binnacle_model::fact::{Fact, Signals};
 use binnacle_model::id::{CheckId, ConfigId, SourceId, SourceKind};
 use binnacle_model::measured;
 use binnacle_model::snapshot::{
-    Ability, Alert, Breaker, Check, Claim, ConfigItem, Disagreement, Edge, EdgeState, Facet, Health, Instance,
-    JoinReason, Service, Snapshot, Source,
+    Ability, Alert, Breaker, BreakerProcess, Check, Claim, ConfigItem, Disagreement, Edge, EdgeState, Facet, Health,
+    Instance, JoinReason, Service, Snapshot, Source,
 };
+use binnacle_model::world::breaker_state;
 
+use super::breakers::opens_at;
 use super::config_tree::edit_offer;
 use super::evidence::signals_evidence;
 use super::health::address;
 use super::timeline::breaker_title;
 use super::{
-    Scene, Table, alerts, concerns, count, disagreements, facet_pips, named, number, pip, pips, plural, runtime,
-    source_name, stale_since,
+    Happened, Scene, Table, alerts, concerns, count, disagreements, facet_pips, named, number, pip, pips, plural,
+    runtime, source_name, stale_since,
 };
 use crate::contract::inspector::{
     Action, ActionKind, AlertLine, CallRow, CheckRow, Chip, ConfigUsed, DisagreementLine, EmptySection, FactRow,
-    InspectorBreaker, InspectorHead, InspectorRow, InstanceRow, RuleRow, Section, SignalsRow,
+    InspectorBreaker, InspectorHead, InspectorRow, InstanceRow, PastState, ProcessRow, RuleRow, Section, SignalsRow,
 };
 use crate::contract::state::{Offer, Pip, Subject, SubjectKind, Tone, millis};
 use crate::export::snapshot::pattern_word;
-use crate::text;
+use crate::{switch, text};
 
 /// The most rows of one section.
 const MOST: usize = 200;
@@ -37,7 +40,7 @@ pub fn table(scene: &Scene, subject: &Subject) -> Table<InspectorHead, Inspector
     let shown = match subject.kind {
         SubjectKind::Service => snapshot.services.get(subject.id.as_str()).map(|service| of_service(scene, service)),
         SubjectKind::Edge => snapshot.edges.get(subject.id.as_str()).map(|edge| of_edge(snapshot, edge)),
-        SubjectKind::Breaker => snapshot.breakers.get(subject.id.as_str()).map(|breaker| of_breaker(snapshot, breaker)),
+        SubjectKind::Breaker => snapshot.breakers.get(subject.id.as_str()).map(|breaker| of_breaker(scene, breaker)),
         SubjectKind::Config => {
             snapshot.config.get(&ConfigId::from(subject.id.as_str())).map(|item| of_config(scene, item))
         }
@@ -508,7 +511,7 @@ fn empty_sections(snapshot: &Snapshot, service: &Service, rows: &[InspectorRow])
         (Section::Instances, no_instance),
         (Section::Checks, "No check is defined: without one, nobody says how it is."),
         (Section::Alerts, no_alert),
-        (Section::Breakers, "No breaker is known. They come from a Hystrix stream or from metrics."),
+        (Section::Breakers, "No breaker is known. They come from an actuator, a Hystrix stream or metrics."),
         (Section::Rules, "No rule of the mesh names it."),
         (Section::Config, "No key has its name in its path."),
     ];
@@ -540,6 +543,7 @@ fn section_of(row: &InspectorRow) -> Section {
         InspectorRow::Check(row) => row.section,
         InspectorRow::Alert(row) => row.section,
         InspectorRow::Breaker(row) => row.section,
+        InspectorRow::Process(row) => row.section,
         InspectorRow::Rule(row) => row.section,
         InspectorRow::Config(row) => row.section,
     }
@@ -572,7 +576,7 @@ fn of_edge(snapshot: &Snapshot, edge: &Edge) -> (InspectorHead, Vec<InspectorRow
     let on_it = |one: &&Breaker| one.caller == edge.from && one.callee.as_ref() == Some(&edge.to);
     let breakers: Vec<&Breaker> = snapshot.breakers.values().map(AsRef::as_ref).filter(on_it).collect();
     if breakers.is_empty() {
-        let reason = "No breaker is known on it. They come from a Hystrix stream or from metrics.".to_owned();
+        let reason = "No breaker is known on it. They come from an actuator, a Hystrix stream or metrics.".to_owned();
         empty.push(EmptySection { section: Section::Breakers, reason });
     }
     rows.extend(breakers.into_iter().map(|one| InspectorRow::Breaker(breaker_row(snapshot, one))));
@@ -586,7 +590,8 @@ fn of_edge(snapshot: &Snapshot, edge: &Edge) -> (InspectorHead, Vec<InspectorRow
     (head, rows)
 }
 
-fn of_breaker(snapshot: &Snapshot, breaker: &Breaker) -> (InspectorHead, Vec<InspectorRow>) {
+fn of_breaker(scene: &Scene, breaker: &Breaker) -> (InspectorHead, Vec<InspectorRow>) {
+    let snapshot = &scene.snapshot;
     let word = binnacle_model::world::breaker_word(breaker.state).replace('_', "-");
     let state = format!("{word}, {} of {}", breaker.open, plural(breaker.of as usize, "instance"));
     let service = |id: &str| Some(Subject { kind: SubjectKind::Service, id: id.to_owned() });
@@ -600,6 +605,16 @@ fn of_breaker(snapshot: &Snapshot, breaker: &Breaker) -> (InspectorHead, Vec<Ins
     ];
     if let Some(callee) = breaker.callee.as_ref().map(|callee| named(snapshot, callee)) {
         facts.push(FactRow { link: service(&callee.id), ..fact("callee", "Callee", callee.name, pips.clone()) });
+    }
+    if let Some(failing) = breaker.failing() {
+        facts.push(fact("failing", "Failing", format!("{:.1} %", failing * 100.0), pips.clone()));
+    }
+    if let Some(limit) = breaker.opens_at() {
+        facts.push(fact("opens_at", "Opens at", opens_at(limit), pips.clone()));
+    }
+    if breaker.derived {
+        let how = "concluded from counts of openings and closings: nobody tells it".to_owned();
+        facts.push(fact("derived", "Known by", how, pips.clone()));
     }
     facts.push(fact("rejected", "Rejected", rejected, pips));
     for evidence in breaker.evidence.iter().take(MOST) {
@@ -616,9 +631,63 @@ fn of_breaker(snapshot: &Snapshot, breaker: &Breaker) -> (InspectorHead, Vec<Ins
         since: Some(breaker.since.into()),
         stale: breaker.stale,
         stale_since: stale_since(snapshot, breaker.stale, breaker.evidence.iter().map(|one| &one.source)),
+        actions: switch_actions(scene, breaker),
         ..blank(breaker_title(snapshot, breaker))
     };
-    (head, facts.into_iter().map(InspectorRow::Fact).collect())
+    (head, facts.into_iter().map(InspectorRow::Fact).chain(process_rows(scene, breaker)).collect())
+}
+
+/// What each process went through since the start, the most notable state first.
+fn process_rows(scene: &Scene, breaker: &Breaker) -> impl Iterator<Item = InspectorRow> {
+    let mut past: BTreeMap<&str, Vec<PastState>> = BTreeMap::new();
+    let whole = ModelSubject::Breaker(breaker.id.clone());
+    for happened in &scene.happened {
+        let Happened::Transition(one) = happened else { continue };
+        let Some(process) = one.process.as_deref().filter(|_| one.subject == whole) else { continue };
+        let (Some(from), Some(to)) = (breaker_state(&one.from), breaker_state(&one.to)) else { continue };
+        past.entry(process).or_default().push(PastState { at: millis(one.at), from: from.into(), to: to.into() });
+    }
+    let mut processes: Vec<&BreakerProcess> = breaker.processes.iter().collect();
+    processes.sort_by(|a, b| (b.state, &a.process).cmp(&(a.state, &b.process)));
+    let row = |one: &BreakerProcess| ProcessRow {
+        key: format!("process:{}", one.process),
+        section: Section::Processes,
+        process: text::name(&one.process),
+        state: one.state.into(),
+        since: one.since.into(),
+        derived: one.derived,
+        rejected_per_s: one.rejected_per_s,
+        failing: one.tripping.failing,
+        stale: one.stale,
+        past: past.remove(&*one.process).unwrap_or_default(),
+    };
+    processes.into_iter().take(MOST).map(row).map(InspectorRow::Process).collect::<Vec<_>>().into_iter()
+}
+
+fn switch_actions(scene: &Scene, breaker: &Breaker) -> Vec<Action> {
+    let offer = switch_offer(scene, breaker);
+    let action = |does: ActionKind, label: &str| Action {
+        does,
+        label: label.to_owned(),
+        target: breaker.id.to_string(),
+        offer: offer.clone(),
+    };
+    vec![
+        action(ActionKind::ForceOpen, "Force open…"),
+        action(ActionKind::Disable, "Disable…"),
+        action(ActionKind::Close, "Close…"),
+    ]
+}
+
+fn switch_offer(scene: &Scene, breaker: &Breaker) -> Offer {
+    let points = match switch::points(&scene.snapshot, breaker) {
+        Ok(points) => points,
+        Err(why) => return Offer::no(format!("It cannot be switched from here: {why}.")),
+    };
+    match (points.first(), points.len()) {
+        (Some(only), 1) => scene.read_only_for(&only.source).map_or_else(Offer::yes, Offer::no),
+        (_, many) => Offer::no(format!("{many} processes offer it: name one with binnaclectl breaker and --in.")),
+    }
 }
 
 fn of_config(scene: &Scene, item: &ConfigItem) -> (InspectorHead, Vec<InspectorRow>) {

@@ -86,5 +86,6 @@ fn words(ability: Ability) -> &'static str {
         Ability::ReadConfig => "read keys",
         Ability::EditConfig => "edit keys",
         Ability::Register => "register services",
+        Ability::SwitchBreakers => "switch breakers",
     }
 }

@@ -36,7 +36,17 @@ impl Missing<'_> {
                 Some(SourceKind::Kube) => all.push(self.cluster(source)),
                 Some(SourceKind::Prometheus) => all.extend(self.prometheus(source)),
                 Some(SourceKind::Scrape) => all.push(self.counted(source, "calls that instances count themselves")),
-                Some(SourceKind::Hystrix) => all.push(self.stream(source)),
+                Some(SourceKind::Hystrix) => {
+                    all.push(self.guarded(
+                        source,
+                        "breakers of a Hystrix stream",
+                        "Let the process publish /hystrix.stream.",
+                    ));
+                }
+                Some(SourceKind::Actuator) => {
+                    let hint = "Let the process expose `circuitbreakers` among its actuator's endpoints.";
+                    all.push(self.guarded(source, "breakers of an actuator", hint));
+                }
                 None => {}
             }
         }
@@ -182,16 +192,17 @@ impl Missing<'_> {
          list`; a library of your own takes one file, docs/dialects.md."
     }
 
-    fn stream(&self, source: &Source) -> Looked {
+    /// What a source tells of breakers that counts no calls.
+    fn guarded(&self, source: &Source, what: &str, hint: &str) -> Looked {
         let by = |one: &&Arc<Breaker>| one.evidence.iter().any(|evidence| evidence.source == source.id);
         let told: Vec<&Arc<Breaker>> = self.told.snapshot.breakers.values().filter(by).collect();
         let found = told.iter().any(|one| self.is_at(&one.caller, one.callee.as_ref()));
         let words = match (told.len(), found) {
-            (0, _) => "it tells of no breaker, and a stream counts no calls".to_owned(),
+            (0, _) => "it tells of no breaker, and it counts no calls".to_owned(),
             (all, true) => format!("it tells of {}, one or more {}", plural(all, "breaker"), self.whom()),
             (all, false) => format!("it tells of {}, none {}", plural(all, "breaker"), self.whom()),
         };
-        Self::line(source, "breakers of a Hystrix stream", found, words, "Let the process publish /hystrix.stream.")
+        Self::line(source, what, found, words, hint)
     }
 
     fn is_at(&self, caller: &ServiceId, callee: Option<&ServiceId>) -> bool {
@@ -227,9 +238,10 @@ impl Missing<'_> {
             source: None,
             found: false,
             words: format!("none {} is told", self.whom()),
-            switch_on: "They come from a Hystrix stream (--source hystrix=URL), or from metrics of a breaker's library or of a \
-                        mesh."
-                .to_owned(),
+            switch_on:
+                "They come from a Hystrix stream (--source hystrix=URL), an actuator (--source actuator=URL), or from \
+                        metrics of a breaker's library or of a mesh."
+                    .to_owned(),
         })
     }
 }

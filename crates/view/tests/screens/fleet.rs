@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use binnacle_model::fact::{
     AlertFact, AlertState, BreakerFact, BreakerKind, BreakerState, CallsBasis, CallsFact, CheckFact, CheckStatus,
-    CheckSubject, ConfigFact, Fact, How, InstanceFact, InstanceRole, ObjectKey, Observation, Observer, Origin, Party,
-    Pattern, Payload, Protocol, ServiceName, Side, Signals, StoreKind,
+    CheckSubject, ConfigFact, Fact, How, InstanceFact, InstanceRole, ObjectKey, Observation, Observer, OpensAt, Origin,
+    Party, Pattern, Payload, Protocol, ServiceName, Side, Signals, StoreKind, Tripping,
 };
+use binnacle_model::id::SourceKind;
 use binnacle_model::snapshot::{Ability, DialectsSeen, Fault, SourceState, SourceStatus};
 use binnacle_model::world::Update;
 use binnacle_model::{Batch, Snapshot, SourceId, World};
@@ -73,7 +74,10 @@ impl Fleet {
             unseen: unseen.iter().map(|one| Arc::from(*one)).collect(),
             dialects: None,
             next_try: None,
-            abilities: vec![Ability::ReadConfig, Ability::EditConfig, Ability::Register],
+            abilities: match source.kind() {
+                Some(SourceKind::Actuator) => vec![Ability::SwitchBreakers],
+                _ => vec![Ability::ReadConfig, Ability::EditConfig, Ability::Register],
+            },
         };
         self.tell(Update::Status(source, status))
     }
@@ -309,17 +313,23 @@ impl Fleet {
     }
 
     pub(crate) fn breaker(&mut self, from: &str, to: &str, state: BreakerState) -> &mut Self {
+        self.breaker_in(consul(), from, to, state)
+    }
+
+    pub(crate) fn breaker_in(&mut self, source: SourceId, from: &str, to: &str, state: BreakerState) -> &mut Self {
         let fact = BreakerFact {
             caller: named(from),
             callee: Some(named(to)),
             name: Arc::from(to),
             kind: BreakerKind::Failure,
             state,
+            since: None,
             rejected_per_s: Some(1.5),
+            tripping: Tripping { failing: Some(0.81), opens_at: Some(OpensAt::Failing(0.5)) },
             raw: BTreeMap::from([(Arc::from("isCircuitBreakerOpen"), Arc::from("true"))]),
             derived: false,
         };
-        self.state("breakers", format!("{from}/{to}"), Fact::Breaker(fact))
+        self.stated(source, "breakers", format!("{from}/{to}"), Fact::Breaker(fact))
     }
 
     /// A breaker of which nobody says whom it guards against.
@@ -330,7 +340,9 @@ impl Fleet {
             name: Arc::from("pool"),
             kind: BreakerKind::Failure,
             state,
+            since: None,
             rejected_per_s: None,
+            tripping: Tripping::default(),
             raw: BTreeMap::new(),
             derived: false,
         };

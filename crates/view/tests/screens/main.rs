@@ -11,5 +11,6 @@ mod export;
 mod fleet;
 mod runtime;
 mod shown;
+mod switch;
 mod topology;
 mod why;

@@ -57,6 +57,10 @@ export interface Commands {
   deregister_plan: { args: T.DeregisterPlanArgs; result: T.RegistrationPlan };
   /** Carries a registration's plan out and asks whether it stuck. */
   registry_apply: { args: T.RegistryApplyArgs; result: T.RegistryApplied };
+  /** Plans a breaker's switch; nothing is sent but questions. */
+  switch_plan: { args: T.SwitchPlanArgs; result: T.SwitchPlan };
+  /** Carries a switch's plan out and asks for the state. */
+  switch_apply: { args: T.SwitchApplyArgs; result: T.SwitchApplied };
   /** Opens the log of a Pod's container. */
   logs_open: { args: T.LogsOpenArgs; result: T.LogsOpened };
   /** What arrived in an open log since the last batch. */
@@ -98,6 +102,8 @@ export const COMMANDS = [
   'register_plan',
   'deregister_plan',
   'registry_apply',
+  'switch_plan',
+  'switch_apply',
   'logs_open',
   'logs_next',
   'logs_close',

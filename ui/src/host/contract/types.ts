@@ -13,7 +13,7 @@ target: string,
 offer: Offer, };
 
 /** What an action does. */
-export type ActionKind = "edit_config" | "delete_config" | "deregister" | "register" | "try_now";
+export type ActionKind = "edit_config" | "delete_config" | "deregister" | "register" | "try_now" | "force_open" | "disable" | "close";
 
 /** An alert about the thing. */
 export type AlertLine = { 
@@ -144,8 +144,16 @@ since: Since,
 open: number, 
 /** Caller instances that report it. */
 of: number, 
+/** True when nobody tells the state and it is concluded from something else. */
+derived: boolean, 
 /** Refused calls per second; `null` when nobody counts them. */
 rejected_per_s: number | null, 
+/** The share of calls that failed in the breaker's own window, 0 to 1; `null` where it is not told or too few were counted. */
+failing: number | null, 
+/** From where on it opens, in words; empty where nobody tells it. */
+opens_at: string, 
+/** The share of failed calls from which on it opens, 0 to 1; `null` where it goes by something else, or nobody tells it. */
+threshold: number | null, 
 /** The id of the edge that it sits on, where it is drawn. */
 edge: string | null, 
 /** True when none of its sources is current. */
@@ -155,6 +163,9 @@ sources: Array<Pip>, };
 
 /** The state of a breaker, worst last. */
 export type BreakerState = "closed" | "disabled" | "unknown" | "half_open" | "forced_open" | "open";
+
+/** What a person makes of a breaker. */
+export type BreakerSwitch = "force_open" | "disable" | "close";
 
 /** The head of the table. */
 export type BreakersHead = { 
@@ -1022,7 +1033,7 @@ export type InspectorParams = {
 subject: Subject, };
 
 /** A line of the inspector. Every row names its section. */
-export type InspectorRow = { "kind": "fact" } & FactRow | { "kind": "disagreement" } & DisagreementLine | { "kind": "signals" } & SignalsRow | { "kind": "call" } & CallRow | { "kind": "instance" } & InstanceRow | { "kind": "check" } & CheckRow | { "kind": "alert" } & AlertLine | { "kind": "breaker" } & InspectorBreaker | { "kind": "rule" } & RuleRow | { "kind": "config" } & ConfigUsed;
+export type InspectorRow = { "kind": "fact" } & FactRow | { "kind": "disagreement" } & DisagreementLine | { "kind": "signals" } & SignalsRow | { "kind": "call" } & CallRow | { "kind": "instance" } & InstanceRow | { "kind": "check" } & CheckRow | { "kind": "alert" } & AlertLine | { "kind": "breaker" } & InspectorBreaker | { "kind": "process" } & ProcessRow | { "kind": "rule" } & RuleRow | { "kind": "config" } & ConfigUsed;
 
 /** An instance. */
 export type InstanceRow = { 
@@ -1273,6 +1284,15 @@ detail: string,
 /** Its state. */
 health: Health | null, };
 
+/** That a breaker went from one state to another. */
+export type PastState = { 
+/** When; milliseconds since 1970. */
+at: number, 
+/** The state before. */
+from: BreakerState, 
+/** The state after. */
+to: BreakerState, };
+
 /** The answer to a pull: everything, or what changed since the revision that the window has. */
 export type Patch<H, R> = { "kind": "full", 
 /** The revision that this is. */
@@ -1346,6 +1366,29 @@ subjects: Array<Subject>,
 behind: Array<Symptom>, 
 /** A key of the cause that changed shortly before, the latest one. */
 changed: ChangedKey | null, };
+
+/** A breaker in one process. */
+export type ProcessRow = { 
+/** Unique; also what `evidence` takes as `fact`. */
+key: string, 
+/** The section. */
+section: Section, 
+/** Its address, or the source's own key of it. */
+process: string, 
+/** The state there. */
+state: BreakerState, 
+/** Since when. */
+since: Since, 
+/** True when nobody tells the state and it is concluded from something else. */
+derived: boolean, 
+/** Refused calls per second; `null` when nobody counts them. */
+rejected_per_s: number | null, 
+/** The share of calls that failed in the breaker's own window, 0 to 1. */
+failing: number | null, 
+/** True when none of its sources is current. */
+stale: boolean, 
+/** What it went through, oldest first. */
+past: Array<PastState>, };
 
 /** A named set of connections. */
 export type ProfileRow = { 
@@ -1469,7 +1512,7 @@ export type Screen = "topology" | "services" | "health" | "breakers" | "config" 
 export type Secret = string;
 
 /** The sections, in their fixed order. */
-export type Section = "facts" | "disagreements" | "signals" | "calls" | "instances" | "workloads" | "reached" | "checks" | "alerts" | "events" | "breakers" | "rules" | "config";
+export type Section = "facts" | "disagreements" | "signals" | "calls" | "instances" | "workloads" | "reached" | "checks" | "alerts" | "events" | "processes" | "breakers" | "rules" | "config";
 
 /** What a node of the topology is. */
 export type ServiceRole = "service" | "gateway" | "external" | "channel";
@@ -1710,6 +1753,44 @@ export type SubjectKind = "service" | "edge" | "breaker" | "config" | "source";
 export type SubscribeArgs = { 
 /** The views to be told about. A later call replaces the earlier one. */
 views: Array<View>, };
+
+/** What came of it. */
+export type SwitchApplied = { 
+/** True when the system says the same. */
+stuck: boolean, 
+/** In words. */
+sentence: string, };
+
+/** What `switch_apply` is asked with. */
+export type SwitchApplyArgs = { 
+/** The plan. */
+plan: string, 
+/** Why, for the audit; may be empty. */
+why: string, };
+
+/** What a switch will do. */
+export type SwitchPlan = { 
+/** What `switch_apply` takes. */
+plan: string, 
+/** The library's name for the breaker. */
+name: string, 
+/** The request. */
+request: RequestPreview, 
+/** What a person should know before. */
+notes: Array<string>, 
+/** What undo will do. */
+undo: string, 
+/** Short facts about it, the state that was seen among them. */
+facts: Array<Chip>, 
+/** Whether it can be carried out now. */
+apply: Offer, };
+
+/** What `switch_plan` is asked with. */
+export type SwitchPlanArgs = { 
+/** The breaker's id in the picture. */
+breaker: string, 
+/** To what. */
+to: BreakerSwitch, };
 
 /** What a cause explains. It stands under one cause only. */
 export type Symptom = { 
