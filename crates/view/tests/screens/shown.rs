@@ -258,6 +258,8 @@ fn an_edge_says_why_it_is_here() {
 
 #[test]
 fn a_breaker_tells_what_each_of_its_processes_went_through() {
+    use binnacle_view::contract::state::BreakerState::{Closed, HalfOpen, Open};
+
     let mut fleet = shop();
     for state in [BreakerState::Closed, BreakerState::Open, BreakerState::HalfOpen] {
         fleet.breaker("cart", "payments", state);
@@ -270,7 +272,6 @@ fn a_breaker_tells_what_each_of_its_processes_went_through() {
     let process = rows.iter().find_map(|row| if let InspectorRow::Process(row) = row { Some(row) } else { None });
     let process = process.unwrap();
     let past: Vec<_> = process.past.iter().map(|one| (one.from, one.to)).collect();
-    use binnacle_view::contract::state::BreakerState::{Closed, HalfOpen, Open};
     assert_eq!(past, [(Closed, Open), (Open, HalfOpen)]);
     assert_eq!((process.state, process.since.at), (HalfOpen, process.past[1].at));
     let evidence = evidence::report(&scene.snapshot, &EvidenceArgs { subject, fact: process.key.clone() }).unwrap();

@@ -8,6 +8,9 @@ use super::super::ledger::Said;
 use super::super::owners::service_name;
 use super::super::wire::{Meta, Reach, TemplateSpec, Variable};
 
+/// The most that one workload is said to name.
+const MOST: usize = 200;
+
 /// What the containers of a workload's template name.
 pub(super) fn of_template(meta: &Meta, service: &ServiceName, kind: &WorkloadKind, spec: &TemplateSpec) -> Vec<Said> {
     let all = spec.init_containers.iter().chain(&spec.containers);
@@ -42,6 +45,7 @@ pub(super) fn of<'a>(
         }
     }
     facts.dedup_by(|a, b| a.0 == b.0);
+    facts.truncate(MOST);
     facts
 }
 
