@@ -71,6 +71,8 @@ pub(super) struct Round<'a> {
     moment: Option<f64>,
     /// Whether it was ever seen to scrape.
     scraped: bool,
+    /// Until every question was asked once, the picture is not whole, and beats follow each other.
+    first_round: bool,
 }
 
 /// The targets as they were listed last.
@@ -102,6 +104,7 @@ impl<'a> Round<'a> {
             interval_told: false,
             moment: None,
             scraped: false,
+            first_round: true,
         }
     }
 
@@ -123,7 +126,8 @@ impl<'a> Round<'a> {
                     self.beats += 1;
                     // A server that needs long gets as long a rest.
                     let took = began.elapsed();
-                    self.beat_length().saturating_sub(took).max(took)
+                    let rest = if self.first_round { Duration::ZERO } else { self.beat_length() };
+                    rest.saturating_sub(took).max(took)
                 }
                 Err(error) => {
                     self.failures = self.failures.saturating_add(1);
@@ -195,6 +199,8 @@ impl<'a> Round<'a> {
         spent += self.explain(seldom).await;
         self.settle();
         self.ask(REQUESTS_A_BEAT.saturating_sub(spent)).await;
+        self.first_round &= self.turns.leave_out_any(&self.plan());
+        self.standing.first_round(self.first_round);
         self.publish().await?;
         Ok(Ok(()))
     }

@@ -11,6 +11,7 @@ use super::SYSTEM;
 use crate::error::{ErrorKind, SourceError};
 use crate::http::shorten;
 use crate::published::Published;
+use crate::scrape::map::COLLECTIONS;
 
 /// A clock that is off by less is not worth a word.
 const TOLERATED_SKEW: SignedDuration = SignedDuration::from_secs(5);
@@ -37,6 +38,8 @@ pub(super) struct Standing {
     skew: SignedDuration,
     /// How many beats the whole picture takes, and how many questions it is.
     spread: Option<(usize, usize, Duration)>,
+    /// Not every question was asked yet.
+    first_round: bool,
     answered: bool,
     published: Published,
 }
@@ -54,6 +57,7 @@ impl Standing {
             outdated: None,
             skew: SignedDuration::ZERO,
             spread: None,
+            first_round: false,
             answered: false,
             published: Published::default(),
         }
@@ -133,6 +137,11 @@ impl Standing {
         self.spread = over;
     }
 
+    /// Whether there are questions that were never asked: what they would bring is not seen yet.
+    pub(super) fn first_round(&mut self, goes_on: bool) {
+        self.first_round = goes_on;
+    }
+
     /// The status to publish, when it is another than the one published last.
     pub(super) fn news(&mut self, now: Timestamp) -> Option<SourceStatus> {
         let (state, fault, next_try) = match (&self.failing, &self.outdated) {
@@ -148,7 +157,7 @@ impl Standing {
             product: self.product.clone(),
             fault,
             partial: if state == SourceState::Failing { Vec::new() } else { self.partial() },
-            unseen: Vec::new(),
+            unseen: if self.first_round { COLLECTIONS.map(Arc::from).to_vec() } else { Vec::new() },
             dialects: self.dialects.clone(),
             next_try,
             abilities: Vec::new(),
@@ -221,6 +230,7 @@ impl Standing {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scrape::map::CALLS;
 
     fn error(kind: ErrorKind, tried: &str) -> SourceError {
         SourceError { system: SYSTEM, kind, tried: tried.to_owned(), came_back: "no".into(), hint: "wait".into() }
@@ -241,6 +251,16 @@ mod tests {
         standing.beat_ended();
         assert_eq!(standing.news(at(2)).unwrap().state, SourceState::Live);
         assert_eq!(standing.news(at(3)), None);
+    }
+
+    #[test]
+    fn what_was_never_asked_for_is_not_seen() {
+        let mut standing = Standing::new("http://x");
+        standing.first_round(true);
+        standing.beat_ended();
+        assert!(standing.news(at(1)).unwrap().unseen.iter().any(|unseen| **unseen == *CALLS));
+        standing.first_round(false);
+        assert!(standing.news(at(2)).unwrap().unseen.is_empty());
     }
 
     #[test]
