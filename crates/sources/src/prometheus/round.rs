@@ -72,7 +72,7 @@ pub(super) struct Round<'a> {
     /// Whether it was ever seen to scrape.
     scraped: bool,
     /// Until every question was asked once, the picture is not whole, and beats follow each other.
-    first_round: bool,
+    catching_up: bool,
 }
 
 /// The targets as they were listed last.
@@ -104,7 +104,7 @@ impl<'a> Round<'a> {
             interval_told: false,
             moment: None,
             scraped: false,
-            first_round: true,
+            catching_up: true,
         }
     }
 
@@ -126,7 +126,7 @@ impl<'a> Round<'a> {
                     self.beats += 1;
                     // A server that needs long gets as long a rest.
                     let took = began.elapsed();
-                    let rest = if self.first_round { Duration::ZERO } else { self.beat_length() };
+                    let rest = if self.catching_up { Duration::ZERO } else { self.beat_length() };
                     rest.saturating_sub(took).max(took)
                 }
                 Err(error) => {
@@ -199,8 +199,8 @@ impl<'a> Round<'a> {
         spent += self.explain(seldom).await;
         self.settle();
         self.ask(REQUESTS_A_BEAT.saturating_sub(spent)).await;
-        self.first_round &= self.turns.leave_out_any(&self.plan());
-        self.standing.first_round(self.first_round);
+        self.catching_up &= self.turns.leave_out_any(&self.plan());
+        self.standing.first_round(self.catching_up);
         self.publish().await?;
         Ok(Ok(()))
     }
