@@ -10,6 +10,7 @@ use binnacle_sources::kubernetes::inside::Find;
 use binnacle_view::contract::ViewRequest;
 use binnacle_view::contract::first_run::{FoundRow, FoundState, ProfileRow};
 use binnacle_view::contract::sources::InsideRow;
+use binnacle_view::contract::state::SubjectKind;
 use binnacle_view::screen::{ConnectionFacts, Happened, Scene, TokenFacts};
 use binnacle_view::text;
 
@@ -22,7 +23,11 @@ const READ_ONLY: &str = "This window was opened read-only (--read-only)";
 /// Everything that a view is made of, as it is now. What happened is left out for the views that do not show it: it may be
 /// much.
 pub(crate) fn for_view(app: &App, request: &ViewRequest) -> Scene {
-    let shows_it = matches!(request, ViewRequest::Shell | ViewRequest::Timeline(_));
+    let shows_it = match request {
+        ViewRequest::Shell | ViewRequest::Timeline(_) => true,
+        ViewRequest::Inspector(about) => about.subject.kind == SubjectKind::Breaker,
+        _ => false,
+    };
     let happened = if shows_it { app.engine.timeline().since(app.started) } else { Vec::new() };
     let mut scene = Scene { happened: happened.into_iter().map(happening).collect(), ..of(app) };
     if matches!(request, ViewRequest::Sources) {

@@ -26,7 +26,7 @@ pub(crate) fn measure() -> Outcome<()> {
         let started = Instant::now();
         let understood = understand(&dialects, &process, &[text.as_bytes()], Duration::from_secs(15));
         ours.add(started.elapsed());
-        if understood.last.tally.got != SAMPLES || understood.observations.len() * (BOUNDS.len() + 1) < SAMPLES {
+        if understood.last.tally.got != SAMPLES || (understood.observations.len() + 1) * (BOUNDS.len() + 1) < SAMPLES {
             return Err(format!("not whole: {:?}", understood.last.tally).into());
         }
         let started = Instant::now();

@@ -16,14 +16,14 @@ const DEADLINE: Duration = Duration::from_secs(60);
 const AT_ONCE: Duration = Duration::ZERO;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+pub(crate) enum State {
     Closed,
     HalfOpen,
     Open,
 }
 
 /// The state of `cart`'s breaker for `inventory`, as its kind says it; `None` where it says nothing of it.
-async fn state(cart: &Service) -> Option<State> {
+pub(crate) async fn state(cart: &Service) -> Option<State> {
     let metrics = cart.metrics().await.unwrap();
     let number = |series: &str| {
         let line = metrics.lines().find(|line| line.starts_with(series))?;
@@ -203,7 +203,7 @@ async fn a_knob_fails_exactly_its_share_and_takes_no_nonsense() {
 }
 
 /// The value of the first series that begins so.
-fn value(metrics: &str, series: &str) -> Option<f64> {
+pub(crate) fn value(metrics: &str, series: &str) -> Option<f64> {
     metrics.lines().find(|line| line.starts_with(series))?.rsplit(' ').next()?.parse().ok()
 }
 

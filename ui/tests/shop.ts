@@ -133,7 +133,7 @@ const BREAKERS: readonly BreakerRow[] = edges.flatMap((edge) => {
   if (edge.breaker === null) return [];
   const { id, kind, state, since, open, of, rejected_per_s } = edge.breaker;
   const [caller, callee] = [edge.from.slice(2), edge.to.slice(2)];
-  return [{ key: `${id}-${edge.id}`, caller: { id: caller, name: caller }, callee: { id: callee, name: callee }, name: `${callee}-client`, kind, state, since, open, of, rejected_per_s, edge: edge.id, stale: false, sources: [S] }];
+  return [{ key: `${id}-${edge.id}`, caller: { id: caller, name: caller }, callee: { id: callee, name: callee }, name: `${callee}-client`, kind, state, since, open, of, rejected_per_s, derived: false, failing: state === 'open' ? 0.81 : 0.004, opens_at: '≥ 50 % failed', threshold: 0.5, edge: edge.id, stale: false, sources: [S] }];
 });
 
 const source = (name: string, more: Partial<SourceRow>): SourceRow => ({
@@ -200,7 +200,13 @@ const switched = (id: string, title: string, offer: { readonly possible: boolean
     actions: ([['force_open', 'Force open…'], ['disable', 'Disable…'], ['close', 'Close…']] as const).map(([does, label]) => ({ does, label, target: id, offer })),
     empty: [],
   },
-  rows: [fact('state', 'State', 'forced-open, 3 of 3 instances', { pips: [S] })],
+  rows: [
+    fact('state', 'State', 'forced-open, 3 of 3 instances', { pips: [S] }),
+    ...['10.42.7.31:8080', '10.42.7.58:8080', '10.42.9.14:8080'].map((process, i): InspectorRow => ({
+      kind: 'process', key: `process:${process}`, section: 'processes', process, state: 'forced_open', since: { at: NOW - (34 - i) * MINUTE, seen_changing: true }, derived: false, rejected_per_s: null, failing: null, stale: false,
+      past: [{ at: NOW - (34 - i) * MINUTE, from: 'closed', to: 'forced_open' }],
+    })),
+  ],
 });
 
 const payments: Still = {

@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
     breaker, breakers, completions, config, demo, dialect, disagreements, discover, doctor, edges, graph, health,
-    history, logs, metrics, profiles, registration, services, snapshot, sources, watch,
+    history, logs, metrics, profiles, registration, services, snapshot, sources, watch, why,
 };
 use crate::duration;
 
@@ -144,6 +144,7 @@ pub(crate) enum Command {
     Health(health::Arguments),
     Disagreements(disagreements::Arguments),
     Edges(edges::Arguments),
+    Why(why::Arguments),
     History(history::Arguments),
     Breakers(breakers::Arguments),
     Graph(graph::Arguments),

@@ -16,12 +16,14 @@ pub(crate) mod history;
 pub(crate) mod listing;
 pub(crate) mod logs;
 pub(crate) mod metrics;
+pub(crate) mod naming;
 pub(crate) mod profiles;
 pub(crate) mod registration;
 pub(crate) mod services;
 pub(crate) mod snapshot;
 pub(crate) mod sources;
 pub(crate) mod watch;
+pub(crate) mod why;
 
 use crate::arguments::Command;
 use crate::failure::{Exit, Failure};
@@ -35,6 +37,7 @@ pub(crate) async fn run(session: &Session, command: Command) -> Result<Exit, Fai
         Command::Health(arguments) => health::run(session, &arguments).await,
         Command::Disagreements(arguments) => disagreements::run(session, &arguments).await,
         Command::Edges(arguments) => edges::run(session, &arguments).await,
+        Command::Why(arguments) => why::run(session, &arguments).await,
         Command::History(arguments) => history::run(session, &arguments).await,
         Command::Breakers(arguments) => breakers::run(session, &arguments).await,
         Command::Graph(arguments) => graph::run(session, &arguments).await,

@@ -12,7 +12,8 @@ use binnacle_engine::{Clock, Engine, EngineConfig, EngineError, Opening, Token, 
 use binnacle_history::History;
 use binnacle_model::fact::{CallsBasis, Fact};
 use binnacle_model::id::SourceKind;
-use binnacle_model::snapshot::{Edge, Snapshot};
+use binnacle_model::snapshot::{Edge, Snapshot, Source};
+use binnacle_sources::scrape::map::CALLS;
 use binnacle_sources::{ConnectionSpec, Environment};
 use binnacle_view::text::visible;
 use futures_util::future::join_all;
@@ -314,7 +315,11 @@ fn awaits_rates(snapshot: &Snapshot) -> bool {
             _ => false,
         })
     };
-    snapshot.edges.values().any(|edge| edge.signals.rps.is_none() && counted(edge))
+    // A server that has not been asked everything yet says so.
+    let is_asked = |source: &Source| source.status.unseen.iter().any(|collection| &**collection == CALLS);
+    let servers = snapshot.sources.values().filter(|source| source.id.kind() == Some(SourceKind::Prometheus));
+    servers.filter(|source| source.status.state.is_current()).any(|source| is_asked(source))
+        || snapshot.edges.values().any(|edge| edge.signals.rps.is_none() && counted(edge))
 }
 
 fn no_source(spec: &ConnectionSpec, from: &str, why: &str) -> Failure {

@@ -87,6 +87,7 @@ fn status(state: SourceState) -> SourceStatus {
         fault: None,
         partial: vec![],
         unseen: Vec::new(),
+        dialects: None,
         next_try: None,
         abilities: vec![],
     }

@@ -61,6 +61,9 @@ pub struct Transition {
     pub at: Timestamp,
     /// Whose state.
     pub subject: Subject,
+    /// In which of its processes; `None` for the whole of it. Only breakers tell of processes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub process: Option<Arc<str>>,
     /// The state before, in the public words; empty for an event that a source reports.
     pub from: Arc<str>,
     /// The state after, or the event's reason.

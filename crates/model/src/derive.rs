@@ -10,12 +10,14 @@ mod alerts;
 mod breakers;
 mod cluster_services;
 pub(crate) mod counts;
+mod declared;
 mod disagreements;
 mod edges;
 mod fronts;
 mod identity;
 mod parties;
 mod patched;
+mod policies;
 mod services;
 mod settings;
 mod targets;
@@ -106,8 +108,13 @@ fn offers(store: &Store) -> impl Iterator<Item = (&Arc<str>, &Party)> {
 
 /// All services after a change that surely changes nothing else than single services; `None` when that is not sure, and the
 /// whole is to be derived.
-pub fn patched(touched: &Touched, before: &Snapshot, now: Timestamp) -> Option<BTreeMap<ServiceId, Arc<Service>>> {
-    patched::services(touched, before, now)
+pub fn patched(
+    store: &Store,
+    touched: &Touched,
+    before: &Snapshot,
+    now: Timestamp,
+) -> Option<BTreeMap<ServiceId, Arc<Service>>> {
+    patched::services(store, touched, before, now)
 }
 
 /// All disagreements with those about settings found anew; `None` when they are as they were.

@@ -99,6 +99,10 @@ pub enum Fact {
     Backends(BackendsFact),
     /// A gateway's rule from host and path to a cluster service.
     Route(RouteFact),
+    /// A variable of a workload's containers that names a cluster service.
+    Mention(MentionFact),
+    /// Who may reach some instances (a Kubernetes NetworkPolicy).
+    NetworkPolicy(NetworkPolicyFact),
     /// Something happened that the source itself calls worth a look.
     Event(EventFact),
     /// Something changes how many instances are wanted.
@@ -512,6 +516,18 @@ pub enum CallsBasis {
     Denied(Arc<str>),
 }
 
+impl CallsBasis {
+    /// The side whose partners such a declaration is there to list: a call of that side with another partner was not
+    /// declared. Whoever is named by a route or a variable may have other partners as well.
+    pub fn lists(&self) -> Option<Side> {
+        match self {
+            Self::Declared(word) if &**word == "upstream" => Some(Side::Caller),
+            Self::Declared(word) if &**word == "intention" => Some(Side::Callee),
+            Self::Declared(_) | Self::Denied(_) | Self::Observed(_) => None,
+        }
+    }
+}
+
 /// See [`Fact::Calls`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CallsFact {
@@ -605,6 +621,47 @@ pub enum BreakerState {
     Open,
 }
 
+impl BreakerState {
+    /// Every state.
+    pub const ALL: [Self; 6] =
+        [Self::Closed, Self::Disabled, Self::Unknown, Self::HalfOpen, Self::ForcedOpen, Self::Open];
+}
+
+/// From where on a breaker opens.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OpensAt {
+    /// So large a share of the calls failed, from 0 to 1.
+    Failing(f64),
+    /// So many requests or connections at once.
+    AtOnce(u64),
+    /// So many failures in a row.
+    InARow(u64),
+}
+
+impl OpensAt {
+    /// The share of failed calls, where it goes by that.
+    pub fn failing(self) -> Option<f64> {
+        match self {
+            Self::Failing(ratio) => Some(ratio),
+            Self::AtOnce(_) | Self::InARow(_) => None,
+        }
+    }
+}
+
+/// How near a breaker is to opening, as far as its source tells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Tripping {
+    /// The share of calls that failed in the breaker's own window, from 0 to 1; `None` where it is not told, or while the
+    /// library says that too few calls were counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failing: Option<f64>,
+    /// From where on it opens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub opens_at: Option<OpensAt>,
+}
+
 /// See [`Fact::Breaker`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BreakerFact {
@@ -623,11 +680,38 @@ pub struct BreakerFact {
     pub since: Option<Timestamp>,
     /// Calls refused per second; `None` when the source does not count them.
     pub rejected_per_s: Option<f64>,
+    /// How near it is to opening.
+    #[serde(default)]
+    pub tripping: Tripping,
     /// The source's own values, by the source's own names.
     pub raw: BTreeMap<Arc<str>, Arc<str>>,
     /// True when nobody tells the state and it is concluded from something else, such as counts of openings and closings.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub derived: bool,
+    /// Where the source adds up several processes that it does not tell apart: in how many the breaker lets no call pass.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub among: Option<Among>,
+}
+
+/// See [`BreakerFact::among`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Among {
+    /// Processes in which it lets no call pass.
+    pub open: u32,
+    /// All of them.
+    pub of: u32,
+}
+
+impl BreakerFact {
+    /// The process that it speaks of, which several sources may do: its address, else the source's own key.
+    pub fn process(&self, object: &ObjectKey) -> Arc<str> {
+        match &self.caller {
+            Party::Address { host, port } | Party::Pod { address: Some((host, port)), .. } => {
+                Arc::from(format!("{host}:{port}"))
+            }
+            _ => object.key.clone(),
+        }
+    }
 }
 
 /// See [`Fact::MeshRule`].
@@ -904,6 +988,125 @@ pub struct RouteFact {
     pub target: ServiceName,
     /// Which of its ports.
     pub port: Option<TargetPort>,
+}
+
+/// See [`Fact::Mention`]. Of the variable's value only these parts leave the source: the rest may be a password.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct MentionFact {
+    /// The service whose instances have the variable.
+    pub service: ServiceName,
+    /// What runs them.
+    pub kind: WorkloadKind,
+    /// Its name.
+    pub workload: Arc<str>,
+    /// The container.
+    pub container: Arc<str>,
+    /// The variable's name.
+    pub variable: Arc<str>,
+    /// The cluster service that the value would name. Whether there is one of that name is not known here.
+    pub target: ServiceName,
+    /// The scheme of an address, such as `http`.
+    pub scheme: Option<Arc<str>>,
+    /// The port behind the name.
+    pub port: Option<u16>,
+}
+
+/// See [`Fact::NetworkPolicy`]. Several policies of the same instances permit what one of them permits; instances that none
+/// selects may be reached by everybody.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct NetworkPolicyFact {
+    /// Namespace and name.
+    pub name: ServiceName,
+    /// Which instances of the namespace it is about.
+    pub selects: LabelSelector,
+    /// Who may reach them; nobody when there is none.
+    pub permits: Vec<NetworkPeer>,
+}
+
+/// The collection in which the policies of a cluster stand.
+pub const NETWORK_POLICIES: &str = "networkpolicies";
+
+/// Somebody whom a network policy lets in.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NetworkPeer {
+    /// Everybody.
+    Anybody,
+    /// Somebody of whom it cannot be told which instances they are (addresses, namespaces by labels of their own).
+    Somebody,
+    /// Instances by their labels.
+    Instances {
+        /// In which namespaces.
+        namespaces: Namespaces,
+        /// Which of them; all when it is empty.
+        selects: LabelSelector,
+    },
+}
+
+/// Namespaces that are meant.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Namespaces {
+    /// All.
+    All,
+    /// Those of these names.
+    Named(Vec<Arc<str>>),
+}
+
+/// Which labels are meant (<https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors>).
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct LabelSelector {
+    /// All of these must hold; without any, everything is meant.
+    pub requires: Vec<LabelTest>,
+}
+
+/// One demand on labels.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LabelTest {
+    /// The label has one of these values.
+    In(Arc<str>, Vec<Arc<str>>),
+    /// The label is missing, or has another value than these.
+    NotIn(Arc<str>, Vec<Arc<str>>),
+    /// The label is there.
+    Exists(Arc<str>),
+    /// The label is missing.
+    Missing(Arc<str>),
+}
+
+impl LabelSelector {
+    /// Whether everything is meant.
+    pub fn is_empty(&self) -> bool {
+        self.requires.is_empty()
+    }
+
+    /// Whether something with these labels is meant.
+    pub fn fits(&self, labels: &BTreeMap<Arc<str>, Arc<str>>) -> bool {
+        self.requires.iter().all(|test| match test {
+            LabelTest::In(label, values) => labels.get(label).is_some_and(|value| values.contains(value)),
+            LabelTest::NotIn(label, values) => labels.get(label).is_none_or(|value| !values.contains(value)),
+            LabelTest::Exists(label) => labels.contains_key(label),
+            LabelTest::Missing(label) => !labels.contains_key(label),
+        })
+    }
+}
+
+impl fmt::Display for LabelSelector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_empty() {
+            return f.write_str("everything");
+        }
+        for (place, test) in self.requires.iter().enumerate() {
+            let comma = if place == 0 { "" } else { "," };
+            match test {
+                LabelTest::In(label, values) => write!(f, "{comma}{label}={}", values.join("|"))?,
+                LabelTest::NotIn(label, values) => write!(f, "{comma}{label}!={}", values.join("|"))?,
+                LabelTest::Exists(label) => write!(f, "{comma}{label}")?,
+                LabelTest::Missing(label) => write!(f, "{comma}!{label}")?,
+            }
+        }
+        Ok(())
+    }
 }
 
 /// What an event is about.

@@ -117,6 +117,8 @@ pub enum SourceKind {
     Hystrix,
     /// The management interface of a Spring Boot application with resilience4j.
     Actuator,
+    /// The admin interface of an Envoy.
+    Envoy,
     /// A Kubernetes cluster, by the name of a kubeconfig's context.
     Kube,
     /// A server with the Prometheus HTTP API.
@@ -125,8 +127,8 @@ pub enum SourceKind {
 
 impl SourceKind {
     /// Every family.
-    pub const ALL: [Self; 6] =
-        [Self::Consul, Self::Scrape, Self::Hystrix, Self::Actuator, Self::Kube, Self::Prometheus];
+    pub const ALL: [Self; 7] =
+        [Self::Consul, Self::Scrape, Self::Hystrix, Self::Actuator, Self::Envoy, Self::Kube, Self::Prometheus];
 
     /// The word used in ids, flags, and the public JSON.
     pub fn word(self) -> &'static str {
@@ -135,6 +137,7 @@ impl SourceKind {
             Self::Scrape => "scrape",
             Self::Hystrix => "hystrix",
             Self::Actuator => "actuator",
+            Self::Envoy => "envoy",
             Self::Kube => "kube",
             Self::Prometheus => "prometheus",
         }

@@ -33,6 +33,15 @@ pub fn of_service(snapshot: &Snapshot, id: &str) -> Option<Measured> {
     of(snapshot, std::iter::once(&**own))
 }
 
+/// Which of the statements about one edge, or about one service's own count, its numbers are made of.
+pub fn believed<'a>(snapshot: &Snapshot, said: &'a [Evidence]) -> Vec<&'a Evidence> {
+    counts::believed(said.iter().map(|one| (is_current(snapshot, &one.source), one))).evidence
+}
+
+fn is_current(snapshot: &Snapshot, source: &SourceId) -> bool {
+    snapshot.sources.get(source).is_none_or(|source| source.status.state.is_current())
+}
+
 /// Of several servers that count the same calls one is asked, as one is believed: a current one first, then the one that
 /// counted most. `counted` has what is said of calls of which each is in one place only.
 fn of<'a>(snapshot: &Snapshot, counted: impl Iterator<Item = &'a [Evidence]>) -> Option<Measured> {
@@ -52,9 +61,8 @@ fn of<'a>(snapshot: &Snapshot, counted: impl Iterator<Item = &'a [Evidence]>) ->
             facts.extend(count.evidence.iter().map(|one| one.observation.clone()));
         }
     }
-    let is_current = |id: &SourceId| snapshot.sources.get(id).is_some_and(|source| source.status.state.is_current());
     let better = |(one, (mine, _)): &(&SourceId, (f64, _)), (other, (theirs, _)): &(&SourceId, (f64, _))| {
-        is_current(one).cmp(&is_current(other)).then(mine.total_cmp(theirs))
+        is_current(snapshot, one).cmp(&is_current(snapshot, other)).then(mine.total_cmp(theirs))
     };
     let (source, (_, facts)) = servers.into_iter().max_by(better)?;
     Some(Measured { source: source.clone(), facts })

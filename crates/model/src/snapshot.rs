@@ -8,9 +8,9 @@ use rpds::RedBlackTreeMapSync;
 use serde::{Deserialize, Serialize};
 
 use crate::fact::{
-    AlertFact, AlertState, AutoscalerFact, Backend, BreakerKind, BreakerState, CheckStatus, ClusterServiceFact,
-    EventFact, Fact, InstancePort, NetworkScope, Observation, Origin, Pattern, Payload, Protocol, RouteFact,
-    ServiceName, Signals, StoreKind, WorkloadFact,
+    AlertFact, AlertState, Among, AutoscalerFact, Backend, BreakerKind, BreakerState, CheckStatus, ClusterServiceFact,
+    EventFact, Fact, InstancePort, NetworkScope, Observation, OpensAt, Origin, Pattern, Payload, Protocol, RouteFact,
+    ServiceName, Signals, StoreKind, Tripping, WorkloadFact,
 };
 use crate::id::{
     BreakerId, CheckId, ConfigId, DisagreementId, EdgeId, InstanceId, Revision, ServiceId, SourceId, SourceKind,
@@ -131,10 +131,25 @@ pub struct SourceStatus {
     /// object of these is not stated means nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unseen: Vec<Arc<str>>,
+    /// Which dialects' metrics a metrics server has; `None` for other sources, and until it was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dialects: Option<Arc<DialectsSeen>>,
     /// When the next attempt is due, while failing.
     pub next_try: Option<Timestamp>,
     /// What may be done here.
     pub abilities: Vec<Ability>,
+}
+
+/// Which dialects' metrics of calls and breakers a metrics server has, by the names of the dialects.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DialectsSeen {
+    /// It has metrics of these.
+    pub there: Vec<Arc<str>>,
+    /// It was asked for those of these, and has none.
+    pub absent: Vec<Arc<str>>,
+    /// Scrape jobs that answer and show nothing that a dialect knows; empty where it cannot be told whose metrics are whose.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub silent: Vec<Arc<str>>,
 }
 
 /// What can be done with a source.
@@ -555,6 +570,30 @@ pub struct Edge {
     pub evidence: Vec<Evidence>,
 }
 
+/// A circuit breaker in one process.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BreakerProcess {
+    /// Which: its address, or the source's own key of it.
+    pub process: Arc<str>,
+    /// The state there, as the source that is believed tells it.
+    pub state: BreakerState,
+    /// True when nobody tells the state and it is concluded from something else.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub derived: bool,
+    /// Since when.
+    pub since: Since,
+    /// Refused calls per second; `None` when nobody counts them.
+    pub rejected_per_s: Option<f64>,
+    /// How near it is to opening.
+    #[serde(default)]
+    pub tripping: Tripping,
+    /// In how many of how many processes it refuses calls, where a source sums up several that it does not tell apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub among: Option<Among>,
+    /// True when none of its sources is current.
+    pub stale: bool,
+}
+
 /// A circuit breaker, over all instances of its caller.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Breaker {
@@ -583,8 +622,23 @@ pub struct Breaker {
     pub rejected_per_s: Option<f64>,
     /// True when none of its sources is current.
     pub stale: bool,
+    /// The processes that have it, by name.
+    #[serde(default)]
+    pub processes: Vec<BreakerProcess>,
     /// One observation an instance.
     pub evidence: Vec<Evidence>,
+}
+
+impl Breaker {
+    /// The largest share of failed calls that one of its processes tells, from 0 to 1.
+    pub fn failing(&self) -> Option<f64> {
+        self.processes.iter().filter_map(|one| one.tripping.failing).reduce(f64::max)
+    }
+
+    /// From where on it opens, in the first process that tells it.
+    pub fn opens_at(&self) -> Option<OpensAt> {
+        self.processes.iter().find_map(|one| one.tripping.opens_at)
+    }
 }
 
 /// A key of a config store. Its value stays in the store.

@@ -51,6 +51,11 @@ impl SourceFacts {
         self.collections.values().flat_map(BTreeMap::values)
     }
 
+    /// The observations of one collection.
+    pub fn of(&self, collection: &str) -> impl Iterator<Item = &Arc<Observation>> {
+        self.collections.get(collection).into_iter().flat_map(BTreeMap::values)
+    }
+
     /// How many facts there are.
     pub fn len(&self) -> u64 {
         self.collections.values().map(|collection| collection.len() as u64).sum()

@@ -86,7 +86,7 @@ impl World {
         let mut whole = false;
         if !touched.picture {
             // Config keys and statuses alone.
-        } else if let Some(services) = derive::patched(&touched, &before, now) {
+        } else if let Some(services) = derive::patched(&self.store, &touched, &before, now) {
             next.services = Arc::new(services);
             compare_picture(&before, &next, now, &mut changes, &mut transitions);
         } else {
@@ -198,6 +198,7 @@ fn compare_picture(
     compare(&before.edges, &next.edges, Arc::ptr_eq, Subject::Edge, changes, |_: &Arc<Edge>, _| {});
     compare(&before.breakers, &next.breakers, Arc::ptr_eq, Subject::Breaker, changes, |old, new| {
         transitions.extend(breaker_transition(old, new, now));
+        transitions.extend(processes(old, new));
     });
     compare(&before.mesh_rules, &next.mesh_rules, Arc::ptr_eq, Subject::MeshRule, changes, |_, _| {});
     compare(&before.sessions, &next.sessions, PartialEq::eq, Subject::Session, changes, |_, _| {});
@@ -225,6 +226,7 @@ fn service_transition(old: &Service, new: &Service, now: Timestamp) -> Option<Tr
     (old.health != new.health).then(|| Transition {
         at: now,
         subject: Subject::Service(new.id.clone()),
+        process: None,
         from: Arc::from(old.health.word()),
         to: Arc::from(new.health.word()),
         detail: new.why(),
@@ -239,6 +241,7 @@ fn rollouts<'a>(old: &'a Service, new: &'a Service, now: Timestamp) -> impl Iter
         (before.fact.state != workload.fact.state).then(|| Transition {
             at: now,
             subject: Subject::Service(new.id.clone()),
+            process: None,
             from: Arc::from(before.fact.state.word()),
             to: Arc::from(workload.fact.state.word()),
             detail: workload.fact.message.clone(),
@@ -255,6 +258,7 @@ fn events<'a>(old: &'a Service, new: &'a Service, now: Timestamp) -> impl Iterat
     new.events.iter().rev().filter(move |event| !known(event)).map(move |event| Transition {
         at: event.fact.last.unwrap_or(now),
         subject: Subject::Service(new.id.clone()),
+        process: None,
         from: Arc::default(),
         to: event.fact.reason.clone(),
         detail: event.fact.message.clone(),
@@ -265,9 +269,25 @@ fn breaker_transition(old: &Breaker, new: &Breaker, now: Timestamp) -> Option<Tr
     (old.state != new.state).then(|| Transition {
         at: now,
         subject: Subject::Breaker(new.id.clone()),
+        process: None,
         from: Arc::from(breaker_word(old.state)),
         to: Arc::from(breaker_word(new.state)),
         detail: Arc::from(format!("{} of {} open", new.open, new.of)),
+    })
+}
+
+/// What each process went through, at the moment that its source tells where it does.
+fn processes<'a>(old: &'a Breaker, new: &'a Breaker) -> impl Iterator<Item = Transition> + 'a {
+    new.processes.iter().filter_map(|process| {
+        let before = old.processes.iter().find(|before| before.process == process.process)?;
+        (before.state != process.state).then(|| Transition {
+            at: process.since.at,
+            subject: Subject::Breaker(new.id.clone()),
+            process: Some(process.process.clone()),
+            from: Arc::from(breaker_word(before.state)),
+            to: Arc::from(breaker_word(process.state)),
+            detail: Arc::default(),
+        })
     })
 }
 
@@ -275,10 +295,16 @@ fn source_transition(old: &Source, new: &Source, now: Timestamp) -> Option<Trans
     (old.status.state != new.status.state).then(|| Transition {
         at: now,
         subject: Subject::Source(new.id.clone()),
+        process: None,
         from: Arc::from(old.status.state.word()),
         to: Arc::from(new.status.state.word()),
         detail: new.status.fault.as_ref().map(|fault| fault.detail.clone()).unwrap_or_default(),
     })
+}
+
+/// The state that a public word stands for.
+pub fn breaker_state(word: &str) -> Option<BreakerState> {
+    BreakerState::ALL.into_iter().find(|state| breaker_word(*state) == word)
 }
 
 /// The public word for a breaker's state.

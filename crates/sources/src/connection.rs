@@ -239,13 +239,14 @@ pub enum SpecError {
 }
 
 /// Every kind of source, in one list: help texts, errors and the first screen are made from it.
-pub const KINDS: [SourceKind; 6] = [
+pub const KINDS: [SourceKind; 7] = [
     SourceKind::Consul,
     SourceKind::Kube,
     SourceKind::Prometheus,
     SourceKind::Scrape,
     SourceKind::Hystrix,
     SourceKind::Actuator,
+    SourceKind::Envoy,
 ];
 
 fn kinds() -> String {

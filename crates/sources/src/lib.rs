@@ -4,10 +4,12 @@
 //! A source never reads the model and never spawns: it is one future that the engine owns.
 
 pub mod actuator;
+mod admin;
 pub mod connection;
 pub mod consul;
 pub mod edit;
 pub mod environment;
+pub mod envoy;
 pub mod error;
 #[doc(hidden)]
 pub mod fuzz;
@@ -21,6 +23,7 @@ pub mod meaning;
 pub mod open;
 pub mod prometheus;
 mod published;
+mod refusals;
 pub mod register;
 mod road;
 pub mod scrape;

@@ -6,6 +6,7 @@ use binnacle_model::id::SourceKind;
 
 use crate::actuator::Actuator;
 use crate::consul::Consul;
+use crate::envoy::Envoy;
 use crate::hystrix::Hystrix;
 use crate::kubernetes::{Doors, Kubernetes};
 use crate::prometheus::Prometheus;
@@ -30,6 +31,7 @@ pub fn open_by(
         SourceKind::Scrape => Arc::new(Scrape::by(spec, environment, doors)?),
         SourceKind::Hystrix => Arc::new(Hystrix::by(spec, environment, doors)?),
         SourceKind::Actuator => Arc::new(Actuator::by(spec, environment, doors)?),
+        SourceKind::Envoy => Arc::new(Envoy::by(spec, environment, doors)?),
         SourceKind::Kube => Arc::new(Kubernetes::by(spec, environment, doors)?),
         SourceKind::Prometheus => Arc::new(Prometheus::by(spec, environment, doors)?),
     })

@@ -72,6 +72,8 @@ impl Keyed for InspectorRow {
             Self::Check(row) => &row.key,
             Self::Alert(row) => &row.key,
             Self::Breaker(row) => &row.key,
+            Self::Process(row) => &row.key,
+            Self::Claim(row) => &row.key,
             Self::Rule(row) => &row.key,
             Self::Config(row) => &row.key,
         }

@@ -1,7 +1,7 @@
 //! Plain data per screen: the contract with the window, layout, and the public JSON.
 //!
 //! A snapshot of the model goes through [`screen`] to the types of [`contract`]; [`desk`] remembers what the window has and
-//! sends what changed. [`export`] is the same picture for programs.
+//! sends what changed. [`export`] is the same picture for programs, and [`why`] the chain of evidence behind one thing of it.
 
 pub mod contract;
 pub mod desk;
@@ -13,3 +13,4 @@ pub mod summary;
 pub mod switch;
 pub mod text;
 pub mod value;
+pub mod why;

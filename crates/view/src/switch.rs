@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use binnacle_model::fact::Fact;
+use binnacle_model::fact::{BreakerKind, Fact};
 use binnacle_model::id::{SourceId, SourceKind};
 use binnacle_model::snapshot::{Ability, Breaker, Snapshot};
 
@@ -24,7 +24,9 @@ pub fn points(snapshot: &Snapshot, breaker: &Breaker) -> Result<BTreeSet<SwitchP
     let offered = breaker.evidence.iter().filter(|evidence| offers(&evidence.source));
     let points: BTreeSet<SwitchPoint> = offered
         .filter_map(|evidence| match &evidence.observation.fact {
-            Fact::Breaker(fact) => Some(SwitchPoint { source: evidence.source.clone(), name: fact.name.to_string() }),
+            Fact::Breaker(fact) if fact.kind != BreakerKind::Endpoint => {
+                Some(SwitchPoint { source: evidence.source.clone(), name: fact.name.to_string() })
+            }
             _ => None,
         })
         .collect();
@@ -35,6 +37,10 @@ fn why_none(breaker: &Breaker) -> &'static str {
     let by = |kind: SourceKind| breaker.evidence.iter().any(|evidence| evidence.source.kind() == Some(kind));
     if by(SourceKind::Actuator) {
         "its actuator does not answer now"
+    } else if by(SourceKind::Envoy) && breaker.kind == BreakerKind::Endpoint {
+        "an Envoy has one setting for the endpoints of all its clusters, not one for each"
+    } else if by(SourceKind::Envoy) {
+        "its Envoy was started without an admin_layer in its layered_runtime, or does not answer now"
     } else if by(SourceKind::Hystrix) {
         "a Hystrix stream can only be read"
     } else {

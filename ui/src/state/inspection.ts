@@ -4,6 +4,7 @@ import type { InspectorHead, InspectorRow, Section } from '../host/contract/type
 export const SECTIONS: readonly { readonly id: Section; readonly title: string }[] = [
   { id: 'facts', title: 'Facts' },
   { id: 'disagreements', title: 'Disagreements' },
+  { id: 'why', title: 'Why is this edge here?' },
   { id: 'signals', title: 'Signals' },
   { id: 'calls', title: 'Calls' },
   { id: 'instances', title: 'Instances' },
@@ -12,6 +13,7 @@ export const SECTIONS: readonly { readonly id: Section; readonly title: string }
   { id: 'checks', title: 'Checks' },
   { id: 'alerts', title: 'Alerts' },
   { id: 'events', title: 'Events worth a look' },
+  { id: 'processes', title: 'In each process' },
   { id: 'breakers', title: 'Breakers' },
   { id: 'rules', title: 'Rules of the mesh' },
   { id: 'config', title: 'Config used' },

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Lane, TimelineRow } from '../host/contract/types';
-import { bars, past, roomy, runs, SLOT_MS, ticks } from './timeline';
+import { bars, lanes, past, roomy, runs, SLOT_MS, ticks } from './timeline';
 
 function event(at: number, id: string, from: string, to: string, lane: Lane = 'health'): TimelineRow {
   const tone = to === 'critical' ? 'critical' : 'normal';
@@ -50,4 +50,17 @@ test('the past of a breaker begins with what it was before its first change', ()
   const said = past([change(60, 'open', 'half_open'), change(40, 'closed', 'open')], { state: 'half_open', since: 60 }, 50, 100);
   expect(said.map(({ from, to, state }) => [from, to, state])).toEqual([[50, 60, 'open'], [60, 100, 'half_open']]);
   expect(past([], { state: 'closed', since: 70 }, 50, 100)).toMatchObject([{ from: 70, to: 100, state: 'closed' }]);
+});
+
+test('each process of a breaker swims in the lane of its state, always on its own line', () => {
+  const course = (process: string, now: string, ...changes: [number, string, string][]) => ({
+    process,
+    runs: past(changes.map(([at, from, to]) => ({ at, from, to })), { state: now, since: 0 }, 0, 100),
+  });
+  const drawn = lanes([course('a', 'half_open', [20, 'closed', 'open'], [60, 'open', 'half_open']), course('b', 'forced_open'), course('c', 'disabled')]);
+  expect(drawn.lanes).toEqual(['open', 'half-open', 'closed']);
+  expect(drawn.swum.map(({ process, lane, line, from, to }) => [process, lane, line, from, to])).toEqual([
+    ['a', 'closed', 0, 0, 20], ['a', 'open', 0, 20, 60], ['a', 'half-open', 0, 60, 100], ['b', 'open', 1, 0, 100], ['c', 'closed', 2, 0, 100],
+  ]);
+  expect(lanes([course('d', 'unknown')]).lanes).toContain('unknown');
 });

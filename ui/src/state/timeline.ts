@@ -35,7 +35,7 @@ export function runs(rows: readonly TimelineRow[], lane: Lane, quiet: ReadonlySe
 }
 
 /** The states of one breaker from `from` on: what it was before its first change here, and what it is since the last. */
-export function past(events: readonly TimelineRow[], now: { readonly state: string; readonly since: number }, from: number, to: number): Run[] {
+export function past(events: readonly Pick<TimelineRow, 'at' | 'from' | 'to'>[], now: { readonly state: string; readonly since: number }, from: number, to: number): Run[] {
   const ordered = events.toSorted((a, b) => a.at - b.at);
   const [first] = ordered;
   const starts = first === undefined ? [{ at: now.since, state: now.state }] : [{ at: from, state: first.from }, ...ordered.map(({ at, to }) => ({ at, state: to }))];
@@ -91,4 +91,38 @@ export function roomy<T>(items: readonly { readonly x: number; readonly width: n
     placed.set(item, x - 10);
   }
   return placed;
+}
+
+/** The lanes of a breaker, from above. Which of them are drawn, what is in them decides. */
+const LANES = ['open', 'half-open', 'closed', 'unknown'] as const;
+export type LaneName = (typeof LANES)[number];
+const LANE_OF: ReadonlyMap<string, LaneName> = new Map([
+  ['open', 'open'], ['forced_open', 'open'], ['half_open', 'half-open'], ['closed', 'closed'], ['disabled', 'closed'], ['unknown', 'unknown'],
+]);
+
+/** One process of a breaker: what it was, one state after another. */
+export interface Course {
+  readonly process: string;
+  readonly runs: readonly Run[];
+}
+
+export interface Swum {
+  readonly process: string;
+  readonly state: string;
+  readonly from: number;
+  readonly to: number;
+  readonly lane: LaneName;
+  /** Its line in the lane, the same in each lane. */
+  readonly line: number;
+}
+
+/** The courses in their lanes: open, half-open and closed always, unknown where somebody was in it. */
+export function lanes(courses: readonly Course[]): { readonly lanes: readonly LaneName[]; readonly swum: readonly Swum[] } {
+  const swum = courses.flatMap(({ process, runs }, line) =>
+    runs.flatMap(({ state, from, to }) => {
+      const lane = LANE_OF.get(state);
+      return lane === undefined ? [] : [{ process, state, from, to, lane, line }];
+    }),
+  );
+  return { lanes: LANES.filter((lane) => lane !== 'unknown' || swum.some((one) => one.lane === lane)), swum };
 }

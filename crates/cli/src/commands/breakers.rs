@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use binnacle_model::fact::BreakerState;
 use binnacle_model::snapshot::{Breaker, Snapshot};
 use binnacle_view::export::snapshot::PublicBreaker;
+use binnacle_view::screen::breakers::opens_at;
 
 use super::listing::{Filter, Names, pretty, rate, word};
 use crate::arguments::{Form, Output};
@@ -20,7 +21,7 @@ Examples:
 
 Kinds: failure (opens when calls fail), capacity (refuses when too many are under way), endpoint (takes single endpoints \
 out). OPEN counts the caller's instances in which it lets no call pass. A state that is derived is told by nobody: it is \
-concluded from counts of openings and closings.";
+concluded from counts of openings and closings. FAILING is counted by the breaker itself, in its own window; it opens from OPENS AT on.";
 
 /// Circuit breakers: whose calls they guard, their state, and how many calls they refuse
 #[derive(clap::Args, Debug)]
@@ -58,7 +59,18 @@ fn chosen<'a>(snapshot: &'a Snapshot, filter: &Filter) -> Vec<&'a Breaker> {
 
 fn table(session: &Session, snapshot: &Snapshot, breakers: &[&Breaker]) -> String {
     let names = Names::of(snapshot);
-    let mut table = Table::new(["CALLER", "CALLEE", "NAME", "KIND", "STATE", "OPEN", "REJECTED/S", "SOURCE"]);
+    let mut table = Table::new([
+        "CALLER",
+        "CALLEE",
+        "NAME",
+        "KIND",
+        "STATE",
+        "OPEN",
+        "REJECTED/S",
+        "FAILING",
+        "OPENS AT",
+        "SOURCE",
+    ]);
     for breaker in breakers {
         let mut sources: Vec<&str> = breaker.evidence.iter().map(|evidence| evidence.source.as_str()).collect();
         sources.dedup();
@@ -75,6 +87,8 @@ fn table(session: &Session, snapshot: &Snapshot, breakers: &[&Breaker]) -> Strin
             Cell::text(state).in_tone(tone(breaker.state)),
             Cell::text(format!("{} of {}", breaker.open, breaker.of)),
             Cell::number(breaker.rejected_per_s.map(rate)),
+            Cell::number(breaker.failing().map(|ratio| format!("{:.1} %", ratio * 100.0))),
+            Cell::text(breaker.opens_at().map_or_else(|| "-".to_owned(), opens_at)),
             Cell::text(sources.join(", ")),
         ]);
     }

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use binnacle_engine::Engine;
-use binnacle_model::id::{EdgeId, ServiceId};
+use binnacle_model::id::EdgeId;
 use binnacle_model::measured::{self, Measured};
 use binnacle_model::snapshot::Snapshot;
 use binnacle_sources::history::{LONGEST_REACH, SHORTEST_REACH, SignalHistory};
 use serde_json::{Value, json};
 
-use super::listing::{Names, pretty, signal_cells};
+use super::listing::{pretty, signal_cells};
+use super::naming;
 use crate::arguments::{Form, Output};
 use crate::duration::{self, short};
 use crate::failure::{Exit, Failure};
@@ -96,33 +97,9 @@ impl Subject {
 
 /// What a person names: a service by id or name, an edge by its two ends.
 fn subject(snapshot: &Snapshot, named: &str) -> Result<Subject, Failure> {
-    let names = Names::of(snapshot);
-    let Some((from, to)) = named.split_once(" -> ") else {
-        let is = |id: &str, name: &str| id == named || name == named;
-        let services = snapshot.services.values();
-        let found =
-            services.filter(|service| is(service.id.as_str(), &service.name)).map(|service| service.id.to_string());
-        return one(named, "service", found.collect()).map(Subject::Service);
-    };
-    let is_end = |id, text: &str| text == ServiceId::as_str(id) || text == names.name(id);
-    let edges = snapshot.edges.values();
-    let found = edges.filter(|edge| is_end(&edge.from, from.trim()) && is_end(&edge.to, to.trim()));
-    one(named, "edge", found.map(|edge| edge.id.to_string()).collect()).map(|id| Subject::Edge(EdgeId::from(id)))
-}
-
-fn one(named: &str, what: &str, mut found: Vec<String>) -> Result<String, Failure> {
-    match (found.pop(), found.is_empty()) {
-        (Some(one), true) => Ok(one),
-        (Some(last), false) => Err(Failure::new(
-            "cli.several",
-            Exit::Usage,
-            format!("`{named}` is the name of several: {}, {last}", found.join(", ")),
-            "Name it by its id.",
-        )),
-        (None, _) => Err(Failure::not_found(
-            format!("no {what} is called `{named}`"),
-            format!("See them with `binnaclectl {what}s`."),
-        )),
+    match naming::ends(named) {
+        Some(ends) => Ok(Subject::Edge(naming::edge(snapshot, named, ends)?.id.clone())),
+        None => Ok(Subject::Service(naming::service(snapshot, named)?.id.to_string())),
     }
 }
 
@@ -168,12 +145,5 @@ mod tests {
         for text in ["59s", "25h", "0", "soon", ""] {
             assert!(reach(text).is_err(), "{text}");
         }
-    }
-
-    #[test]
-    fn what_fits_several_is_not_guessed() {
-        assert_eq!(one("a", "service", vec!["x".into()]).unwrap(), "x");
-        assert_eq!(one("a", "service", vec!["x".into(), "y".into()]).unwrap_err().code, "cli.several");
-        assert_eq!(one("a", "edge", Vec::new()).unwrap_err().exit, Exit::No);
     }
 }

@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use crate::ran::Home;
 
 /// Every command, in the order of the help.
-const COMMANDS: [&[&str]; 37] = [
+const COMMANDS: [&[&str]; 38] = [
     &["sources"],
     &["services"],
     &["health"],
     &["disagreements"],
     &["edges"],
+    &["why"],
     &["history"],
     &["breakers"],
     &["graph"],

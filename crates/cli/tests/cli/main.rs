@@ -20,3 +20,4 @@ mod registration;
 mod schema;
 mod standing;
 mod watching;
+mod why;

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::{evidence, is_stale, parties, since};
-use crate::fact::{BreakerFact, BreakerKind, BreakerState, Fact, Observation, Party};
+use crate::fact::{Among, BreakerFact, BreakerKind, BreakerState, Fact, Observation, Party, Tripping};
 use crate::id::{BreakerId, ServiceId, SourceId};
-use crate::snapshot::{Breaker, Evidence, Service, Since, Snapshot};
+use crate::snapshot::{Breaker, BreakerProcess, Evidence, Service, Since, Snapshot};
 use crate::store::Store;
 
 /// One instance's statement.
@@ -19,6 +19,8 @@ struct Report {
     derived: bool,
     since: Option<Timestamp>,
     rejected_per_s: Option<f64>,
+    tripping: Tripping,
+    among: Option<Among>,
     stale: bool,
     evidence: Evidence,
 }
@@ -88,68 +90,75 @@ fn toward(fact: &BreakerFact, callee: Option<&ServiceId>) -> String {
 }
 
 fn report(fact: &BreakerFact, source: &SourceId, observation: &Arc<Observation>, stale: bool) -> Report {
-    let process = match &fact.caller {
-        Party::Address { host, port } | Party::Pod { address: Some((host, port)), .. } => {
-            Arc::from(format!("{host}:{port}"))
-        }
-        _ => observation.object.key.clone(),
-    };
     Report {
-        process,
+        process: fact.process(&observation.object),
         state: fact.state,
         derived: fact.derived,
         since: fact.since,
         rejected_per_s: fact.rejected_per_s,
+        tripping: fact.tripping,
+        among: fact.among,
         stale,
         evidence: evidence(source, observation),
     }
 }
 
-/// What is believed of one process, of which several sources may speak.
-struct Process {
-    state: BreakerState,
-    derived: bool,
-    since: Option<Timestamp>,
-    rejected_per_s: Option<f64>,
-}
-
-/// A current source is believed before a stale one, a told state before a derived one, and half-open before open, because some
-/// sources have no word for it; else the later statement stands. All count the same refusals, each over a window of its own: the highest count stands.
-fn processes(reports: &[Report]) -> BTreeMap<&str, Process> {
-    let mut by_process: BTreeMap<&str, Vec<&Report>> = BTreeMap::new();
+/// What is believed of each process, of which several sources may speak. A current source is believed before a stale one, a told
+/// state before a derived one, and the states for which some sources have no word before the others; else the later statement stands.
+/// Of several breakers that one source knows of a process for the same callee the worst counts. All count the same refusals, each over
+/// a window of its own: the highest count stands.
+fn processes(reports: &[Report], before: Option<&Breaker>, now: Timestamp) -> Vec<BreakerProcess> {
+    let mut by_process: BTreeMap<&Arc<str>, Vec<&Report>> = BTreeMap::new();
     for report in reports {
         by_process.entry(&report.process).or_default().push(report);
     }
-    let rank =
-        |one: &&&Report| (!one.stale, !one.derived, one.state == BreakerState::HalfOpen, one.evidence.observation.seen);
+    let has_word =
+        |one: &Report| matches!(one.state, BreakerState::HalfOpen | BreakerState::ForcedOpen | BreakerState::Disabled);
+    let rank = |one: &&&Report| (!one.stale, !one.derived, has_word(one), one.evidence.observation.seen);
     let believed = by_process.into_iter().filter_map(|(process, reports)| {
         let best = reports.iter().max_by_key(rank)?;
-        let counted = reports.iter().filter(|one| one.stale == best.stale).filter_map(|one| one.rejected_per_s);
-        let agreeing = reports.iter().filter(|one| one.stale == best.stale && one.state == best.state);
-        let since = agreeing.filter_map(|one| one.since).max();
-        let rejected_per_s = counted.reduce(f64::max);
-        Some((process, Process { state: best.state, derived: best.derived, since, rejected_per_s }))
+        let as_good = |one: &&&Report| {
+            let source = |one: &Report| one.evidence.source.clone();
+            (source(one), one.stale, one.derived) == (source(best), best.stale, best.derived)
+        };
+        let best = reports.iter().filter(as_good).max_by_key(|one| one.state)?;
+        let as_current = || reports.iter().filter(|one| one.stale == best.stale);
+        // A clock that is ahead of ours says nothing of use.
+        let told = as_current().filter(|one| one.state == best.state).filter_map(|one| one.since);
+        let told = told.filter(|at| *at <= now).max().map(|at| Since { at, seen_changing: true });
+        let past = before.and_then(|before| before.processes.iter().find(|one| one.process == *process));
+        Some(BreakerProcess {
+            process: process.clone(),
+            state: best.state,
+            derived: best.derived,
+            since: told.unwrap_or_else(|| since(past.map(|past| (past.state, past.since)), &best.state, now)),
+            rejected_per_s: as_current().filter_map(|one| one.rejected_per_s).reduce(f64::max),
+            tripping: Tripping {
+                failing: best.tripping.failing.or_else(|| as_current().find_map(|one| one.tripping.failing)),
+                opens_at: best.tripping.opens_at.or_else(|| as_current().find_map(|one| one.tripping.opens_at)),
+            },
+            among: best.among,
+            stale: best.stale,
+        })
     });
     believed.collect()
 }
 
 fn breaker(key: Key, group: Group, before: &Snapshot, now: Timestamp) -> (BreakerId, Breaker) {
     let id = BreakerId::from(format!("{} -> {} ({})", key.caller, key.toward, kind_word(key.kind)));
-    let (state, derived, told, open, of, rejected_per_s) = {
-        let processes = processes(&group.reports);
-        let state = processes.values().map(|process| process.state).max().unwrap_or(BreakerState::Unknown);
-        let inside = || processes.values().filter(|process| process.state == state);
-        let derived = inside().all(|process| process.derived);
-        // The first of several processes: since then the breaker as a whole is in this state.
-        let told = inside().filter_map(|one| one.since).min();
-        let refusing =
-            processes.values().filter(|one| matches!(one.state, BreakerState::Open | BreakerState::ForcedOpen));
-        let rejected = processes.values().filter_map(|process| process.rejected_per_s).reduce(|a, b| a + b);
-        (state, derived, told, count(refusing.count()), count(processes.len()), rejected)
-    };
-    // A clock that is ahead of ours says nothing of use.
-    let told = told.filter(|at| *at <= now).map(|at| Since { at, seen_changing: true });
-    let past = before.breakers.get(&id).map(|old| (old.state, old.since));
+    let old = before.breakers.get(&id);
+    let mut processes = processes(&group.reports, old.map(AsRef::as_ref), now);
+    // A sum is of the processes that speak for themselves beside it.
+    if processes.iter().any(|one| one.among.is_none()) {
+        processes.retain(|one| one.among.is_none());
+    }
+    let state = processes.iter().map(|process| process.state).max().unwrap_or(BreakerState::Unknown);
+    let inside = || processes.iter().filter(|process| process.state == state);
+    // Since the first of several processes the breaker as a whole is in this state, also when that one has left it since.
+    let whole = since(old.map(|old| (old.state, old.since)), &state, now);
+    let first = std::iter::once(whole).chain(inside().map(|one| one.since)).min_by_key(|since| since.at);
+    let among = |one: &BreakerProcess| one.among.unwrap_or(Among { open: u32::from(refuses(one.state)), of: 1 });
+    let all = |count: fn(Among) -> u32| processes.iter().map(|one| count(among(one))).fold(0, u32::saturating_add);
     let breaker = Breaker {
         id: id.clone(),
         caller: key.caller,
@@ -157,19 +166,20 @@ fn breaker(key: Key, group: Group, before: &Snapshot, now: Timestamp) -> (Breake
         name: group.name,
         kind: key.kind,
         state,
-        derived,
-        since: told.unwrap_or_else(|| since(past, &state, now)),
-        open,
-        of,
-        rejected_per_s,
+        derived: inside().all(|process| process.derived),
+        since: first.unwrap_or(whole),
+        open: all(|one| one.open),
+        of: all(|one| one.of),
+        rejected_per_s: processes.iter().filter_map(|process| process.rejected_per_s).reduce(|a, b| a + b),
         stale: group.reports.iter().all(|report| report.stale),
         evidence: group.reports.into_iter().map(|report| report.evidence).collect(),
+        processes,
     };
     (id, breaker)
 }
 
-fn count(n: usize) -> u32 {
-    u32::try_from(n).unwrap_or(u32::MAX)
+fn refuses(state: BreakerState) -> bool {
+    matches!(state, BreakerState::Open | BreakerState::ForcedOpen)
 }
 
 fn kind_word(kind: BreakerKind) -> &'static str {

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{counts, evidence, is_stale, parties, services};
+use super::{counts, declared, evidence, is_stale, parties, policies, services};
 use crate::fact::{
-    CallsBasis, CallsFact, Fact, InstanceFact, InstanceRole, Observation, Party, Pattern, Payload, Protocol,
+    CallsBasis, CallsFact, Fact, InstanceFact, InstanceRole, Observation, Party, Pattern, Payload, Protocol, Side,
 };
 use crate::id::{EdgeId, ServiceId, SourceId};
 use crate::snapshot::{Edge, EdgeState, Evidence, Service, Snapshot};
@@ -59,15 +59,33 @@ pub(super) fn of(
                             let end = parties::Found { id: id.clone(), reason: None };
                             parties::settle(known, &end, source, before, now);
                         }
-                        pairs.entry((from, to)).or_default().push(declared("upstream", source, observation, stale));
+                        pairs.entry((from, to)).or_default().push(by_word("upstream", source, observation, stale));
                     }
                 }
                 _ => {}
             }
         }
     }
+    let policies = policies::Policies::of(store, directory);
+    let named = declared::of(store, known, directory).into_iter().chain(policies.declared());
+    for stated in named.collect::<Vec<_>>() {
+        parties::settle(known, &stated.from, &stated.source, before, now);
+        add(&mut pairs, stated);
+    }
+    let is_counted = |claims: &[Claim]| claims.iter().any(|claim| matches!(claim.basis, CallsBasis::Observed(_)));
+    let counted = pairs.iter().filter(|(_, claims)| is_counted(claims)).map(|(pair, _)| pair);
+    let denied: Vec<declared::Stated> = counted.flat_map(|(from, to)| policies.denials(from, to)).collect();
+    for stated in denied {
+        add(&mut pairs, stated);
+    }
     let declaring = declaring_sides(&pairs);
     pairs.into_iter().filter_map(|((from, to), claims)| edge(from, to, claims, &declaring)).collect()
+}
+
+fn add(pairs: &mut Pairs, stated: declared::Stated) {
+    let Fact::Calls(fact) = &stated.observation.fact else { return };
+    let claim = claim(fact, &stated.source, &stated.observation, stated.stale);
+    pairs.entry((stated.from.id, stated.to)).or_default().push(claim);
 }
 
 fn ends(
@@ -97,7 +115,7 @@ fn claim(fact: &CallsFact, source: &SourceId, observation: &Arc<Observation>, st
     }
 }
 
-fn declared(word: &str, source: &SourceId, observation: &Arc<Observation>, stale: bool) -> Claim {
+fn by_word(word: &str, source: &SourceId, observation: &Arc<Observation>, stale: bool) -> Claim {
     Claim {
         basis: CallsBasis::Declared(Arc::from(word)),
         protocol: Protocol::Unknown,
@@ -136,14 +154,14 @@ fn declaring_sides(pairs: &Pairs) -> Declaring {
     let mut sides = Declaring { callers: BTreeSet::new(), callees: BTreeSet::new() };
     for ((from, to), claims) in pairs {
         for claim in claims {
-            match &claim.basis {
-                CallsBasis::Declared(word) if &**word == "upstream" => {
+            match claim.basis.lists() {
+                Some(Side::Caller) => {
                     sides.callers.insert(from.clone());
                 }
-                CallsBasis::Declared(_) => {
+                Some(Side::Callee) => {
                     sides.callees.insert(to.clone());
                 }
-                CallsBasis::Denied(_) | CallsBasis::Observed(_) => {}
+                Some(Side::Between) | None => {}
             }
         }
     }

@@ -15,6 +15,8 @@ use crate::store::{SourceFacts, Store};
 pub(super) struct Fronts {
     by_address: BTreeMap<(Arc<str>, u16), Option<ServiceId>>,
     by_name: BTreeMap<Arc<str>, Option<ServiceId>>,
+    /// Every cluster service, with what is behind it where that is one service.
+    behind: BTreeMap<SourceId, BTreeMap<ServiceName, Option<ServiceId>>>,
 }
 
 impl Fronts {
@@ -46,9 +48,16 @@ impl Fronts {
             let behind: BTreeSet<&ServiceName> =
                 backends.filter_map(|backend| instances.get(backend.instance.as_deref()?).copied()).collect();
             let mut behind = behind.into_iter();
-            if let (Some(only), None) = (behind.next(), behind.next()) {
-                self.lead(fact, &nodes, &service_id(source, only));
+            let to = match (behind.next(), behind.next()) {
+                (Some(only), None) => Some(service_id(source, only)),
+                // Nothing runs behind it now: then it is whoever has its name.
+                (None, _) if fact.external_name.is_none() => None,
+                _ => continue,
+            };
+            if let Some(to) = &to {
+                self.lead(fact, &nodes, to);
             }
+            self.behind.entry(source.clone()).or_default().insert(fact.name.clone(), to);
         }
     }
 
@@ -65,6 +74,13 @@ impl Fronts {
         let Some(namespace) = &fact.name.namespace else { return };
         let name = format!("{}.{namespace}.svc", fact.name.name);
         claim(&mut self.by_name, Arc::from(name), to);
+    }
+
+    /// Whom a cluster service of a source leads to, by the id that the source gives it; a name behind which nothing runs now leads
+    /// to the service of the same name. `None` when the source has no such cluster service, or several are behind it.
+    pub(super) fn behind(&self, source: &SourceId, name: &ServiceName) -> Option<ServiceId> {
+        let to = self.behind.get(source)?.get(name)?;
+        Some(to.clone().unwrap_or_else(|| service_id(source, name)))
     }
 
     /// The service, by the id that its own source gives it, that is reached at an address.

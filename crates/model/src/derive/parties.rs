@@ -80,6 +80,16 @@ impl Directory {
         self.aliases.get(&id).cloned().unwrap_or(id)
     }
 
+    /// Whom a cluster service of a source leads to; `None` where there is no such one, or nobody known is behind it.
+    pub(super) fn behind(
+        &self,
+        source: &SourceId,
+        name: &ServiceName,
+        known: &BTreeMap<ServiceId, Service>,
+    ) -> Option<ServiceId> {
+        Some(self.resolve(self.fronts.behind(source, name)?)).filter(|id| known.contains_key(id))
+    }
+
     /// Finds the service that a party is; `near` prefers a service of the same place when a bare name fits several.
     pub(super) fn find(&self, party: &Party, near: Option<&Service>) -> Option<Found> {
         match party {

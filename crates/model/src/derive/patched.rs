@@ -8,14 +8,15 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::services::{check_of, in_order, rollup, service_id, worst_of};
-use super::{evidence, since};
+use super::{declared, evidence, policies, since};
 use crate::fact::{CheckFact, CheckSubject, Fact, InstanceFact, InstanceRole, Observation};
 use crate::id::{ServiceId, SourceId, SourceKind};
 use crate::snapshot::{Evidence, Instance, Service, Snapshot};
-use crate::store::{Replaced, Touched};
+use crate::store::{Replaced, Store, Touched};
 
 /// All services after the change; `None` when it may have changed more than single services.
 pub(super) fn services(
+    store: &Store,
     touched: &Touched,
     before: &Snapshot,
     now: Timestamp,
@@ -24,7 +25,7 @@ pub(super) fn services(
     if before.sources.keys().any(|source| source.kind() == Some(SourceKind::Prometheus)) {
         return None;
     }
-    let mut patched = Patched { before, now, services: BTreeMap::new() };
+    let mut patched = Patched { store, before, now, services: BTreeMap::new() };
     for replaced in touched.few.facts()? {
         patched.take(replaced)?;
     }
@@ -38,6 +39,7 @@ pub(super) fn services(
 }
 
 struct Patched<'a> {
+    store: &'a Store,
     before: &'a Snapshot,
     now: Timestamp,
     services: BTreeMap<ServiceId, Service>,
@@ -83,8 +85,13 @@ impl Patched<'_> {
         Some(())
     }
 
-    /// Whether a cluster service selects the one and not the other.
+    /// Whether a cluster service or a network policy selects the one and not the other, or only one of them is a gateway's.
     fn selects_otherwise(&self, source: &SourceId, was: &InstanceFact, is: &InstanceFact) -> bool {
+        let told_apart = declared::tell_apart(was, is) || policies::tell_apart(self.store, source, was, is);
+        told_apart || self.is_another_backend(source, was, is)
+    }
+
+    fn is_another_backend(&self, source: &SourceId, was: &InstanceFact, is: &InstanceFact) -> bool {
         self.before.cluster_services.values().any(|front| {
             let selects =
                 |one: &InstanceFact| front.fact.selector.iter().all(|(key, value)| one.meta.get(key) == Some(value));

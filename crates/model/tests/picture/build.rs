@@ -6,7 +6,7 @@ use std::sync::Arc;
 use binnacle_model::fact::{
     BreakerFact, BreakerKind, BreakerState, CallsBasis, CallsFact, CheckFact, CheckStatus, CheckSubject, ConfigFact,
     Fact, How, InstanceFact, InstancePort, InstanceRole, NetworkScope, ObjectKey, Observation, Observer, Origin, Party,
-    Pattern, Payload, Protocol, ServiceName, Signals, StoreKind, Transport, Upstream, ValueMark,
+    Pattern, Payload, Protocol, ServiceName, Signals, StoreKind, Transport, Tripping, Upstream, ValueMark,
 };
 use binnacle_model::world::Update;
 use binnacle_model::{Batch, SourceId, World};
@@ -123,8 +123,10 @@ pub(crate) fn breaker(from: usize, number: usize, to: usize, version: u64, state
         state,
         since: None,
         rejected_per_s: Some(1.5),
+        tripping: Tripping::default(),
         raw: BTreeMap::new(),
         derived: false,
+        among: None,
     };
     observed("breakers", format!("{from}/{number}/{to}"), version, Fact::Breaker(fact))
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use binnacle_model::fact::{
-    BreakerState, CheckFact, CheckStatus, CheckSubject, Fact, InstanceFact, InstanceRole, NodeFact, ObjectKey,
-    Observation, Party, ServiceFact, ServiceName, Upstream,
+    Among, BreakerState, CallsBasis, CallsFact, CheckFact, CheckStatus, CheckSubject, Fact, InstanceFact, InstanceRole,
+    NodeFact, ObjectKey, Observation, Observer, Party, Pattern, Payload, Protocol, ServiceFact, ServiceName, Upstream,
 };
 use binnacle_model::snapshot::{EdgeState, Fault, Since, SourceState, SourceStatus};
 use binnacle_model::world::Update;
@@ -118,6 +118,7 @@ fn status(state: SourceState, code: Option<&str>) -> SourceStatus {
         fault: code.map(|code| Fault { code: Arc::from(code), detail: Arc::from(""), hint: Arc::from("") }),
         partial: vec![],
         unseen: Vec::new(),
+        dialects: None,
         next_try: None,
         abilities: vec![],
     }
@@ -179,6 +180,35 @@ fn a_measured_call_beside_a_declared_one_is_undeclared() {
     let state = |to: &str| world.snapshot().edges[format!("consul:dc1/checkout -> consul:dc1/{to}").as_str()].state;
     assert_eq!(state("payments"), EdgeState::Declared);
     assert_eq!(state("orders"), EdgeState::Undeclared);
+}
+
+#[test]
+fn only_who_lists_partners_makes_the_calls_of_others_undeclared() {
+    let state = |word: &str| {
+        let fact = CallsFact {
+            caller: Party::Named(Arc::from("orders")),
+            callee: Party::Named(Arc::from("payments")),
+            protocol: Protocol::Unknown,
+            pattern: Pattern::Unknown,
+            payload: Payload::Unknown,
+            basis: CallsBasis::Declared(Arc::from(word)),
+            observer: Observer::default(),
+        };
+        let world = world_of(vec![
+            instance(0, 0, 1, None),
+            instance(1, 0, 1, None),
+            instance(2, 0, 1, None),
+            observed("mesh", "declared".to_owned(), 1, Fact::Calls(fact)),
+            calls(0, 1, 1, 1.0),
+        ]);
+        world.snapshot().edges["consul:dc1/checkout -> consul:dc1/payments"].state
+    };
+    assert_eq!(state("intention"), EdgeState::Undeclared, "an intention says who may call");
+    assert_eq!(
+        state("service-router"),
+        EdgeState::Observed,
+        "a route says where calls are led to, not that nobody else may"
+    );
 }
 
 #[test]
@@ -293,6 +323,34 @@ fn a_source_that_says_since_when_is_believed_unless_its_clock_is_ahead() {
 }
 
 #[test]
+fn each_process_of_a_breaker_has_a_past_of_its_own_and_the_whole_is_in_its_state_since_the_first() {
+    let mut world = world_of(vec![
+        instance(0, 0, 1, None),
+        instance(0, 1, 1, None),
+        breaker(0, 0, 1, 1, BreakerState::Closed),
+        breaker(0, 1, 1, 1, BreakerState::Closed),
+    ]);
+    let mut tell = |number: usize, version: u64, state: BreakerState, second: i64| {
+        let batch = Batch::delta(source(1), vec![breaker(0, number, 1, version, state)], vec![]);
+        let told = world.apply([Update::Facts(batch)], at(second)).unwrap();
+        let breaker = world.snapshot().breakers.values().next().unwrap();
+        let moved = told.transitions.iter().map(|one| (one.process.is_some(), one.to.to_string())).collect::<Vec<_>>();
+        (moved, breaker.since, breaker.processes.iter().map(|one| (one.state, one.since.at)).collect::<Vec<_>>())
+    };
+    let seen = |second: i64| Since { at: at(second), seen_changing: true };
+    let open = |of_process| (of_process, "open".to_owned());
+    let (moved, since, processes) = tell(0, 2, BreakerState::Open, 20);
+    assert_eq!((moved, since), (vec![open(false), open(true)], seen(20)));
+    assert_eq!(processes[0], (BreakerState::Open, at(20)));
+    let (moved, since, processes) = tell(1, 2, BreakerState::Open, 30);
+    assert_eq!((moved, since, processes[1]), (vec![open(true)], seen(20), (BreakerState::Open, at(30))));
+    // The first one closes: the whole has been open all the time.
+    let (moved, since, processes) = tell(0, 3, BreakerState::Closed, 40);
+    assert_eq!((moved, since), (vec![(true, "closed".to_owned())], seen(20)));
+    assert_eq!(processes, [(BreakerState::Closed, at(40)), (BreakerState::Open, at(30))]);
+}
+
+#[test]
 fn two_sources_that_count_the_same_calls_are_not_added() {
     let world = told(&[
         (source(1), instance(0, 0, 1, None)),
@@ -301,6 +359,47 @@ fn two_sources_that_count_the_same_calls_are_not_added() {
         (SourceId::from("scrape:b"), calls(0, 1, 1, 9.0)),
     ]);
     assert_eq!(world.snapshot().edges["consul:dc1/checkout -> consul:dc1/payments"].signals.rps, Some(10.0));
+}
+
+#[test]
+fn what_only_some_sources_have_a_word_for_is_believed_before_what_all_have() {
+    for state in [BreakerState::ForcedOpen, BreakerState::Disabled] {
+        let world = told(&[
+            (source(1), instance(0, 0, 1, None)),
+            (SourceId::from("envoy:edge"), breaker(0, 0, 1, 1, state)),
+            (SourceId::from("scrape:edge"), breaker(0, 0, 1, 2, BreakerState::Closed)),
+        ]);
+        assert_eq!(world.snapshot().breakers.values().next().unwrap().state, state);
+    }
+}
+
+#[test]
+fn a_sum_of_processes_counts_where_none_of_them_speaks_for_itself() {
+    let mut sum = breaker(0, 9, 1, 1, BreakerState::Open);
+    let Fact::Breaker(fact) = &mut sum.fact else { unreachable!() };
+    (fact.caller, fact.among) = (Party::Named(Arc::from("checkout")), Some(Among { open: 1, of: 3 }));
+    let known = [(source(1), instance(0, 0, 1, None)), (SourceId::from("hystrix:turbine"), sum)];
+    let own = (SourceId::from("hystrix:checkout"), breaker(0, 0, 1, 1, BreakerState::Open));
+    let counts = |said: &[(SourceId, Observation)]| {
+        let world = told(said);
+        let breaker = world.snapshot().breakers.values().next().unwrap();
+        (world.snapshot().breakers.len(), breaker.open, breaker.of)
+    };
+    assert_eq!(counts(&known), (1, 1, 3));
+    assert_eq!(counts(&[known.as_slice(), &[own]].concat()), (1, 1, 1));
+}
+
+#[test]
+fn of_several_that_one_source_knows_of_a_process_for_one_callee_the_worst_counts() {
+    let mut other = breaker(0, 0, 1, 2, BreakerState::Closed);
+    other.object.key = Arc::from("another");
+    let world = told(&[
+        (source(1), instance(0, 0, 1, None)),
+        (SourceId::from("envoy:edge"), breaker(0, 0, 1, 1, BreakerState::Open)),
+        (SourceId::from("envoy:edge"), other),
+    ]);
+    let breaker = world.snapshot().breakers.values().next().unwrap();
+    assert_eq!((breaker.state, breaker.open, breaker.of), (BreakerState::Open, 1, 1));
 }
 
 #[test]

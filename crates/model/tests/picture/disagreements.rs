@@ -140,6 +140,7 @@ pub(crate) fn status(state: SourceState) -> SourceStatus {
         fault: None,
         partial: vec![],
         unseen: Vec::new(),
+        dialects: None,
         next_try: None,
         abilities: vec![],
     }

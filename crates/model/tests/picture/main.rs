@@ -5,6 +5,7 @@
 mod alerts;
 mod build;
 mod cases;
+mod declared;
 mod disagreements;
 mod identity;
 mod labelled;

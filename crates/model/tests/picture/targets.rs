@@ -111,6 +111,7 @@ fn a_server_that_shares_the_work_or_is_not_read_whole_proves_nothing() {
         fault: None,
         partial,
         unseen: vec![],
+        dialects: None,
         next_try: None,
         abilities: vec![],
     };

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use binnacle_model::fact::{BreakerFact, BreakerKind, BreakerState, Fact, ObjectKey, Observation, Origin, Party};
+use binnacle_model::fact::{
+    BreakerFact, BreakerKind, BreakerState, Fact, ObjectKey, Observation, OpensAt, Origin, Party, Tripping,
+};
 use jiff::Timestamp;
 
 use super::wire::{Breaker, Change, percent};
@@ -46,8 +48,10 @@ pub fn observation(
             state: state(breaker.state.as_deref()),
             since: change.map(|change| change.at),
             rejected_per_s: beside.rejected_per_s.map(rounded),
+            tripping: tripping(breaker),
             raw: raw(breaker, change),
             derived: false,
+            among: None,
         }),
         seen,
         version: None,
@@ -64,6 +68,14 @@ pub(super) fn state(word: Option<&str>) -> BreakerState {
         Some("FORCED_OPEN") => BreakerState::ForcedOpen,
         Some("DISABLED" | "METRICS_ONLY") => BreakerState::Disabled,
         _ => BreakerState::Unknown,
+    }
+}
+
+fn tripping(breaker: &Breaker) -> Tripping {
+    let ratio = |rate: &Option<String>| rate.as_deref().and_then(percent).map(|percent| percent / 100.0);
+    Tripping {
+        failing: ratio(&breaker.failure_rate),
+        opens_at: ratio(&breaker.failure_rate_threshold).map(OpensAt::Failing),
     }
 }
 

@@ -5,7 +5,6 @@
 
 mod api;
 pub mod map;
-mod refusals;
 mod switch;
 mod watch;
 pub mod wire;
@@ -18,6 +17,7 @@ use binnacle_model::id::SourceId;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use crate::admin::Admin;
 use crate::connection::{Connection, ConnectionSpec, Meter, Outbox, Probe};
 use crate::environment::Environment;
 use crate::error::SourceError;
@@ -65,7 +65,7 @@ impl Actuator {
         target.url.set_query(None);
         target.url.set_fragment(None);
         let road = Clients::by(inside.clone()).of(SYSTEM, &target.url)?;
-        Ok(Self { id, spec, api: Api { target, road, meter }, inside })
+        Ok(Self { id, spec, api: Api(Admin { system: SYSTEM, target, road, meter }), inside })
     }
 }
 
@@ -76,7 +76,7 @@ impl Connection for Actuator {
     }
 
     fn meter(&self) -> &Arc<Meter> {
-        &self.api.meter
+        &self.api.0.meter
     }
 
     fn way(&self) -> Option<String> {
@@ -127,7 +127,7 @@ mod tests {
         ] {
             let spec = format!("actuator={place}").parse().unwrap();
             let actuator = Actuator::new(spec).unwrap();
-            assert_eq!((actuator.id.as_str(), actuator.api.shown().as_str()), (id, shown));
+            assert_eq!((actuator.id.as_str(), actuator.api.0.shown().as_str()), (id, shown));
         }
     }
 }

@@ -37,7 +37,7 @@ impl BreakerSwitch for Actuator {
             notes.push(IS_SO_ALREADY.to_owned());
         }
         notes.push(NO_GUARD.to_owned());
-        if Place::is_meant(self.api.target.url.as_str()) {
+        if Place::is_meant(self.api.0.target.url.as_str()) {
             notes.push(ANY_POD.to_owned());
         }
         Ok(SwitchPlan {
@@ -47,7 +47,7 @@ impl BreakerSwitch for Actuator {
             seen: state(Some(&seen_word)),
             way_back: way_back(to, &seen_word),
             seen_word,
-            at: self.api.shown(),
+            at: self.api.0.shown(),
             request: PlannedRequest {
                 method: "POST".to_owned(),
                 path: self.api.path_of_breaker(breaker),
@@ -86,7 +86,7 @@ impl Actuator {
         SourceError {
             system: SYSTEM,
             kind: ErrorKind::NotFound,
-            tried: format!("looking for the breaker {} at {}", crate::http::shorten(breaker), self.api.shown()),
+            tried: format!("looking for the breaker {} at {}", crate::http::shorten(breaker), self.api.0.shown()),
             came_back: "it is not in the list, and a request would make a new one".to_owned(),
             hint: "resilience4j lists a breaker after its first call; see `binnaclectl breakers`.".to_owned(),
         }

@@ -11,11 +11,11 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 
 use super::map::{self, Beside};
-use super::refusals::Refusals;
 use super::wire::{Breaker, Breakers, Change, Entry, Events};
 use super::{Actuator, BEAT, PRODUCT, SYSTEM};
 use crate::connection::{EngineGone, Outbox};
 use crate::error::{ErrorKind, SourceError};
+use crate::refusals::Refusals;
 use crate::road::Road;
 use crate::scrape::map::BREAKERS;
 use crate::scrape::{Account, Outcome, Standing, address, jittered, pause_after};
@@ -53,7 +53,7 @@ pub(super) struct Watch<'a> {
 
 impl<'a> Watch<'a> {
     pub(super) fn new(actuator: &'a Actuator, out: Outbox) -> Self {
-        let query = format!("GET {}/circuitbreakers", actuator.api.shown());
+        let query = format!("GET {}/circuitbreakers", actuator.api.0.shown());
         Self {
             actuator,
             out,
@@ -150,7 +150,7 @@ impl<'a> Watch<'a> {
     }
 
     async fn publish_facts(&mut self) -> Result<(), EngineGone> {
-        let (target, seen) = (&self.actuator.api.target, Timestamp::now());
+        let (target, seen) = (&self.actuator.api.0.target, Timestamp::now());
         let mut put = Vec::new();
         for (name, known) in &mut self.known {
             let beside = Beside { change: known.change.as_ref(), rejected_per_s: known.refusals.per_second() };
@@ -178,7 +178,7 @@ impl<'a> Watch<'a> {
         };
         let account = Account {
             address: address(
-                std::slice::from_ref(&self.actuator.api.target),
+                std::slice::from_ref(&self.actuator.api.0.target),
                 &self.actuator.spec.place,
                 self.actuator.inside.as_deref().and_then(Road::words),
             ),

@@ -321,6 +321,15 @@ fn calls(source: &SourceId, entry: &ConfigEntry) -> Vec<CallsFact> {
             .filter(|split| !split.service.is_empty() && split.service != entry.name)
             .map(|split| from_entry(here(&split.service), kind))
             .collect(),
+        // How one upstream is to be called says that it is called; its protocol is the callee's own affair.
+        "service-defaults" => entry
+            .upstream_config
+            .overrides
+            .iter()
+            .filter(|upstream| !upstream.name.is_empty() && upstream.peer.is_empty())
+            .map(|upstream| party(source, &upstream.namespace, &upstream.name))
+            .map(|callee| CallsFact { protocol: Protocol::Unknown, ..from_entry(callee, kind) })
+            .collect(),
         "service-resolver" => resolved(source, entry).into_iter().map(|callee| from_entry(callee, kind)).collect(),
         _ => Vec::new(),
     }

@@ -157,6 +157,7 @@ impl Consul {
                 fault: Some(error.fault()),
                 partial: Vec::new(),
                 unseen: Vec::new(),
+                dialects: None,
                 next_try: now.checked_add(pause).ok(),
                 abilities: Vec::new(),
             };

@@ -166,6 +166,7 @@ impl Standing {
             fault,
             partial: self.partial(),
             unseen: Vec::new(),
+            dialects: None,
             next_try,
             abilities: self.abilities(),
         };

@@ -282,6 +282,8 @@ pub(super) struct ConfigEntry {
     #[serde(default, deserialize_with = "or_empty")]
     pub(super) failover: BTreeMap<String, Failover>,
     #[serde(default, deserialize_with = "or_empty")]
+    pub(super) upstream_config: UpstreamConfig,
+    #[serde(default, deserialize_with = "or_empty")]
     pub(super) subsets: serde_json::Map<String, serde_json::Value>,
     #[serde(default)]
     pub(super) modify_index: u64,
@@ -341,6 +343,26 @@ pub(super) struct GatewayListener {
 pub(super) struct Named {
     #[serde(deserialize_with = "or_empty")]
     pub(super) name: String,
+}
+
+/// How a service's upstreams are to be called, of a `service-defaults` entry.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(super) struct UpstreamConfig {
+    #[serde(deserialize_with = "or_empty")]
+    pub(super) overrides: Vec<UpstreamOverride>,
+}
+
+/// The same for one upstream.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(super) struct UpstreamOverride {
+    #[serde(deserialize_with = "or_empty")]
+    pub(super) name: String,
+    #[serde(deserialize_with = "or_empty")]
+    pub(super) namespace: String,
+    #[serde(deserialize_with = "or_empty")]
+    pub(super) peer: String,
 }
 
 /// A rule of an `http-route`.

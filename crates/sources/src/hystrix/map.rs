@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use binnacle_model::fact::{BreakerFact, BreakerKind, BreakerState, Fact, ObjectKey, Observation, Origin, Party};
+use binnacle_model::fact::{
+    Among, BreakerFact, BreakerKind, BreakerState, Fact, ObjectKey, Observation, OpensAt, Origin, Party, Tripping,
+};
 use jiff::Timestamp;
 
-use super::wire::Command;
+use super::wire::{Command, Tally};
 use crate::scrape::Target;
 use crate::scrape::map::{BREAKERS, rounded};
 
@@ -25,15 +27,17 @@ pub fn observation(target: &Target, command: &Command, origin: &Arc<Origin>, see
     Observation {
         object: object(target, &command.name),
         fact: Fact::Breaker(BreakerFact {
-            caller: target.party(),
+            caller: caller(target),
             callee: Some(Party::Named(Arc::from(callee.as_str()))),
             name: Arc::from(command.name.as_str()),
             kind: BreakerKind::Failure,
             state: state(command),
             since: None,
             rejected_per_s: Some(rejected_per_second(command)).filter(|rate| rate.is_finite()).map(rounded),
+            tripping: tripping(command),
             raw: raw(command),
             derived: false,
+            among: among(command),
         }),
         seen,
         version: None,
@@ -41,25 +45,64 @@ pub fn observation(target: &Target, command: &Command, origin: &Arc<Origin>, see
     }
 }
 
+/// Turbine adds the processes of a cluster up, which is called like the application.
+fn caller(target: &Target) -> Party {
+    cluster(target).map_or_else(|| target.party(), |name| Party::Named(Arc::from(name)))
+}
+
+/// The cluster of Turbine that is asked for: `/turbine.stream?cluster=cart`.
+pub(super) fn cluster(target: &Target) -> Option<String> {
+    let named = target.url.query_pairs().find(|(key, value)| key == "cluster" && !value.is_empty());
+    named.map(|(_, name)| name.into_owned())
+}
+
 /// A person's word goes before the breaker's own, and opening goes before closing, as in `HystrixCircuitBreaker.java`.
 fn state(command: &Command) -> BreakerState {
-    if command.force_open {
+    if command.force_open.is {
         BreakerState::ForcedOpen
-    } else if !command.enabled || command.force_closed {
+    } else if !command.enabled.is || command.force_closed.is {
         BreakerState::Disabled
-    } else if command.is_open {
+    } else if command.is_open.is {
         BreakerState::Open
     } else {
         BreakerState::Closed
     }
 }
 
+/// Of several processes, in how many it lets no call pass; `None` for one.
+fn among(command: &Command) -> Option<Among> {
+    let hosts = command.hosts();
+    let open = |flag: &Tally| if flag.is { flag.count.unwrap_or(hosts) } else { 0.0 };
+    let open = match state(command) {
+        BreakerState::Disabled => 0.0,
+        _ => open(&command.is_open).max(open(&command.force_open)).min(hosts),
+    };
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "casts of floats stay in range")]
+    let among = Among { open: open as u32, of: hosts as u32 };
+    (among.of > 1).then_some(among)
+}
+
 fn rejected_per_second(command: &Command) -> f64 {
-    let window_ms = if command.window_ms > 0.0 { command.window_ms } else { USUAL_WINDOW_MS };
+    let window_ms = command.window_ms.of_one(command.hosts());
+    let window_ms = if window_ms > 0.0 { window_ms } else { USUAL_WINDOW_MS };
     command.short_circuited.max(0.0) * 1000.0 / window_ms
 }
 
+/// Nothing failed of no requests: that is no rate. A sum of percentages says nothing; one of counts does.
+fn tripping(command: &Command) -> Tripping {
+    let hosts = command.hosts();
+    let threshold = command.error_threshold.of_one(hosts);
+    let percent =
+        if hosts > 1.0 { command.error_count / command.request_count * 100.0 } else { command.error_percentage };
+    let ratio = |percent: f64| (percent / 100.0).clamp(0.0, 1.0);
+    Tripping {
+        failing: (command.request_count > 0.0).then(|| ratio(percent)),
+        opens_at: (threshold > 0.0).then(|| OpensAt::Failing(ratio(threshold))),
+    }
+}
+
 fn raw(command: &Command) -> BTreeMap<Arc<str>, Arc<str>> {
+    let hosts = command.hosts();
     let flags = [
         ("isCircuitBreakerOpen", command.is_open),
         ("propertyValue_circuitBreakerForceOpen", command.force_open),
@@ -71,16 +114,24 @@ fn raw(command: &Command) -> BTreeMap<Arc<str>, Arc<str>> {
         ("errorCount", command.error_count),
         ("errorPercentage", command.error_percentage),
         ("rollingCountShortCircuited", command.short_circuited),
-        ("propertyValue_metricsRollingStatisticalWindowInMilliseconds", command.window_ms),
-        ("propertyValue_circuitBreakerSleepWindowInMilliseconds", command.sleep_window_ms),
-        ("propertyValue_circuitBreakerErrorThresholdPercentage", command.error_threshold),
+        ("propertyValue_metricsRollingStatisticalWindowInMilliseconds", command.window_ms.of_one(hosts)),
+        ("propertyValue_circuitBreakerSleepWindowInMilliseconds", command.sleep_window_ms.of_one(hosts)),
+        ("propertyValue_circuitBreakerErrorThresholdPercentage", command.error_threshold.of_one(hosts)),
         ("reportingHosts", command.reporting_hosts),
     ];
-    let flags = flags.into_iter().map(|(name, value)| (name, value.to_string()));
+    let flags = flags.into_iter().map(|(name, flag)| (name, flag_word(flag)));
     let numbers = numbers.into_iter().map(|(name, value)| (name, value.to_string()));
     let words = [("group", command.group.clone())].into_iter();
-    let words = words.chain(command.thread_pool.clone().map(|pool| ("threadPool", pool)));
+    let pool = Some(command.thread_pool.clone()).filter(|pool| !pool.is_empty());
+    let words = words.chain(pool.map(|pool| ("threadPool", pool)));
     flags.chain(numbers).chain(words).map(|(name, value)| (Arc::from(name), Arc::from(value))).collect()
+}
+
+fn flag_word(flag: Tally) -> String {
+    match flag.count {
+        Some(count) if flag.is => format!("true: {count}"),
+        _ => flag.is.to_string(),
+    }
 }
 
 #[cfg(test)]
@@ -153,6 +204,37 @@ mod tests {
         let endless = r#"{"type":"HystrixCommand","name":"Pay","rollingCountShortCircuited":1e300,
             "propertyValue_metricsRollingStatisticalWindowInMilliseconds":1e-300}"#;
         assert_eq!(breaker(endless).rejected_per_s, None);
+    }
+
+    /// The fixture is what a real Turbine says of two Hystrix of Java and one hystrix-go: one of the three is open.
+    #[test]
+    fn turbine_says_in_how_many_processes_it_is_open() {
+        let stream = include_str!("fixtures/turbine.txt");
+        let events = stream.lines().filter_map(|line| line.strip_prefix("data: "));
+        let facts: Vec<BreakerFact> =
+            events.filter(|event| event.contains("\"HystrixCommand\"")).map(breaker).collect();
+        let among: Vec<Option<Among>> = facts.iter().map(|fact| fact.among).collect();
+        assert_eq!(
+            among,
+            [None, Some(Among { open: 1, of: 2 }), Some(Among { open: 1, of: 3 }), Some(Among { open: 3, of: 3 })]
+        );
+        assert_eq!(facts[2].callee, Some(Party::Named(Arc::from("shelves"))), "most of them call it so");
+        let raw = |name: &str| &*facts[2].raw[name];
+        assert_eq!(raw("propertyValue_metricsRollingStatisticalWindowInMilliseconds"), "2000");
+        assert_eq!(
+            (raw("isCircuitBreakerOpen"), raw("propertyValue_circuitBreakerErrorThresholdPercentage")),
+            ("true: 1", "50")
+        );
+    }
+
+    #[test]
+    fn numbers_of_several_processes_are_divided_and_text_is_not() {
+        let json = r#"{"type":"HystrixCommand","name":"Pay","reportingHosts":2,"rollingCountShortCircuited":40,"isCircuitBreakerOpen":1,
+            "propertyValue_metricsRollingStatisticalWindowInMilliseconds":20000,
+            "propertyValue_circuitBreakerErrorThresholdPercentage":"50"}"#;
+        let fact = breaker(json);
+        assert_eq!((fact.rejected_per_s, fact.among), (Some(4.0), Some(Among { open: 1, of: 2 })));
+        assert_eq!(&*fact.raw["propertyValue_circuitBreakerErrorThresholdPercentage"], "50");
     }
 
     #[test]

@@ -60,7 +60,8 @@ impl Hystrix {
     /// The same through the doors to clusters that other connections share.
     pub(crate) fn by(spec: ConnectionSpec, environment: &Environment, doors: &Doors) -> Result<Self, SourceError> {
         let target = Target::named(SYSTEM, &spec.place, USUAL_PATH)?;
-        let id = SourceId::from(format!("{SYSTEM}:{}", target.short(USUAL_PATH)));
+        let cluster = map::cluster(&target).map(|name| format!("?cluster={name}")).unwrap_or_default();
+        let id = SourceId::from(format!("{SYSTEM}:{}{cluster}", target.short(USUAL_PATH)));
         let meter = Arc::default();
         let inside = way_inside(SYSTEM, &target, environment, doors, &meter)?;
         let (_, targets) = list::channel(Arc::from([target]));

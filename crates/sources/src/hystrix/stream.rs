@@ -95,8 +95,8 @@ pub(super) fn command(event: Result<String, Refused>) -> Result<Option<Box<Comma
     if command.name.is_empty() {
         return Err((ErrorKind::NotUnderstood, "it is a command without a name".to_owned()));
     }
-    let names = [Some(&command.name), Some(&command.group), command.thread_pool.as_ref()];
-    if names.into_iter().flatten().any(|name| name.len() > LONGEST_NAME) {
+    let names = [&command.name, &command.group, &command.thread_pool];
+    if names.into_iter().any(|name| name.len() > LONGEST_NAME) {
         return Err((ErrorKind::TooLarge, format!("it has a name of more than {LONGEST_NAME} bytes")));
     }
     Ok(Some(command))

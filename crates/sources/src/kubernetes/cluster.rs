@@ -104,6 +104,7 @@ objects!(
     Secret,
     Ingress,
     HttpRoute,
+    NetworkPolicy,
     Autoscaler,
     Event
 );
@@ -152,6 +153,7 @@ impl<'a> Cluster<'a> {
             self.follow(Part::Secrets, map::secret),
             self.follow(Part::Ingresses, map::ingress),
             self.follow(Part::HttpRoutes, map::http_route),
+            self.follow(Part::NetworkPolicies, map::network_policy),
             self.follow(Part::Autoscalers, map::autoscaler),
             self.follow(Part::Events, map::event),
         );

@@ -116,6 +116,8 @@ fn print(fact: &Fact, version: Option<u64>) -> u64 {
         Fact::ClusterService(fact) => fact.hash(&mut hasher),
         Fact::Backends(fact) => fact.hash(&mut hasher),
         Fact::Route(fact) => fact.hash(&mut hasher),
+        Fact::Mention(fact) => fact.hash(&mut hasher),
+        Fact::NetworkPolicy(fact) => fact.hash(&mut hasher),
         Fact::Event(fact) => fact.hash(&mut hasher),
         Fact::Autoscaler(fact) => fact.hash(&mut hasher),
         Fact::Config(fact) => (fact, version).hash(&mut hasher),

@@ -1,5 +1,7 @@
 //! What is read by a watch of its own: where it stands in the API, and which rule allows it.
 
+use binnacle_model::fact::NETWORK_POLICIES;
+
 /// How many objects come in one answer of a listing.
 const PAGE: u32 = 500;
 /// The same for objects that may be a megabyte each.
@@ -22,13 +24,14 @@ pub(super) enum Part {
     Secrets,
     Ingresses,
     HttpRoutes,
+    NetworkPolicies,
     Autoscalers,
     Events,
 }
 
 impl Part {
     /// Everything that is read.
-    pub(super) const ALL: [Self; 16] = [
+    pub(super) const ALL: [Self; 17] = [
         Self::Nodes,
         Self::ReplicaSets,
         Self::Jobs,
@@ -43,6 +46,7 @@ impl Part {
         Self::Secrets,
         Self::Ingresses,
         Self::HttpRoutes,
+        Self::NetworkPolicies,
         Self::Autoscalers,
         Self::Events,
     ];
@@ -78,6 +82,7 @@ impl Part {
             Self::Secrets => "secrets",
             Self::Ingresses => "ingresses",
             Self::HttpRoutes => "httproutes",
+            Self::NetworkPolicies => NETWORK_POLICIES,
             Self::Autoscalers => "horizontalpodautoscalers",
             Self::Events => "events",
         }
@@ -99,7 +104,7 @@ impl Part {
             Self::ReplicaSets | Self::Deployments | Self::StatefulSets | Self::DaemonSets => "apps",
             Self::Jobs | Self::CronJobs => "batch",
             Self::EndpointSlices => "discovery.k8s.io",
-            Self::Ingresses => "networking.k8s.io",
+            Self::Ingresses | Self::NetworkPolicies => "networking.k8s.io",
             Self::HttpRoutes => "gateway.networking.k8s.io",
             Self::Autoscalers => "autoscaling",
         }

@@ -128,6 +128,7 @@ impl Standing {
             fault,
             partial,
             unseen: self.unseen(),
+            dialects: None,
             next_try,
             // Nothing can be edited or registered here yet.
             abilities: Vec::new(),

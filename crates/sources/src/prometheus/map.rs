@@ -263,7 +263,7 @@ pub(super) fn targets(listed: &[Target], query: Arc<str>, seen: Timestamp) -> Ve
             Err(_) => "(an address that is none)".to_owned(),
         };
         let fact = TargetFact {
-            job: label(&target.labels, "job").unwrap_or(&target.scrape_pool).clone(),
+            job: target.job().clone(),
             process: Process::of(&target.labels).map_or_else(|| Party::Named(Arc::from(url.as_str())), |one| one.party),
             url: Arc::from(url.as_str()),
             labels: target.labels.clone(),

@@ -156,6 +156,12 @@ pub fn metrics_of_interest() -> Vec<String> {
     promql::any_of(&Dialects::built_in())
 }
 
+/// Whether one of the questions is about what a dialect knows.
+fn is_asked(dialect: &Dialect, plan: &[Query]) -> bool {
+    let all = dialect.series();
+    all.iter().any(|(series, _)| plan.iter().any(|query| query.key.series == series.id))
+}
+
 #[async_trait]
 impl Connection for Prometheus {
     fn spec(&self) -> &ConnectionSpec {
@@ -196,11 +202,8 @@ impl Connection for Prometheus {
             has.extend(self.api.names(&selector, since).await?.data);
         }
         let plan = promql::plan(&self.dialects, &has, round::SHORTEST_WINDOW);
-        let is_asked = |dialect: &&Dialect| {
-            let all = dialect.series();
-            all.iter().any(|(series, _)| plan.iter().any(|query| query.key.series == series.id))
-        };
-        let known: Vec<&str> = self.dialects.iter().filter(is_asked).map(|dialect| dialect.title.as_str()).collect();
+        let asked = self.dialects.iter().filter(|dialect| is_asked(dialect, &plan));
+        let known: Vec<&str> = asked.map(|dialect| dialect.title.as_str()).collect();
         let detail = if known.is_empty() {
             "no metrics of calls or breakers that a dialect knows".to_owned()
         } else {

@@ -22,7 +22,7 @@ use super::wire::Rows;
 use super::{Prometheus, meanings};
 use crate::connection::{EngineGone, Outbox};
 use crate::error::{ErrorKind, SourceError};
-use crate::scrape::dialect::Dialects;
+use crate::scrape::dialect::{Dialect, Dialects};
 use crate::scrape::map::{COLLECTIONS, observations};
 use crate::scrape::{jittered, pause_after};
 
@@ -41,6 +41,8 @@ pub(super) const SHORTEST_WINDOW: Duration = Duration::from_secs(5);
 const LONGEST_WINDOW: Duration = Duration::from_secs(600);
 /// The scrape interval where nobody tells it.
 const USUAL_INTERVAL: Duration = Duration::from_secs(15);
+/// The most jobs that are told to show nothing.
+const MOST_JOBS: usize = 50;
 /// Metrics that were not seen for longer are not asked for.
 const NAMES_SINCE: SignedDuration = SignedDuration::from_hours(1);
 /// What is asked for beside the questions.
@@ -69,6 +71,8 @@ pub(super) struct Round<'a> {
     moment: Option<f64>,
     /// Whether it was ever seen to scrape.
     scraped: bool,
+    /// Until every question was asked once, the picture is not whole, and beats follow each other.
+    catching_up: bool,
 }
 
 /// The targets as they were listed last.
@@ -77,6 +81,8 @@ struct TargetList {
     intervals: BTreeMap<Arc<str>, Duration>,
     /// Processes that do not answer the server.
     down: BTreeSet<Arc<str>>,
+    /// Those that do, by job.
+    up: BTreeMap<Arc<str>, BTreeSet<Arc<str>>>,
     large: bool,
 }
 
@@ -98,6 +104,7 @@ impl<'a> Round<'a> {
             interval_told: false,
             moment: None,
             scraped: false,
+            catching_up: true,
         }
     }
 
@@ -119,7 +126,8 @@ impl<'a> Round<'a> {
                     self.beats += 1;
                     // A server that needs long gets as long a rest.
                     let took = began.elapsed();
-                    self.beat_length().saturating_sub(took).max(took)
+                    let rest = if self.catching_up { Duration::ZERO } else { self.beat_length() };
+                    rest.saturating_sub(took).max(took)
                 }
                 Err(error) => {
                     self.failures = self.failures.saturating_add(1);
@@ -191,6 +199,8 @@ impl<'a> Round<'a> {
         spent += self.explain(seldom).await;
         self.settle();
         self.ask(REQUESTS_A_BEAT.saturating_sub(spent)).await;
+        self.catching_up &= self.turns.leave_out_any(&self.plan());
+        self.standing.first_round(self.catching_up);
         self.publish().await?;
         Ok(Ok(()))
     }
@@ -254,9 +264,12 @@ impl<'a> Round<'a> {
                 let listed = data.active.good;
                 let mut intervals: BTreeMap<Arc<str>, Duration> = BTreeMap::new();
                 let mut down = BTreeSet::new();
+                let mut up: BTreeMap<Arc<str>, BTreeSet<Arc<str>>> = BTreeMap::new();
                 for target in &listed {
                     let Some(process) = map::Process::of(&target.labels) else { continue };
-                    if target.health != "up" {
+                    if target.health == "up" {
+                        up.entry(target.job().clone()).or_default().insert(process.name.clone());
+                    } else {
                         down.insert(process.name.clone());
                     }
                     if let Some(interval) = target.interval() {
@@ -271,7 +284,7 @@ impl<'a> Round<'a> {
                 if news {
                     self.out.facts(Batch::reset(self.id(), TARGETS, fresh.clone())).await?;
                 }
-                self.targets = Some(TargetList { published: fresh, intervals, down, large: bytes > LARGE_LISTING });
+                self.targets = Some(TargetList { published: fresh, intervals, down, up, large: bytes > LARGE_LISTING });
             }
             // Thanos and Mimir scrape nothing themselves.
             Err(error) if error.kind == ErrorKind::NotFound => self.standing.part("targets", Ok(Vec::new())),
@@ -328,6 +341,13 @@ impl<'a> Round<'a> {
             known.clear();
         }
         known.extend(has);
+        if ended.is_ok() {
+            let plan = self.plan();
+            let (there, absent): (Vec<_>, Vec<_>) =
+                self.dialects.iter().partition(|dialect| super::is_asked(dialect, &plan));
+            let names = |some: Vec<&Dialect>| some.into_iter().map(|one| one.name.clone()).collect();
+            self.standing.dialects(names(there), names(absent));
+        }
         self.standing.part("names", ended);
     }
 
@@ -406,10 +426,23 @@ impl<'a> Round<'a> {
         let patience = Patience { whole: plan.iter().all(told), absence: self.window(), down: &down };
         let fresh = map::processes(&self.board, &self.dialects, observations);
         let Difference { put, removed } = self.held.take(fresh, patience, Instant::now(), Timestamp::now());
+        if patience.whole {
+            self.standing.silent(self.silent());
+        }
         if put.is_empty() && removed.is_empty() {
             return Ok(());
         }
         self.out.facts(Batch::delta(self.id(), put, removed)).await
+    }
+}
+
+impl Round<'_> {
+    /// The jobs whose processes show nothing that a dialect knows. Of what is summed over all processes it is not known whose it is.
+    fn silent(&self) -> Vec<Arc<str>> {
+        let is_summed = self.held.has("");
+        let up = self.targets.iter().filter(|_| !is_summed).flat_map(|targets| &targets.up);
+        let silent = up.filter(|(_, processes)| !processes.iter().any(|process| self.held.has(process)));
+        silent.map(|(job, _)| job.clone()).take(MOST_JOBS).collect()
     }
 }
 

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use binnacle_model::snapshot::{Fault, SourceState, SourceStatus};
+use binnacle_model::snapshot::{DialectsSeen, Fault, SourceState, SourceStatus};
 use jiff::{SignedDuration, Timestamp};
 
 use super::SYSTEM;
 use crate::error::{ErrorKind, SourceError};
 use crate::http::shorten;
 use crate::published::Published;
+use crate::scrape::map::COLLECTIONS;
 
 /// A clock that is off by less is not worth a word.
 const TOLERATED_SKEW: SignedDuration = SignedDuration::from_secs(5);
@@ -28,6 +29,8 @@ pub(super) struct Standing {
     parts: BTreeMap<String, SourceError>,
     /// What the server says of its answers, by what they bring.
     warnings: BTreeMap<String, Vec<String>>,
+    /// Of which dialects it has metrics.
+    dialects: Option<Arc<DialectsSeen>>,
     /// How declared kinds of metrics contradict the way in which they are read.
     contradictions: Vec<Arc<str>>,
     /// Why what it has is old.
@@ -35,6 +38,8 @@ pub(super) struct Standing {
     skew: SignedDuration,
     /// How many beats the whole picture takes, and how many questions it is.
     spread: Option<(usize, usize, Duration)>,
+    /// Not every question was asked yet.
+    first_round: bool,
     answered: bool,
     published: Published,
 }
@@ -47,10 +52,12 @@ impl Standing {
             failing: None,
             parts: BTreeMap::new(),
             warnings: BTreeMap::new(),
+            dialects: None,
             contradictions: Vec::new(),
             outdated: None,
             skew: SignedDuration::ZERO,
             spread: None,
+            first_round: false,
             answered: false,
             published: Published::default(),
         }
@@ -95,6 +102,19 @@ impl Standing {
         self.warnings.retain(|name, _| asked(name));
     }
 
+    /// Of which dialects it has metrics, now that it was asked, and of which not.
+    pub(super) fn dialects(&mut self, there: Vec<Arc<str>>, absent: Vec<Arc<str>>) {
+        let silent = self.dialects.take().map(|seen| seen.silent.clone()).unwrap_or_default();
+        self.dialects = Some(Arc::new(DialectsSeen { there, absent, silent }));
+    }
+
+    /// Which jobs show nothing that a dialect knows.
+    pub(super) fn silent(&mut self, jobs: Vec<Arc<str>>) {
+        if let Some(seen) = &mut self.dialects {
+            Arc::make_mut(seen).silent = jobs;
+        }
+    }
+
     /// Metrics that are declared as something else than they are read as.
     pub(super) fn contradicted(&mut self, how: Vec<Arc<str>>) {
         self.contradictions = how;
@@ -117,6 +137,11 @@ impl Standing {
         self.spread = over;
     }
 
+    /// Whether there are questions that were never asked: what they would bring is not seen yet.
+    pub(super) fn first_round(&mut self, goes_on: bool) {
+        self.first_round = goes_on;
+    }
+
     /// The status to publish, when it is another than the one published last.
     pub(super) fn news(&mut self, now: Timestamp) -> Option<SourceStatus> {
         let (state, fault, next_try) = match (&self.failing, &self.outdated) {
@@ -132,7 +157,8 @@ impl Standing {
             product: self.product.clone(),
             fault,
             partial: if state == SourceState::Failing { Vec::new() } else { self.partial() },
-            unseen: Vec::new(),
+            unseen: if self.first_round { COLLECTIONS.map(Arc::from).to_vec() } else { Vec::new() },
+            dialects: self.dialects.clone(),
             next_try,
             abilities: Vec::new(),
         };
@@ -204,6 +230,7 @@ impl Standing {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scrape::map::CALLS;
 
     fn error(kind: ErrorKind, tried: &str) -> SourceError {
         SourceError { system: SYSTEM, kind, tried: tried.to_owned(), came_back: "no".into(), hint: "wait".into() }
@@ -224,6 +251,16 @@ mod tests {
         standing.beat_ended();
         assert_eq!(standing.news(at(2)).unwrap().state, SourceState::Live);
         assert_eq!(standing.news(at(3)), None);
+    }
+
+    #[test]
+    fn what_was_never_asked_for_is_not_seen() {
+        let mut standing = Standing::new("http://x");
+        standing.first_round(true);
+        standing.beat_ended();
+        assert!(standing.news(at(1)).unwrap().unseen.iter().any(|unseen| **unseen == *CALLS));
+        standing.first_round(false);
+        assert!(standing.news(at(2)).unwrap().unseen.is_empty());
     }
 
     #[test]
@@ -275,6 +312,19 @@ mod tests {
         assert!(status.partial[0].detail.contains("2 metrics are declared otherwise"), "{}", status.partial[0].detail);
         standing.contradicted(Vec::new());
         assert!(standing.news(at(2)).unwrap().partial.is_empty());
+    }
+
+    #[test]
+    fn what_it_has_metrics_of_is_told_once_it_was_asked() {
+        let word = |word: &str| vec![Arc::from(word)];
+        let mut standing = Standing::new("http://x");
+        standing.silent(word("node"));
+        assert_eq!(standing.news(at(1)).unwrap().dialects, None);
+        standing.dialects(word("istio"), word("envoy"));
+        standing.silent(word("node"));
+        standing.dialects(word("istio"), word("linkerd"));
+        let seen = DialectsSeen { there: word("istio"), absent: word("linkerd"), silent: word("node") };
+        assert_eq!(standing.news(at(2)).unwrap().dialects, Some(Arc::new(seen)));
     }
 
     #[test]

@@ -55,6 +55,11 @@ impl Turns {
         turn.due = self.beat + pause;
     }
 
+    /// Whether a question of the plan was never asked.
+    pub(super) fn leave_out_any(&self, plan: &[Query]) -> bool {
+        plan.iter().any(|query| self.of.get(&query.key).is_none_or(|turn| turn.asked == 0))
+    }
+
     /// How many beats it takes until each question of the plan had its turn.
     pub(super) fn beats(plan: &[Query], budget: usize) -> usize {
         plan.len().div_ceil(budget.max(1)).max(1)
@@ -87,6 +92,17 @@ mod tests {
         let beats: Vec<Vec<&str>> = beats.iter().map(|asked| names(asked)).collect();
         assert_eq!(beats, [vec!["m0", "m1"], vec!["m2", "m3"], vec!["m4", "m0"], vec!["m1", "m2"]]);
         assert_eq!((Turns::beats(&plan, 2), Turns::beats(&[], 2)), (3, 1));
+    }
+
+    #[test]
+    fn the_first_round_is_over_when_everyone_had_a_turn() {
+        let (plan, mut turns) = (plan(5), Turns::default());
+        let left_out = |turns: &mut Turns| {
+            turns.next(&plan, 2);
+            turns.leave_out_any(&plan)
+        };
+        assert_eq!([(); 4].map(|()| left_out(&mut turns)), [true, true, false, false]);
+        assert!(!turns.leave_out_any(&[]));
     }
 
     #[test]

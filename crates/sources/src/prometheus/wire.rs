@@ -163,6 +163,11 @@ pub(super) struct Discovered {
 }
 
 impl Target {
+    /// The scrape job that it belongs to.
+    pub(super) fn job(&self) -> &Arc<str> {
+        self.labels.get("job").filter(|job| !job.is_empty()).unwrap_or(&self.scrape_pool)
+    }
+
     /// How often it is scraped.
     pub(super) fn interval(&self) -> Option<Duration> {
         duration(self.scrape_interval.as_ref().or(self.discovered_labels.scrape_interval.as_ref())?)

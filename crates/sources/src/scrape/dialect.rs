@@ -213,6 +213,8 @@ pub struct Breakers {
     pub kind: BreakerKind,
     /// The counter of refused calls, with the same labels.
     pub refused: Option<Series>,
+    /// The gauge of the percentage of calls that failed in the breaker's own window, with the same labels.
+    pub failing: Option<Series>,
     /// Whether the state is no more than concluded.
     pub derived: bool,
 }
@@ -333,6 +335,7 @@ impl Dialect {
                 }
             }
             all.extend(breakers.refused.iter().map(|series| (series, Reads::Growth)));
+            all.extend(breakers.failing.iter().map(|series| (series, Reads::Value)));
         }
         all.extend(self.channels.iter().map(|channels| (&channels.total, Reads::Growth)));
         all

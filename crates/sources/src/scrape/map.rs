@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use binnacle_model::fact::{
     BreakerFact, BreakerKind, BreakerState, CallsBasis, CallsFact, Fact, How, ObjectKey, Observation, Observer, Origin,
-    Party, Pattern, Payload, Protocol, ServedFact, Side, Signals,
+    Party, Pattern, Payload, Protocol, ServedFact, Side, Signals, Tripping,
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -497,6 +497,7 @@ struct Report<'a> {
     state: BreakerState,
     raw: Raw,
     rejected_per_s: Option<f64>,
+    failing: Option<f64>,
     derived: bool,
     series: &'a Series,
 }
@@ -505,15 +506,21 @@ fn breaker_observations(shown: &Shown<'_>, dialect: &Dialect) -> Vec<Observation
     let mut found: BTreeMap<Which, Report<'_>> = BTreeMap::new();
     for breakers in &dialect.breakers {
         let mut refused = refusals(shown, breakers);
+        let failing = failing(shown, breakers);
         for (which, state, raw, series) in states(shown, breakers) {
             let rejected_per_s = refused.remove(&which);
             let derived = breakers.derived;
-            let fresh = Report { state, raw: Raw::new(), rejected_per_s: None, derived, series };
+            let failing = failing.get(&which);
+            let fresh = Report { state, raw: Raw::new(), rejected_per_s: None, failing: None, derived, series };
             let report = found.entry(which).or_insert(fresh);
             report.state = report.state.max(state);
             report.raw.extend(raw);
             if let Some(rejected) = rejected_per_s {
                 *report.rejected_per_s.get_or_insert(0.0) += rejected;
+            }
+            if let Some((name, percent)) = failing {
+                report.failing = Some(percent / 100.0);
+                report.raw.insert(name.clone(), shown_value(*percent));
             }
         }
     }
@@ -521,11 +528,26 @@ fn breaker_observations(shown: &Shown<'_>, dialect: &Dialect) -> Vec<Observation
         let toward = callee.as_ref().map(|callee| spelled(callee, shown)).unwrap_or_default();
         let by = spelled(&caller, shown).replace('/', "%2F");
         let key = format!("{}/{by}/{}/{toward}/{name}", dialect.name, word(kind));
-        let Report { state, raw, rejected_per_s, derived, series } = report;
-        let fact = BreakerFact { caller, callee, name, kind, state, since: None, rejected_per_s, raw, derived };
+        let Report { state, raw, rejected_per_s, failing, derived, series } = report;
+        let tripping = Tripping { failing, opens_at: None };
+        let (since, among) = (None, None);
+        let fact =
+            BreakerFact { caller, callee, name, kind, state, since, rejected_per_s, tripping, raw, derived, among };
         observation(shown, BREAKERS, &key, Fact::Breaker(fact), series)
     };
     found.into_iter().map(observed).collect()
+}
+
+/// How much fails, in percent. A library that says -1 says that too few calls were counted.
+fn failing(shown: &Shown<'_>, breakers: &Breakers) -> BTreeMap<Which, (Arc<str>, f64)> {
+    let mut failing = BTreeMap::new();
+    let Some(gauge) = &breakers.failing else { return failing };
+    for (labels, percent) in shown.readings.values(gauge) {
+        if let Some(which) = which(shown, breakers, labels).filter(|_| (0.0..=100.0).contains(&percent)) {
+            failing.insert(which, (Arc::from(raw_name(shown, gauge)), percent));
+        }
+    }
+    failing
 }
 
 fn refusals(shown: &Shown<'_>, breakers: &Breakers) -> BTreeMap<Which, f64> {

@@ -71,6 +71,7 @@ impl Standing {
             fault: if failing { faults.next() } else { None },
             partial: faults.collect(),
             unseen: Vec::new(),
+            dialects: None,
             next_try: self.next_try.filter(|_| failing),
             abilities: account.abilities,
         };

@@ -12,6 +12,7 @@
 mod actuator;
 mod corpora;
 mod dialects;
+mod envoy;
 mod faulty;
 mod grown;
 mod hystrix;

@@ -39,8 +39,16 @@ pub struct BreakerRow {
     pub open: u32,
     /// Caller instances that report it.
     pub of: u32,
+    /// True when nobody tells the state and it is concluded from something else.
+    pub derived: bool,
     /// Refused calls per second; `null` when nobody counts them.
     pub rejected_per_s: Option<f64>,
+    /// The share of calls that failed in the breaker's own window, 0 to 1; `null` where it is not told or too few were counted.
+    pub failing: Option<f64>,
+    /// From where on it opens, in words; empty where nobody tells it.
+    pub opens_at: String,
+    /// The share of failed calls from which on it opens, 0 to 1; `null` where it goes by something else, or nobody tells it.
+    pub threshold: Option<f64>,
     /// The id of the edge that it sits on, where it is drawn.
     pub edge: Option<String>,
     /// True when none of its sources is current.

@@ -59,6 +59,8 @@ pub enum Section {
     Facts,
     /// What its sources disagree about.
     Disagreements,
+    /// Why it is in the picture.
+    Why,
     /// Signals.
     Signals,
     /// Calls in and out.
@@ -75,6 +77,8 @@ pub enum Section {
     Alerts,
     /// What happened that is worth a look.
     Events,
+    /// A breaker in each process.
+    Processes,
     /// Breakers.
     Breakers,
     /// Rules of the mesh about it.
@@ -147,6 +151,10 @@ pub enum InspectorRow {
     Alert(AlertLine),
     /// A breaker.
     Breaker(InspectorBreaker),
+    /// A breaker in one process.
+    Process(ProcessRow),
+    /// A statement about an edge, and what becomes of it.
+    Claim(ClaimRow),
     /// A rule of the mesh.
     Rule(RuleRow),
     /// A config key.
@@ -349,6 +357,67 @@ pub struct InspectorBreaker {
     pub rejected_per_s: Option<f64>,
     /// Who says so.
     pub pips: Vec<Pip>,
+}
+
+/// A breaker in one process.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+pub struct ProcessRow {
+    /// Unique; also what `evidence` takes as `fact`.
+    pub key: String,
+    /// The section.
+    pub section: Section,
+    /// Its address, or the source's own key of it.
+    pub process: String,
+    /// The state there.
+    pub state: BreakerState,
+    /// Since when.
+    pub since: Since,
+    /// True when nobody tells the state and it is concluded from something else.
+    pub derived: bool,
+    /// Refused calls per second; `null` when nobody counts them.
+    pub rejected_per_s: Option<f64>,
+    /// The share of calls that failed in the breaker's own window, 0 to 1.
+    pub failing: Option<f64>,
+    /// True when none of its sources is current.
+    pub stale: bool,
+    /// What it went through, oldest first.
+    pub past: Vec<PastState>,
+}
+
+/// A statement about an edge, and what becomes of it.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+pub struct ClaimRow {
+    /// Unique; also what `evidence` takes as `fact`.
+    pub key: String,
+    /// The section.
+    pub section: Section,
+    /// What it says, in words: `counted at the caller`, `declared by upstream`.
+    pub says: String,
+    /// The query that brought it, or the line.
+    pub query: String,
+    /// True when the edge's numbers are made of it.
+    pub believed: bool,
+    /// True when it says that these calls must not happen.
+    pub denies: bool,
+    /// Why it is believed, or evidence only.
+    pub because: String,
+    /// When it was seen; milliseconds since 1970.
+    pub seen: f64,
+    /// True when the source is not current.
+    pub stale: bool,
+    /// Who says so.
+    pub pips: Vec<Pip>,
+}
+
+/// That a breaker went from one state to another.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, TS)]
+pub struct PastState {
+    /// When; milliseconds since 1970.
+    pub at: f64,
+    /// The state before.
+    pub from: BreakerState,
+    /// The state after.
+    pub to: BreakerState,
 }
 
 /// A rule of the mesh.

@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 
 use binnacle_model::fact::{
-    BreakerKind, BreakerState, CallsBasis, Fact, Pattern, Protocol, Signals, StoreKind, WorkloadFact,
+    BreakerKind, BreakerState, CallsBasis, Fact, OpensAt, Pattern, Protocol, Signals, StoreKind, WorkloadFact,
 };
 use binnacle_model::id::SourceId;
 use binnacle_model::snapshot::{
-    Breaker, Check, Claim, ConfigItem, Disagreement, Edge, EdgeState, Evidence, Health, Instance, JoinReason, Route,
-    Service, ServiceRole, Snapshot, Source, SourceState,
+    Breaker, BreakerProcess, Check, Claim, ConfigItem, Disagreement, Edge, EdgeState, Evidence, Health, Instance,
+    JoinReason, Route, Service, ServiceRole, Snapshot, Source, SourceState,
 };
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -287,12 +287,61 @@ pub struct PublicBreaker {
     pub open: u32,
     /// Instances that report it.
     pub of: u32,
+    /// Since when it is in this state, RFC 3339.
+    pub since: String,
+    /// True when the moment of the change is known; false when it was already so at first sight.
+    pub since_is_exact: bool,
     /// Refused calls per second; `null` when nobody counts them.
     pub rejected_per_s: Option<f64>,
+    /// The share of calls that failed in the breaker's own window, from 0 to 1; `null` where it is not told, or too few were counted.
+    pub failing: Option<f64>,
+    /// From where on it opens; `null` where nobody tells it.
+    pub opens_at: Option<PublicOpensAt>,
+    /// The breaker in each process.
+    pub processes: Vec<PublicBreakerProcess>,
     /// The source that states it.
     pub source: String,
     /// The source's own values, of the instance that is in the most notable state.
     pub raw: BTreeMap<String, String>,
+}
+
+/// A circuit breaker in one process.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct PublicBreakerProcess {
+    /// Its address, or the source's own key of it.
+    pub process: String,
+    /// The state there.
+    pub state: PublicBreakerState,
+    /// Since when, RFC 3339.
+    pub since: String,
+    /// True when the moment of the change is known.
+    pub since_is_exact: bool,
+    /// Refused calls per second; `null` when nobody counts them.
+    pub rejected_per_s: Option<f64>,
+    /// The share of calls that failed in its own window, from 0 to 1.
+    pub failing: Option<f64>,
+}
+
+/// From where on a breaker opens.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PublicOpensAt {
+    /// So large a share of the calls failed, from 0 to 1.
+    Failing(f64),
+    /// So many requests or connections at once.
+    AtOnce(u64),
+    /// So many failures in a row.
+    InARow(u64),
+}
+
+impl From<OpensAt> for PublicOpensAt {
+    fn from(limit: OpensAt) -> Self {
+        match limit {
+            OpensAt::Failing(ratio) => Self::Failing(ratio),
+            OpensAt::AtOnce(most) => Self::AtOnce(most),
+            OpensAt::InARow(failures) => Self::InARow(failures),
+        }
+    }
 }
 
 /// The kinds of breaker.
@@ -638,11 +687,29 @@ impl PublicBreaker {
             derived: breaker.derived,
             open: breaker.open,
             of: breaker.of,
+            since: breaker.since.at.to_string(),
+            since_is_exact: breaker.since.seen_changing,
             rejected_per_s: breaker.rejected_per_s,
+            failing: breaker.failing(),
+            opens_at: breaker.opens_at().map(Into::into),
+            processes: breaker.processes.iter().map(PublicBreakerProcess::of).collect(),
             source: worst.map(|(evidence, _)| evidence.source.to_string()).unwrap_or_default(),
             raw: worst
                 .map(|(_, fact)| fact.raw.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect())
                 .unwrap_or_default(),
+        }
+    }
+}
+
+impl PublicBreakerProcess {
+    fn of(process: &BreakerProcess) -> Self {
+        Self {
+            process: process.process.to_string(),
+            state: process.state.into(),
+            since: process.since.at.to_string(),
+            since_is_exact: process.since.seen_changing,
+            rejected_per_s: process.rejected_per_s,
+            failing: process.tripping.failing,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use binnacle_model::fact::BreakerState;
+use binnacle_model::fact::{BreakerState, OpensAt};
 use binnacle_model::id::{EdgeId, ServiceId};
 use binnacle_model::snapshot::{Breaker, Snapshot};
 
@@ -25,7 +25,7 @@ pub fn table(snapshot: &Snapshot) -> Table<BreakersHead, BreakerRow> {
             why_empty(
                 snapshot,
                 "breakers",
-                "They come from an actuator (resilience4j), a Hystrix stream or metrics. Add a source.",
+                "They come from an actuator (resilience4j), an Envoy, a Hystrix stream or metrics. Add a source.",
             )
         }),
     };
@@ -47,9 +47,22 @@ fn row(snapshot: &Snapshot, breaker: &Breaker, edge: Option<String>) -> BreakerR
         since: breaker.since.into(),
         open: breaker.open,
         of: breaker.of,
+        derived: breaker.derived,
         rejected_per_s: breaker.rejected_per_s,
+        failing: breaker.failing(),
+        opens_at: breaker.opens_at().map(opens_at).unwrap_or_default(),
+        threshold: breaker.opens_at().and_then(OpensAt::failing),
         edge,
         stale: breaker.stale,
         sources: pips(&breaker.evidence),
+    }
+}
+
+/// `≥ 50 % failed`.
+pub fn opens_at(limit: OpensAt) -> String {
+    match limit {
+        OpensAt::Failing(ratio) => format!("≥ {} % failed", (ratio * 1000.0).round() / 10.0),
+        OpensAt::AtOnce(most) => format!("{most} at once"),
+        OpensAt::InARow(failures) => format!("{failures} failed in a row"),
     }
 }

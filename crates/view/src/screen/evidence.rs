@@ -159,9 +159,12 @@ fn of_edge(snapshot: &Snapshot, edge: &Edge, fact: &str) -> EvidenceReport {
 fn of_breaker(snapshot: &Snapshot, breaker: &Breaker, fact: &str) -> EvidenceReport {
     let word = binnacle_model::world::breaker_word(breaker.state).replace('_', "-");
     let title = format!("{} is {word}", super::timeline::breaker_title(snapshot, breaker));
-    let one = fact.strip_prefix("report:");
+    let report = fact.strip_prefix("report:");
+    let process = fact.strip_prefix("process:");
     let chosen = breaker.evidence.iter().filter(|evidence| {
-        one.is_none_or(|key| format!("{}/{}", evidence.source, evidence.observation.object.key) == key)
+        let (object, fact) = (&evidence.observation.object, &evidence.observation.fact);
+        let speaks_of = |process: &str| matches!(fact, Fact::Breaker(fact) if *fact.process(object) == *process);
+        report.is_none_or(|key| format!("{}/{}", evidence.source, object.key) == key) && process.is_none_or(speaks_of)
     });
     build(snapshot, title, "The most notable state among the caller's instances; the count says in how many.", chosen)
 }
@@ -300,6 +303,17 @@ pub fn says(fact: &Fact) -> String {
         Fact::Workload(workload) => workload_words(workload),
         Fact::ClusterService(service) => cluster_service_words(service),
         Fact::Route(route) => route_words(route),
+        Fact::Mention(mention) => format!(
+            "variable {} of container {} in {} {} names {}",
+            mention.variable,
+            mention.container,
+            mention.kind.word(),
+            mention.workload,
+            mention.target
+        ),
+        Fact::NetworkPolicy(policy) => {
+            format!("network policy {} is about Pods with {}", policy.name, policy.selects)
+        }
         Fact::Event(event) => {
             format!("{} ({} times, says {}): {}", event.reason, event.count, event.reporter, event.message)
         }

@@ -2,28 +2,33 @@
 
 use std::collections::BTreeMap;
 
+use binnacle_model::change::Subject as ModelSubject;
 use binnacle_model::fact::{Fact, Signals};
 use binnacle_model::id::{CheckId, ConfigId, SourceId, SourceKind};
 use binnacle_model::measured;
 use binnacle_model::snapshot::{
-    Ability, Alert, Breaker, Check, Claim, ConfigItem, Disagreement, Edge, EdgeState, Facet, Health, Instance,
-    JoinReason, Service, Snapshot, Source,
+    Ability, Alert, Breaker, BreakerProcess, Check, Claim, ConfigItem, Disagreement, Edge, EdgeState, Facet, Health,
+    Instance, JoinReason, Service, Snapshot, Source,
 };
+use binnacle_model::world::breaker_state;
 
+use super::breakers::opens_at;
 use super::config_tree::edit_offer;
 use super::evidence::signals_evidence;
 use super::health::address;
 use super::timeline::breaker_title;
 use super::{
-    Scene, Table, alerts, concerns, count, disagreements, facet_pips, named, number, pip, pips, plural, runtime,
-    source_name, stale_since,
+    Happened, Scene, Table, alerts, concerns, count, disagreements, facet_pips, named, number, pip, pips, plural,
+    runtime, source_name, stale_since,
 };
 use crate::contract::inspector::{
-    Action, ActionKind, AlertLine, CallRow, CheckRow, Chip, ConfigUsed, DisagreementLine, EmptySection, FactRow,
-    InspectorBreaker, InspectorHead, InspectorRow, InstanceRow, RuleRow, Section, SignalsRow,
+    Action, ActionKind, AlertLine, CallRow, CheckRow, Chip, ClaimRow, ConfigUsed, DisagreementLine, EmptySection,
+    FactRow, InspectorBreaker, InspectorHead, InspectorRow, InstanceRow, PastState, ProcessRow, RuleRow, Section,
+    SignalsRow,
 };
 use crate::contract::state::{Offer, Pip, Subject, SubjectKind, Tone, millis};
 use crate::export::snapshot::pattern_word;
+use crate::why::{self, ClaimKind, ClaimWhy, Counted};
 use crate::{switch, text};
 
 /// The most rows of one section.
@@ -36,7 +41,7 @@ pub fn table(scene: &Scene, subject: &Subject) -> Table<InspectorHead, Inspector
     let snapshot = &scene.snapshot;
     let shown = match subject.kind {
         SubjectKind::Service => snapshot.services.get(subject.id.as_str()).map(|service| of_service(scene, service)),
-        SubjectKind::Edge => snapshot.edges.get(subject.id.as_str()).map(|edge| of_edge(snapshot, edge)),
+        SubjectKind::Edge => snapshot.edges.get(subject.id.as_str()).map(|edge| of_edge(scene, edge)),
         SubjectKind::Breaker => snapshot.breakers.get(subject.id.as_str()).map(|breaker| of_breaker(scene, breaker)),
         SubjectKind::Config => {
             snapshot.config.get(&ConfigId::from(subject.id.as_str())).map(|item| of_config(scene, item))
@@ -508,7 +513,7 @@ fn empty_sections(snapshot: &Snapshot, service: &Service, rows: &[InspectorRow])
         (Section::Instances, no_instance),
         (Section::Checks, "No check is defined: without one, nobody says how it is."),
         (Section::Alerts, no_alert),
-        (Section::Breakers, "No breaker is known. They come from an actuator, a Hystrix stream or metrics."),
+        (Section::Breakers, "No breaker is known. They come from an actuator, an Envoy, a Hystrix stream or metrics."),
         (Section::Rules, "No rule of the mesh names it."),
         (Section::Config, "No key has its name in its path."),
     ];
@@ -540,12 +545,56 @@ fn section_of(row: &InspectorRow) -> Section {
         InspectorRow::Check(row) => row.section,
         InspectorRow::Alert(row) => row.section,
         InspectorRow::Breaker(row) => row.section,
+        InspectorRow::Process(row) => row.section,
+        InspectorRow::Claim(row) => row.section,
         InspectorRow::Rule(row) => row.section,
         InspectorRow::Config(row) => row.section,
     }
 }
 
-fn of_edge(snapshot: &Snapshot, edge: &Edge) -> (InspectorHead, Vec<InspectorRow>) {
+/// Why an edge is here: one sentence, then each statement with what becomes of it.
+fn why_rows(scene: &Scene, edge: &Edge) -> Vec<InspectorRow> {
+    let why = why::of_edge(&scene.snapshot, edge, scene.now);
+    let because = FactRow { section: Section::Why, ..fact("because", "It is", why.because, pips(&edge.evidence)) };
+    let claim = |(place, claim): (usize, ClaimWhy)| ClaimRow {
+        key: format!("claim:{place}"),
+        section: Section::Why,
+        says: claim_says(&claim),
+        believed: claim.believed,
+        denies: claim.kind == ClaimKind::Denied,
+        because: claim.because,
+        seen: millis(claim.said.seen),
+        stale: claim.said.stale,
+        pips: vec![pip(&SourceId::from(claim.said.source.as_str()))],
+        query: claim.said.query,
+    };
+    let claims = why.claims.into_iter().enumerate().take(MOST).map(|one| InspectorRow::Claim(claim(one)));
+    std::iter::once(InspectorRow::Fact(because)).chain(claims).collect()
+}
+
+/// `counted at the caller · istio · 96/s · 31.4 % errors`, `declared by intention`.
+fn claim_says(claim: &ClaimWhy) -> String {
+    let by = |what: &str| format!("{what} by {}", claim.by.as_deref().unwrap_or_default());
+    let counted = match (claim.kind, claim.counted_at) {
+        (ClaimKind::Declared, _) => return by("declared"),
+        (ClaimKind::Denied, _) => return by("denied"),
+        (ClaimKind::Observed, Some(Counted::Caller)) => "counted at the caller",
+        (ClaimKind::Observed, Some(Counted::Between)) => "counted by a proxy on the way",
+        (ClaimKind::Observed, Some(Counted::Callee)) => "counted at the callee",
+        (ClaimKind::Observed, None) => "counted",
+    };
+    let signals = &claim.signals;
+    let parts = [
+        Some(counted.to_owned()),
+        claim.dialect.clone(),
+        signals.rps.map(|rps| format!("{rps:.1}/s")),
+        signals.error_ratio.map(|ratio| format!("{:.1} % errors", ratio * 100.0)),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(" · ")
+}
+
+fn of_edge(scene: &Scene, edge: &Edge) -> (InspectorHead, Vec<InspectorRow>) {
+    let snapshot = &scene.snapshot;
     let (from, to) = (named(snapshot, &edge.from), named(snapshot, &edge.to));
     let service = |id: &str| Some(Subject { kind: SubjectKind::Service, id: id.to_owned() });
     let mut rows = vec![
@@ -556,6 +605,7 @@ fn of_edge(snapshot: &Snapshot, edge: &Edge) -> (InspectorHead, Vec<InspectorRow
         }),
         InspectorRow::Fact(FactRow { link: service(&to.id), ..fact("to", "Callee", to.name.clone(), Vec::new()) }),
     ];
+    rows.extend(why_rows(scene, edge));
     let mut empty = Vec::new();
     if edge.signals == Signals::default() {
         empty.push(EmptySection { section: Section::Signals, reason: "Nobody measures these calls.".to_owned() });
@@ -572,7 +622,8 @@ fn of_edge(snapshot: &Snapshot, edge: &Edge) -> (InspectorHead, Vec<InspectorRow
     let on_it = |one: &&Breaker| one.caller == edge.from && one.callee.as_ref() == Some(&edge.to);
     let breakers: Vec<&Breaker> = snapshot.breakers.values().map(AsRef::as_ref).filter(on_it).collect();
     if breakers.is_empty() {
-        let reason = "No breaker is known on it. They come from an actuator, a Hystrix stream or metrics.".to_owned();
+        let reason =
+            "No breaker is known on it. They come from an actuator, an Envoy, a Hystrix stream or metrics.".to_owned();
         empty.push(EmptySection { section: Section::Breakers, reason });
     }
     rows.extend(breakers.into_iter().map(|one| InspectorRow::Breaker(breaker_row(snapshot, one))));
@@ -602,6 +653,16 @@ fn of_breaker(scene: &Scene, breaker: &Breaker) -> (InspectorHead, Vec<Inspector
     if let Some(callee) = breaker.callee.as_ref().map(|callee| named(snapshot, callee)) {
         facts.push(FactRow { link: service(&callee.id), ..fact("callee", "Callee", callee.name, pips.clone()) });
     }
+    if let Some(failing) = breaker.failing() {
+        facts.push(fact("failing", "Failing", format!("{:.1} %", failing * 100.0), pips.clone()));
+    }
+    if let Some(limit) = breaker.opens_at() {
+        facts.push(fact("opens_at", "Opens at", opens_at(limit), pips.clone()));
+    }
+    if breaker.derived {
+        let how = "concluded from counts of openings and closings: nobody tells it".to_owned();
+        facts.push(fact("derived", "Known by", how, pips.clone()));
+    }
     facts.push(fact("rejected", "Rejected", rejected, pips));
     for evidence in breaker.evidence.iter().take(MOST) {
         let Fact::Breaker(report) = &evidence.observation.fact else { continue };
@@ -620,7 +681,34 @@ fn of_breaker(scene: &Scene, breaker: &Breaker) -> (InspectorHead, Vec<Inspector
         actions: switch_actions(scene, breaker),
         ..blank(breaker_title(snapshot, breaker))
     };
-    (head, facts.into_iter().map(InspectorRow::Fact).collect())
+    (head, facts.into_iter().map(InspectorRow::Fact).chain(process_rows(scene, breaker)).collect())
+}
+
+/// What each process went through since the start, the most notable state first.
+fn process_rows(scene: &Scene, breaker: &Breaker) -> impl Iterator<Item = InspectorRow> {
+    let mut past: BTreeMap<&str, Vec<PastState>> = BTreeMap::new();
+    let whole = ModelSubject::Breaker(breaker.id.clone());
+    for happened in &scene.happened {
+        let Happened::Transition(one) = happened else { continue };
+        let Some(process) = one.process.as_deref().filter(|_| one.subject == whole) else { continue };
+        let (Some(from), Some(to)) = (breaker_state(&one.from), breaker_state(&one.to)) else { continue };
+        past.entry(process).or_default().push(PastState { at: millis(one.at), from: from.into(), to: to.into() });
+    }
+    let mut processes: Vec<&BreakerProcess> = breaker.processes.iter().collect();
+    processes.sort_by(|a, b| (b.state, &a.process).cmp(&(a.state, &b.process)));
+    let row = |one: &BreakerProcess| ProcessRow {
+        key: format!("process:{}", one.process),
+        section: Section::Processes,
+        process: text::name(&one.process),
+        state: one.state.into(),
+        since: one.since.into(),
+        derived: one.derived,
+        rejected_per_s: one.rejected_per_s,
+        failing: one.tripping.failing,
+        stale: one.stale,
+        past: past.remove(&*one.process).unwrap_or_default(),
+    };
+    processes.into_iter().take(MOST).map(row).map(InspectorRow::Process).collect::<Vec<_>>().into_iter()
 }
 
 fn switch_actions(scene: &Scene, breaker: &Breaker) -> Vec<Action> {

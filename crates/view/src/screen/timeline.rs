@@ -33,6 +33,8 @@ pub fn table(scene: &Scene, params: TimelineParams) -> Table<TimelineHead, Timel
 
 fn row(snapshot: &Snapshot, place: usize, happened: &Happened) -> Option<TimelineRow> {
     match happened {
+        // What each process of a breaker went through stands in the breaker's own lanes.
+        Happened::Transition(transition) if transition.process.is_some() => None,
         Happened::Transition(transition) => transition_row(snapshot, place, transition),
         Happened::Edit { at, id, edit, summary } => Some(TimelineRow {
             key: format!("edit:{edit}:{id}"),

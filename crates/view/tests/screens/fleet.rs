@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use binnacle_model::fact::{
     AlertFact, AlertState, BreakerFact, BreakerKind, BreakerState, CallsBasis, CallsFact, CheckFact, CheckStatus,
-    CheckSubject, ConfigFact, Fact, How, InstanceFact, InstanceRole, ObjectKey, Observation, Observer, Origin, Party,
-    Pattern, Payload, Protocol, ServiceName, Signals, StoreKind,
+    CheckSubject, ConfigFact, Fact, How, InstanceFact, InstanceRole, ObjectKey, Observation, Observer, OpensAt, Origin,
+    Party, Pattern, Payload, Protocol, ServiceName, Side, Signals, StoreKind, Tripping,
 };
 use binnacle_model::id::SourceKind;
-use binnacle_model::snapshot::{Ability, Fault, SourceState, SourceStatus};
+use binnacle_model::snapshot::{Ability, DialectsSeen, Fault, SourceState, SourceStatus};
 use binnacle_model::world::Update;
 use binnacle_model::{Batch, Snapshot, SourceId, World};
 use binnacle_view::screen::{Found, Happened, Scene};
@@ -72,6 +72,7 @@ impl Fleet {
             fault,
             partial: Vec::new(),
             unseen: unseen.iter().map(|one| Arc::from(*one)).collect(),
+            dialects: None,
             next_try: None,
             abilities: match source.kind() {
                 Some(SourceKind::Actuator) => vec![Ability::SwitchBreakers],
@@ -131,6 +132,57 @@ impl Fleet {
             terminating: None,
         };
         self.state("catalog", format!("{}/{service}-{number}", self.node()), Fact::Instance(fact))
+    }
+
+    /// A metrics server that has metrics of these dialects, and not of those.
+    pub(crate) fn dialects(&mut self, there: &[&str], absent: &[&str]) -> &mut Self {
+        let names = |all: &[&str]| all.iter().map(|one| Arc::from(*one)).collect();
+        let status = SourceStatus {
+            state: SourceState::Live,
+            since: at(self.second),
+            address: Arc::from("http://127.0.0.1:9090"),
+            product: None,
+            fault: None,
+            partial: Vec::new(),
+            unseen: Vec::new(),
+            dialects: Some(Arc::new(DialectsSeen {
+                there: names(there),
+                absent: names(absent),
+                silent: names(&["node"]),
+            })),
+            next_try: None,
+            abilities: Vec::new(),
+        };
+        self.tell(Update::Status(prometheus(), status))
+    }
+
+    /// What a Prometheus server counted of calls, in a dialect and at one end.
+    pub(crate) fn measured(&mut self, from: &str, to: &str, rps: f64, dialect: &str, side: Side) -> &mut Self {
+        let fact = CallsFact {
+            caller: named(from),
+            callee: named(to),
+            protocol: Protocol::Http,
+            pattern: Pattern::RequestResponse,
+            payload: Payload::Unknown,
+            basis: CallsBasis::Observed(Signals { rps: Some(rps), ..Signals::default() }),
+            observer: Observer { dialect: Arc::from(dialect), side },
+        };
+        self.stated(prometheus(), "calls", format!("{from}/{to}/{dialect}/{side:?}"), Fact::Calls(fact))
+    }
+
+    /// What Consul's intentions say of a pair.
+    pub(crate) fn intention(&mut self, from: &str, to: &str, allowed: bool) -> &mut Self {
+        let word = Arc::from("intention");
+        let fact = CallsFact {
+            caller: named(from),
+            callee: named(to),
+            protocol: Protocol::Unknown,
+            pattern: Pattern::Unknown,
+            payload: Payload::Unknown,
+            basis: if allowed { CallsBasis::Declared(word) } else { CallsBasis::Denied(word) },
+            observer: Observer::default(),
+        };
+        self.state("mesh", format!("intention/{from}/{to}"), Fact::Calls(fact))
     }
 
     /// What a Prometheus server says of an alert about a service of this name, or about nothing.
@@ -273,8 +325,10 @@ impl Fleet {
             state,
             since: None,
             rejected_per_s: Some(1.5),
+            tripping: Tripping { failing: Some(0.81), opens_at: Some(OpensAt::Failing(0.5)) },
             raw: BTreeMap::from([(Arc::from("isCircuitBreakerOpen"), Arc::from("true"))]),
             derived: false,
+            among: None,
         };
         self.stated(source, "breakers", format!("{from}/{to}"), Fact::Breaker(fact))
     }
@@ -289,8 +343,10 @@ impl Fleet {
             state,
             since: None,
             rejected_per_s: None,
+            tripping: Tripping::default(),
             raw: BTreeMap::new(),
             derived: false,
+            among: None,
         };
         self.state("breakers", format!("{from}/pool"), Fact::Breaker(fact))
     }

@@ -13,3 +13,4 @@ mod runtime;
 mod shown;
 mod switch;
 mod topology;
+mod why;

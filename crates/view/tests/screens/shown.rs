@@ -111,6 +111,8 @@ fn every_fact_of_a_service_opens_its_evidence() {
             InspectorRow::Instance(row) => &row.key,
             InspectorRow::Check(row) => &row.key,
             InspectorRow::Alert(row) => &row.key,
+            InspectorRow::Process(row) => &row.key,
+            InspectorRow::Claim(row) => &row.key,
             InspectorRow::Breaker(row) => &row.key,
             InspectorRow::Rule(row) => &row.key,
             InspectorRow::Config(row) => &row.key,
@@ -229,6 +231,53 @@ fn the_timeline_has_a_lane_for_what_happened() {
     assert_eq!(last, [(Lane::Breakers, "cart → payments", "open"), (Lane::Health, "payments", "critical")]);
     assert_eq!(timeline::table(&fleet.scene(), TimelineParams { span_ms: 0.0 }).rows.len(), 1);
     assert_eq!(shell::table(&fleet.scene()).head.announcement.unwrap().text, "payments is critical");
+}
+
+#[test]
+fn an_edge_says_why_it_is_here() {
+    let mut fleet = shop();
+    fleet.declared("cart", "payments");
+    let scene = fleet.scene();
+    let edge = scene.snapshot.edges.values().find(|edge| edge.to.as_str().ends_with("payments")).unwrap();
+    let subject = Subject { kind: SubjectKind::Edge, id: edge.id.to_string() };
+    let rows = inspector::table(&scene, &subject).rows;
+    let keys: std::collections::BTreeSet<String> =
+        rows.iter().map(|row| serde_json::to_value(row).unwrap()["key"].to_string()).collect();
+    assert_eq!(keys.len(), rows.len(), "{rows:?}");
+    let claims = rows.iter().filter_map(|row| if let InspectorRow::Claim(row) = row { Some(row) } else { None });
+    let claims: Vec<_> = claims.map(|row| (row.says.as_str(), row.believed, row.denies)).collect();
+    assert_eq!(
+        claims,
+        [("counted at the caller · 5.0/s · 0.0 % errors", true, false), ("declared by upstream", false, false)]
+    );
+    assert!(
+        rows.iter()
+            .any(|row| matches!(row, InspectorRow::Fact(row) if row.value.starts_with("counted, and declared by")))
+    );
+}
+
+#[test]
+fn a_breaker_tells_what_each_of_its_processes_went_through() {
+    use binnacle_view::contract::state::BreakerState::{Closed, HalfOpen, Open};
+
+    let mut fleet = shop();
+    for state in [BreakerState::Closed, BreakerState::Open, BreakerState::HalfOpen] {
+        fleet.breaker("cart", "payments", state);
+    }
+    let scene = fleet.scene();
+    let row = &breakers::table(&scene.snapshot).rows[0];
+    assert_eq!((row.failing, row.opens_at.as_str()), (Some(0.81), "≥ 50 % failed"));
+    let subject = Subject { kind: SubjectKind::Breaker, id: row.key.clone() };
+    let rows = inspector::table(&scene, &subject).rows;
+    let process = rows.iter().find_map(|row| if let InspectorRow::Process(row) = row { Some(row) } else { None });
+    let process = process.unwrap();
+    let past: Vec<_> = process.past.iter().map(|one| (one.from, one.to)).collect();
+    assert_eq!(past, [(Closed, Open), (Open, HalfOpen)]);
+    assert_eq!((process.state, process.since.at), (HalfOpen, process.past[1].at));
+    let evidence = evidence::report(&scene.snapshot, &EvidenceArgs { subject, fact: process.key.clone() }).unwrap();
+    assert_eq!(evidence.cards.len(), 1);
+    let told = timeline::table(&scene, TimelineParams { span_ms: 1e9 }).rows;
+    assert_eq!(told.iter().filter(|row| row.lane == Lane::Breakers).count(), 2, "each change stands there once");
 }
 
 #[test]

@@ -33,6 +33,20 @@ impl Envoy {
         inventory: &[&Service],
         payments: &[&Service],
     ) -> Result<Self, LabError> {
+        Self::start(place, inventory, payments, "{ name: admin, admin_layer: {} }").await
+    }
+
+    /// One whose values cannot be changed at run time, in front of `inventory` alone, on the host.
+    pub async fn unchangeable(inventory: &[&Service]) -> Result<Self, LabError> {
+        Self::start(Place::Host, inventory, &[], "").await
+    }
+
+    async fn start(
+        place: Place<'_>,
+        inventory: &[&Service],
+        payments: &[&Service],
+        layers: &str,
+    ) -> Result<Self, LabError> {
         static PROGRAM: OnceCell<PathBuf> = OnceCell::const_new();
         let program = PROGRAM.get_or_try_init(|| kind::built("Envoy".into(), "lab/services/envoy/fetch.sh")).await?;
         let (http, admin) = (place.door(HTTP_INSIDE).await?, place.door(ADMIN_INSIDE).await?);
@@ -41,6 +55,7 @@ impl Envoy {
             .replace("@PORT@", &http.address.port().to_string())
             .replace("@ADMIN_HOST@", &admin.address.ip().to_string())
             .replace("@ADMIN_PORT@", &admin.address.port().to_string())
+            .replace("@LAYERS@", layers)
             .replace("@INVENTORY@", &endpoints(inventory))
             .replace("@PAYMENTS@", &endpoints(payments));
         // Without an id of its own it refuses to run beside another.

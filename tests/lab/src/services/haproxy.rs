@@ -55,6 +55,11 @@ impl HaProxy {
         self.http.address
     }
 
+    /// Where its statistics are.
+    pub fn admin_address(&self) -> SocketAddr {
+        self.admin.address
+    }
+
     /// The way to `inventory` for clients on the host.
     pub fn url(&self) -> &str {
         &self.http.url

@@ -144,8 +144,16 @@ since: Since,
 open: number, 
 /** Caller instances that report it. */
 of: number, 
+/** True when nobody tells the state and it is concluded from something else. */
+derived: boolean, 
 /** Refused calls per second; `null` when nobody counts them. */
 rejected_per_s: number | null, 
+/** The share of calls that failed in the breaker's own window, 0 to 1; `null` where it is not told or too few were counted. */
+failing: number | null, 
+/** From where on it opens, in words; empty where nobody tells it. */
+opens_at: string, 
+/** The share of failed calls from which on it opens, 0 to 1; `null` where it goes by something else, or nobody tells it. */
+threshold: number | null, 
 /** The id of the edge that it sits on, where it is drawn. */
 edge: string | null, 
 /** True when none of its sources is current. */
@@ -305,6 +313,29 @@ how: string,
 seen: number | null, 
 /** True for the side in doubt. */
 doubt: boolean, };
+
+/** A statement about an edge, and what becomes of it. */
+export type ClaimRow = { 
+/** Unique; also what `evidence` takes as `fact`. */
+key: string, 
+/** The section. */
+section: Section, 
+/** What it says, in words: `counted at the caller`, `declared by upstream`. */
+says: string, 
+/** The query that brought it, or the line. */
+query: string, 
+/** True when the edge's numbers are made of it. */
+believed: boolean, 
+/** True when it says that these calls must not happen. */
+denies: boolean, 
+/** Why it is believed, or evidence only. */
+because: string, 
+/** When it was seen; milliseconds since 1970. */
+seen: number, 
+/** True when the source is not current. */
+stale: boolean, 
+/** Who says so. */
+pips: Array<Pip>, };
 
 /** What came of applying. */
 export type ConfigApplied = { "kind": "applied", 
@@ -1025,7 +1056,7 @@ export type InspectorParams = {
 subject: Subject, };
 
 /** A line of the inspector. Every row names its section. */
-export type InspectorRow = { "kind": "fact" } & FactRow | { "kind": "disagreement" } & DisagreementLine | { "kind": "signals" } & SignalsRow | { "kind": "call" } & CallRow | { "kind": "instance" } & InstanceRow | { "kind": "check" } & CheckRow | { "kind": "alert" } & AlertLine | { "kind": "breaker" } & InspectorBreaker | { "kind": "rule" } & RuleRow | { "kind": "config" } & ConfigUsed;
+export type InspectorRow = { "kind": "fact" } & FactRow | { "kind": "disagreement" } & DisagreementLine | { "kind": "signals" } & SignalsRow | { "kind": "call" } & CallRow | { "kind": "instance" } & InstanceRow | { "kind": "check" } & CheckRow | { "kind": "alert" } & AlertLine | { "kind": "breaker" } & InspectorBreaker | { "kind": "process" } & ProcessRow | { "kind": "claim" } & ClaimRow | { "kind": "rule" } & RuleRow | { "kind": "config" } & ConfigUsed;
 
 /** An instance. */
 export type InstanceRow = { 
@@ -1276,6 +1307,15 @@ detail: string,
 /** Its state. */
 health: Health | null, };
 
+/** That a breaker went from one state to another. */
+export type PastState = { 
+/** When; milliseconds since 1970. */
+at: number, 
+/** The state before. */
+from: BreakerState, 
+/** The state after. */
+to: BreakerState, };
+
 /** The answer to a pull: everything, or what changed since the revision that the window has. */
 export type Patch<H, R> = { "kind": "full", 
 /** The revision that this is. */
@@ -1349,6 +1389,29 @@ subjects: Array<Subject>,
 behind: Array<Symptom>, 
 /** A key of the cause that changed shortly before, the latest one. */
 changed: ChangedKey | null, };
+
+/** A breaker in one process. */
+export type ProcessRow = { 
+/** Unique; also what `evidence` takes as `fact`. */
+key: string, 
+/** The section. */
+section: Section, 
+/** Its address, or the source's own key of it. */
+process: string, 
+/** The state there. */
+state: BreakerState, 
+/** Since when. */
+since: Since, 
+/** True when nobody tells the state and it is concluded from something else. */
+derived: boolean, 
+/** Refused calls per second; `null` when nobody counts them. */
+rejected_per_s: number | null, 
+/** The share of calls that failed in the breaker's own window, 0 to 1. */
+failing: number | null, 
+/** True when none of its sources is current. */
+stale: boolean, 
+/** What it went through, oldest first. */
+past: Array<PastState>, };
 
 /** A named set of connections. */
 export type ProfileRow = { 
@@ -1472,7 +1535,7 @@ export type Screen = "topology" | "services" | "health" | "breakers" | "config" 
 export type Secret = string;
 
 /** The sections, in their fixed order. */
-export type Section = "facts" | "disagreements" | "signals" | "calls" | "instances" | "workloads" | "reached" | "checks" | "alerts" | "events" | "breakers" | "rules" | "config";
+export type Section = "facts" | "disagreements" | "why" | "signals" | "calls" | "instances" | "workloads" | "reached" | "checks" | "alerts" | "events" | "processes" | "breakers" | "rules" | "config";
 
 /** What a node of the topology is. */
 export type ServiceRole = "service" | "gateway" | "external" | "channel";

@@ -43,6 +43,7 @@ fn of(what: &str, body: &str, context: &Context<'_>) -> Vec<Said> {
         "configmaps" => said::<wire::ConfigMap>(body, context, config_map),
         "ingresses" => said::<wire::Ingress>(body, context, ingress),
         "httproutes" => said::<wire::HttpRoute>(body, context, http_route),
+        "networkpolicies" => said::<wire::NetworkPolicy>(body, context, network_policy),
         "horizontalpodautoscalers" => said::<wire::Autoscaler>(body, context, autoscaler),
         "events" => said::<wire::Event>(body, context, event),
         "secrets" => said::<wire::Secret>(body, context, secret),

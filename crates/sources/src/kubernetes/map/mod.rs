@@ -4,9 +4,11 @@ mod config;
 mod event;
 #[cfg(test)]
 mod fixtures;
+mod mention;
 mod network;
 mod node;
 mod pod;
+mod policy;
 mod route;
 mod workload;
 
@@ -20,6 +22,7 @@ pub(super) use event::{autoscaler, event};
 pub(super) use network::{endpoint_slice, service};
 pub(super) use node::node;
 pub(super) use pod::pod;
+pub(super) use policy::network_policy;
 pub(super) use route::{http_route, ingress};
 pub(super) use workload::{cron_job, daemon_set, deployment, job, replica_set, stateful_set};
 

@@ -17,7 +17,7 @@ use super::super::ledger::Said;
 use super::super::owners::Top;
 use super::super::wire::{Container, ContainerState, ContainerStatus, IntOrString, Pod, Probe, Terminated, condition};
 use super::network::transport;
-use super::{Context, Saying, shown};
+use super::{Context, Saying, mention, shown};
 
 /// How long a Pod may take to get its containers running: images are pulled, volumes attached.
 const TO_RUN: SignedDuration = SignedDuration::from_mins(5);
@@ -50,6 +50,12 @@ pub(in super::super) fn pod(object: &Pod, context: &Context<'_>) -> Saying {
             again = [again, later].into_iter().flatten().min();
         }
         facts.extend(object.spec.readiness_gates.iter().map(|gate| reading.gate(&gate.condition_type)));
+    }
+    // Of other Pods the workload's template says it, once for all of them.
+    if matches!(kind, WorkloadKind::Pod | WorkloadKind::ReplicaSet | WorkloadKind::Other(_)) {
+        let (spec, meta) = (&object.spec, &object.metadata);
+        let all = spec.init_containers.iter().chain(&spec.containers);
+        facts.extend(mention::of(meta, &service, &WorkloadKind::Pod, all.map(|one| (one.name.as_str(), &*one.env))));
     }
     Saying { facts, again, unsure: !certain }
 }

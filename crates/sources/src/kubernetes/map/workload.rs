@@ -7,8 +7,10 @@ use binnacle_model::fact::{Fact, RolloutState, ServiceFact, WorkloadFact, Worklo
 
 use super::super::ledger::Said;
 use super::super::owners::{Top, top_of};
-use super::super::wire::{Condition, CronJob, DaemonSet, Deployment, Job, Meta, ReplicaSet, StatefulSet, condition};
-use super::{Context, Saying, shown};
+use super::super::wire::{
+    Condition, CronJob, DaemonSet, Deployment, Job, Meta, PodTemplate, ReplicaSet, StatefulSet, condition,
+};
+use super::{Context, Saying, mention, shown};
 
 /// How many there are, where that is counted.
 #[derive(Clone, Copy, Default)]
@@ -20,8 +22,18 @@ struct Counts {
 }
 
 /// A workload, and the service that it is when nobody else manages it.
-fn said(meta: &Meta, kind: WorkloadKind, counts: Counts, state: RolloutState, message: &str) -> Vec<Said> {
+fn said(
+    meta: &Meta,
+    kind: WorkloadKind,
+    template: Option<&PodTemplate>,
+    counts: Counts,
+    state: RolloutState,
+    message: &str,
+) -> Vec<Said> {
     let Top { service, .. } = top_of(meta, kind.clone());
+    // What another workload makes anew again and again is said by that one.
+    let template = template.filter(|_| meta.controller().is_none());
+    let mentions = template.map(|template| mention::of_template(meta, &service, &kind, &template.spec));
     let key = meta.key();
     let leaving = leaving(meta);
     let (state, message) = leaving.as_ref().map_or((state, message), |why| (RolloutState::ScaledToZero, why.as_str()));
@@ -44,6 +56,7 @@ fn said(meta: &Meta, kind: WorkloadKind, counts: Counts, state: RolloutState, me
         message: shown(message),
     };
     facts.push((format!("workload/{key}"), Fact::Workload(fact)));
+    facts.extend(mentions.into_iter().flatten());
     facts
 }
 
@@ -66,7 +79,7 @@ pub(in super::super) fn deployment(object: &Deployment, _: &Context<'_>) -> Sayi
         available: Some(status.available_replicas),
     };
     let (state, message) = deployment_state(object, desired);
-    said(&object.metadata, WorkloadKind::Deployment, counts, state, &message).into()
+    said(&object.metadata, WorkloadKind::Deployment, Some(&object.spec.template), counts, state, &message).into()
 }
 
 fn deployment_state(object: &Deployment, desired: u32) -> (RolloutState, String) {
@@ -119,7 +132,7 @@ pub(in super::super) fn stateful_set(object: &StatefulSet, _: &Context<'_>) -> S
         && status.updated_replicas < desired.saturating_sub(partition);
     let taken_up = status.observed_generation >= object.metadata.generation;
     let (state, message) = counted(desired, status.ready_replicas, taken_up && !behind);
-    said(&object.metadata, WorkloadKind::StatefulSet, counts, state, &message).into()
+    said(&object.metadata, WorkloadKind::StatefulSet, Some(&spec.template), counts, state, &message).into()
 }
 
 pub(in super::super) fn daemon_set(object: &DaemonSet, _: &Context<'_>) -> Saying {
@@ -135,7 +148,7 @@ pub(in super::super) fn daemon_set(object: &DaemonSet, _: &Context<'_>) -> Sayin
     let behind = !by_hand && status.updated_number_scheduled < desired;
     let taken_up = status.observed_generation >= object.metadata.generation;
     let (state, message) = counted(desired, status.number_available, taken_up && !behind);
-    said(&object.metadata, WorkloadKind::DaemonSet, counts, state, &message).into()
+    said(&object.metadata, WorkloadKind::DaemonSet, Some(&object.spec.template), counts, state, &message).into()
 }
 
 /// The state of a workload that has no deadline of its own. `out` is whether the latest revision is everywhere.
@@ -155,7 +168,7 @@ pub(in super::super) fn replica_set(object: &ReplicaSet, context: &Context<'_>) 
     if object.metadata.controller().is_some() {
         return Saying::default();
     }
-    said(&object.metadata, WorkloadKind::ReplicaSet, Counts::default(), RolloutState::Unknown, "").into()
+    said(&object.metadata, WorkloadKind::ReplicaSet, None, Counts::default(), RolloutState::Unknown, "").into()
 }
 
 pub(in super::super) fn job(object: &Job, context: &Context<'_>) -> Saying {
@@ -178,7 +191,7 @@ pub(in super::super) fn job(object: &Job, context: &Context<'_>) -> Saying {
         ready: status.ready.filter(|_| running),
         ..Counts::default()
     };
-    said(&object.metadata, WorkloadKind::Job, counts, state, &message).into()
+    said(&object.metadata, WorkloadKind::Job, Some(&object.spec.template), counts, state, &message).into()
 }
 
 pub(in super::super) fn cron_job(object: &CronJob, _: &Context<'_>) -> Saying {
@@ -196,5 +209,13 @@ pub(in super::super) fn cron_job(object: &CronJob, _: &Context<'_>) -> Saying {
     if let Some(last) = status.last_successful_time {
         let _ = write!(message, ", last succeeded {last}");
     }
-    said(&object.metadata, WorkloadKind::CronJob, Counts::default(), state, &message).into()
+    said(
+        &object.metadata,
+        WorkloadKind::CronJob,
+        Some(&spec.job_template.spec.template),
+        Counts::default(),
+        state,
+        &message,
+    )
+    .into()
 }

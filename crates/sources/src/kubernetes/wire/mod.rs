@@ -5,7 +5,9 @@ mod config;
 mod event;
 mod network;
 mod pod;
+mod policy;
 mod route;
+mod variable;
 mod workload;
 
 use std::collections::BTreeMap;
@@ -18,7 +20,9 @@ pub(super) use config::{ConfigMap, Secret};
 pub(super) use event::{Autoscaler, Event};
 pub(super) use network::{EndpointSlice, IntOrString, ObjectReference, Service, ServicePort};
 pub(super) use pod::{Container, ContainerState, ContainerStatus, Pod, Probe, Terminated};
+pub(super) use policy::{NetworkPolicy, Peer, Selector};
 pub(super) use route::{HttpPathMatch, HttpRoute, Ingress, IngressBackend};
+pub(super) use variable::{PodTemplate, Reach, TemplateSpec, Variable};
 pub(super) use workload::{CronJob, DaemonSet, Deployment, Job, Node, ReplicaSet, StatefulSet};
 
 /// `null` where a list or an object should be is an empty one: Go's servers answer so.

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::Deserialize;
 
+use super::variable::{Variable, that_reach};
 use super::{Condition, IntOrString, Meta, or_empty};
 
 #[derive(Debug, Default, Deserialize)]
@@ -38,6 +39,9 @@ pub(in super::super) struct Container {
     pub(in super::super) name: String,
     #[serde(deserialize_with = "or_empty")]
     pub(in super::super) ports: Vec<ContainerPort>,
+    /// Those that may name a Service, without their values.
+    #[serde(deserialize_with = "that_reach")]
+    pub(in super::super) env: Vec<Variable>,
     pub(in super::super) readiness_probe: Option<Probe>,
     pub(in super::super) startup_probe: Option<Probe>,
     /// `Always` makes an init container a sidecar that runs beside the others.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Deserialize;
 
+use super::variable::PodTemplate;
 use super::{Condition, Meta, or_empty};
 
 /// Only its head is asked for.
@@ -27,6 +28,7 @@ pub(in super::super) struct Deployment {
 pub(in super::super) struct DeploymentSpec {
     pub(in super::super) replicas: Option<u32>,
     pub(in super::super) paused: bool,
+    pub(in super::super) template: PodTemplate,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -54,6 +56,7 @@ pub(in super::super) struct StatefulSet {
 pub(in super::super) struct StatefulSetSpec {
     pub(in super::super) replicas: Option<u32>,
     pub(in super::super) update_strategy: UpdateStrategy,
+    pub(in super::super) template: PodTemplate,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -93,6 +96,7 @@ pub(in super::super) struct DaemonSet {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(in super::super) struct DaemonSetSpec {
+    pub(in super::super) template: PodTemplate,
     pub(in super::super) update_strategy: UpdateStrategy,
 }
 
@@ -119,6 +123,7 @@ pub(in super::super) struct Job {
 pub(in super::super) struct JobSpec {
     pub(in super::super) completions: Option<u32>,
     pub(in super::super) suspend: Option<bool>,
+    pub(in super::super) template: PodTemplate,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -146,6 +151,19 @@ pub(in super::super) struct CronJobSpec {
     pub(in super::super) schedule: String,
     pub(in super::super) time_zone: Option<String>,
     pub(in super::super) suspend: Option<bool>,
+    pub(in super::super) job_template: JobTemplate,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(in super::super) struct JobTemplate {
+    pub(in super::super) spec: JobTemplateSpec,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(in super::super) struct JobTemplateSpec {
+    pub(in super::super) template: PodTemplate,
 }
 
 #[derive(Debug, Default, Deserialize)]

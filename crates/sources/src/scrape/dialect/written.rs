@@ -113,6 +113,7 @@ struct WrittenBreakers {
     out_of: Option<MetricName>,
     inferred: Option<WrittenInferred>,
     refused: Option<Counter>,
+    failing_percent: Option<MetricName>,
     #[serde(default)]
     derived: bool,
 }
@@ -341,7 +342,8 @@ impl WrittenBreakers {
         }
         let derived = self.derived || matches!(tells, Tells::Inferred(_));
         let refused = self.refused.map(|refused| rule.counter("refused", refused)).transpose()?;
-        Ok(Breakers { tells, caller, callee, name, kind: self.kind, refused, derived })
+        let failing = self.failing_percent.map(|gauge| rule.series("failing_percent", vec![gauge], &[], []));
+        Ok(Breakers { tells, caller, callee, name, kind: self.kind, refused, failing, derived })
     }
 }
 

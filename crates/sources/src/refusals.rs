@@ -8,15 +8,15 @@ const SPAN: Duration = Duration::from_secs(5);
 
 /// The readings of one breaker's count in the last while.
 #[derive(Debug, Default)]
-pub(super) struct Refusals(VecDeque<(Instant, i64)>);
+pub(crate) struct Refusals(VecDeque<(Instant, i64)>);
 
 impl Refusals {
     /// What was read last.
-    pub(super) fn last(&self) -> Option<i64> {
+    pub(crate) fn last(&self) -> Option<i64> {
         self.0.back().map(|(_, count)| *count)
     }
 
-    pub(super) fn push(&mut self, at: Instant, count: i64) {
+    pub(crate) fn push(&mut self, at: Instant, count: i64) {
         self.0.push_back((at, count));
         // The one in front of the span stays: from it on is measured.
         while self.0.get(1).is_some_and(|(second, _)| at.saturating_duration_since(*second) >= SPAN) {
@@ -26,7 +26,7 @@ impl Refusals {
 
     /// Refused calls per second; `None` before the second reading. The count begins anew when the state changes: what it had
     /// reached by then is not known, what it has since is.
-    pub(super) fn per_second(&self) -> Option<f64> {
+    pub(crate) fn per_second(&self) -> Option<f64> {
         let (first, _) = self.0.front()?;
         let (last, _) = self.0.back()?;
         let took = last.saturating_duration_since(*first).as_secs_f64();
