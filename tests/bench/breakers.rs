@@ -114,7 +114,7 @@ struct BareReader {
 
 impl BareReader {
     async fn open(service: &Service) -> Outcome<Self> {
-        let parts = service.open("/hystrix.stream").await?.bytes_stream();
+        let parts = reqwest::get(format!("{}/hystrix.stream", service.url())).await?.bytes_stream();
         Ok(Self { parts: parts.map(|part| part.map(|part| part.to_vec())).boxed() })
     }
 
