@@ -22,7 +22,7 @@ test-quick: ## no servers and no window
 lab: ## real Consul servers and a Kubernetes cluster for a person to connect to, until Ctrl-C (LAB_ARGS="shop": services with breakers)
 	@cargo run --quiet --locked --package binnacle-tests --bin lab -- $(LAB_ARGS)
 
-bench: ## measure against peers (BENCH_ARGS="keys picture idle cluster window crowd" names parts)
+bench: ## measure against peers (BENCH_ARGS="keys picture idle metrics breakers prometheus cluster window crowd" names parts)
 	@scripts/bench.sh $(BENCH_ARGS)
 
 fuzz: ## feed the readers of metrics, event streams and dialects with any bytes (FUZZ_SECONDS=60 each)

@@ -1,12 +1,15 @@
 //! `make bench`: how fast Binnacle is beside a peer that does the same in the same run. Ratios count, absolute times move with
 //! the machine. Nothing here passes or fails; `docs/performance.md` says what was measured and what misses its goal.
 
+mod breakers;
 #[allow(clippy::indexing_slicing, reason = "serde_json gives null for what is not there")]
 mod cluster;
 mod crowded_window;
 mod idle;
 mod key_to_line;
+mod metrics;
 mod picture;
+mod questions;
 mod sample;
 mod window;
 
@@ -27,7 +30,7 @@ struct Arguments {
     /// Given by cargo to every benchmark.
     #[arg(long, hide = true)]
     bench: bool,
-    /// Which parts to run: keys, picture, idle, cluster, window, crowd. All when none is named.
+    /// Which parts to run: keys, picture, idle, metrics, breakers, prometheus, cluster, window, crowd. All when none is named.
     parts: Vec<String>,
 }
 
@@ -50,6 +53,15 @@ async fn main() -> Outcome<()> {
         if wanted("idle") {
             idle::measure(&consul).await?;
         }
+    }
+    if wanted("metrics") {
+        metrics::measure()?;
+    }
+    if wanted("breakers") {
+        breakers::measure(arguments.changes).await?;
+    }
+    if wanted("prometheus") {
+        questions::measure().await?;
     }
     if wanted("cluster") {
         cluster::measure(arguments.changes).await?;
