@@ -9,6 +9,7 @@
 //! Every task is owned by one [`tokio_util::task::TaskTracker`] under one cancellation token: [`Engine::stop`] cancels and
 //! waits for all of them. A panic in a source becomes that source's status and a restart, never a dead app.
 
+mod audited;
 pub mod clock;
 pub mod discover;
 pub mod edits;

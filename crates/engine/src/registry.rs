@@ -1,32 +1,24 @@
 //! Registering and deregistering services: plan, carry out, look whether it stuck, audit, and look again later, since
 //! anti-entropy may bring an entry back about a minute after it was taken out.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use binnacle_history::{
-    History, HistoryError, NewRegistration, RegistrationId, RegistrationRecord, Settled, StuckRecord,
-};
+use binnacle_history::{History, NewRegistration, RegistrationId, RegistrationRecord, Settled};
 use binnacle_model::id::{InstanceId, SourceId};
 use binnacle_sources::register::{Registrar, Registration, RegistryPlan, Verified};
 use binnacle_sources::{Connection, ErrorKind, SourceError};
 
+use crate::audited::{Audited, reason, stuck_record};
 use crate::clock::Clock;
-use crate::edits::{EditError, Stores, on_history};
+use crate::edits::{EditError, Stores};
 
 /// Consul's agents sync about once a minute, in large clusters less often; a few seconds more than the usual minute.
 pub const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(70);
 
 /// The one road for registering and deregistering services. A clone is the same road.
-#[derive(Clone)]
-pub struct Registry {
-    stores: Arc<dyn Stores>,
-    history: Arc<History>,
-    clock: Clock,
-    actor: Arc<str>,
-    read_only: bool,
-}
+#[derive(Clone, Debug)]
+pub struct Registry(Audited);
 
 /// A registration or deregistration that was carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,13 +31,6 @@ pub struct CarriedOut {
     pub verified: Result<Verified, SourceError>,
 }
 
-impl fmt::Debug for Registry {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut debug = f.debug_struct("Registry");
-        debug.field("actor", &self.actor).field("read_only", &self.read_only).finish_non_exhaustive()
-    }
-}
-
 impl Registry {
     /// A road for this actor, recorded in this history.
     pub fn new(
@@ -55,7 +40,7 @@ impl Registry {
         actor: impl Into<Arc<str>>,
         read_only: bool,
     ) -> Self {
-        Self { stores, history, clock, actor: actor.into(), read_only }
+        Self(Audited::new("registration", stores, history, clock, actor.into(), read_only))
     }
 
     /// Plans a registration.
@@ -64,33 +49,30 @@ impl Registry {
         source: &SourceId,
         registration: &Registration,
     ) -> Result<RegistryPlan, EditError> {
-        let connection = self.stores.connection_of(source).await?;
+        let connection = self.0.stores.connection_of(source).await?;
         Ok(registrar(&*connection, source)?.plan_register(source, registration).await?)
     }
 
     /// Plans a deregistration.
     pub async fn plan_deregister(&self, source: &SourceId, instance: &InstanceId) -> Result<RegistryPlan, EditError> {
-        let connection = self.stores.connection_of(source).await?;
+        let connection = self.0.stores.connection_of(source).await?;
         Ok(registrar(&*connection, source)?.plan_deregister(source, instance).await?)
     }
 
     /// Carries a plan out, once, and asks the catalog whether it is in force.
     pub async fn carry_out(&self, plan: &RegistryPlan, why: Option<String>) -> Result<CarriedOut, EditError> {
-        if self.read_only || self.stores.rules_of(&plan.source).read_only {
-            return Err(EditError::ReadOnly);
-        }
-        let connection = self.stores.connection_of(&plan.source).await?;
+        let connection = self.0.writing_to(&plan.source).await?;
         let registrar = registrar(&*connection, &plan.source)?;
         let line = self.line(plan, connection.spec().to_string(), why);
-        let line = self.recorded(move |history| history.begin_registration(&line)).await?;
+        let line = self.0.recorded(move |history| history.begin_registration(&line)).await?;
         let outcome = registrar.carry_out(plan).await;
         let settled = match &outcome {
             Ok(()) => Settled::Applied(Vec::new()),
             Err(error) if error.kind == ErrorKind::OutcomeUnknown => Settled::Unknown(error.code()),
             Err(error) => Settled::Failed(error.code()),
         };
-        let at = self.clock.now();
-        self.noted(move |history| history.settle_registration(line, at, &settled)).await;
+        let at = self.0.clock.now();
+        self.0.noted(move |history| history.settle_registration(line, at, &settled)).await;
         outcome?;
         let verified = registrar.verify(plan).await;
         self.note_verified(line, &verified).await;
@@ -106,7 +88,7 @@ impl Registry {
         let (registry, line, plan) = (self.clone(), done.line, done.plan.clone());
         async move {
             tokio::time::sleep(after).await;
-            let connection = registry.stores.connection_of(&plan.source).await?;
+            let connection = registry.0.stores.connection_of(&plan.source).await?;
             let verified = registrar(&*connection, &plan.source)?.verify(&plan).await;
             registry.note_verified(line, &verified).await;
             Ok(verified?)
@@ -115,16 +97,16 @@ impl Registry {
 
     /// The audit of registrations, the newest first.
     pub async fn history(&self, newest: u32) -> Result<Vec<RegistrationRecord>, EditError> {
-        self.recorded(move |history| history.registrations(newest)).await
+        self.0.recorded(move |history| history.registrations(newest)).await
     }
 
     fn line(&self, plan: &RegistryPlan, connection: String, why: Option<String>) -> NewRegistration {
         NewRegistration {
-            at: self.clock.now(),
-            actor: self.actor.to_string(),
+            at: self.0.clock.now(),
+            actor: self.0.actor.to_string(),
             source: plan.source.clone(),
             connection,
-            why: why.map(|why| why.trim().to_owned()).filter(|why| !why.is_empty()),
+            why: reason(why),
             instance: plan.instance.clone(),
             requests: plan.requests.iter().map(|request| format!("{} {}", request.method, request.path)).collect(),
         }
@@ -132,26 +114,9 @@ impl Registry {
 
     async fn note_verified(&self, line: RegistrationId, verified: &Result<Verified, SourceError>) {
         let Ok(verified) = verified else { return };
-        let stuck = match verified {
-            Verified::Stuck => StuckRecord::Stuck,
-            Verified::NotStuck(_) => StuckRecord::NotStuck,
-        };
-        let at = self.clock.now();
-        self.noted(move |history| history.verify_registration(line, at, stuck)).await;
-    }
-
-    async fn recorded<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&History) -> Result<T, HistoryError> + Send + 'static,
-    ) -> Result<T, EditError> {
-        on_history(self.history.clone(), work).await.map_err(EditError::History)
-    }
-
-    /// Records what has happened already; that it could not be recorded does not undo it.
-    async fn noted(&self, work: impl FnOnce(&History) -> Result<(), HistoryError> + Send + 'static) {
-        if let Err(error) = on_history(self.history.clone(), work).await {
-            tracing::error!(code = error.code(), %error, "the result of a registration could not be recorded");
-        }
+        let stuck = stuck_record(verified);
+        let at = self.0.clock.now();
+        self.0.noted(move |history| history.verify_registration(line, at, stuck)).await;
     }
 }
 

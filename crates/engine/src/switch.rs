@@ -1,26 +1,20 @@
 //! Switching circuit breakers by hand: plan, guard, carry out, read back, audit, undo.
 
-use std::fmt;
 use std::sync::Arc;
 
-use binnacle_history::{EditState, History, HistoryError, NewSwitch, Settled, StuckRecord, SwitchId, SwitchRecord};
+use binnacle_history::{EditState, History, NewSwitch, Settled, SwitchId, SwitchRecord};
 use binnacle_model::id::SourceId;
 use binnacle_sources::register::Verified;
 use binnacle_sources::switch::{BreakerSwitch, SwitchPlan, SwitchTo, Switched};
 use binnacle_sources::{Connection, ErrorKind, SourceError};
 
+use crate::audited::{Audited, reason, stuck_record};
 use crate::clock::Clock;
-use crate::edits::{EditError, Stores, on_history};
+use crate::edits::{EditError, Stores};
 
 /// The one road for switching breakers. A clone is the same road.
-#[derive(Clone)]
-pub struct Switches {
-    stores: Arc<dyn Stores>,
-    history: Arc<History>,
-    clock: Clock,
-    actor: Arc<str>,
-    read_only: bool,
-}
+#[derive(Clone, Debug)]
+pub struct Switches(Audited);
 
 /// What a switch will do, and which one it takes back.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,13 +34,6 @@ pub struct SwitchedOver {
     pub verified: Result<Verified, SourceError>,
 }
 
-impl fmt::Debug for Switches {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut debug = f.debug_struct("Switches");
-        debug.field("actor", &self.actor).field("read_only", &self.read_only).finish_non_exhaustive()
-    }
-}
-
 impl Switches {
     /// A road for this actor, recorded in this history.
     pub fn new(
@@ -56,23 +43,23 @@ impl Switches {
         actor: impl Into<Arc<str>>,
         read_only: bool,
     ) -> Self {
-        Self { stores, history, clock, actor: actor.into(), read_only }
+        Self(Audited::new("switch", stores, history, clock, actor.into(), read_only))
     }
 
     /// Plans a switch of the breaker that the source knows by this name.
     pub async fn plan(&self, source: &SourceId, breaker: &str, to: SwitchTo) -> Result<PlannedSwitch, EditError> {
-        let connection = self.stores.connection_of(source).await?;
+        let connection = self.0.stores.connection_of(source).await?;
         let plan = switch_of(&*connection, source)?.plan(source, breaker, to).await?;
         Ok(PlannedSwitch { plan, undo_of: None })
     }
 
     /// Plans a switch that takes an applied one back. Refused when the breaker is no longer as that one left it.
     pub async fn plan_undo(&self, line: SwitchId) -> Result<PlannedSwitch, EditError> {
-        let record = self.recorded(move |history| history.switch(line)).await?;
+        let record = self.0.recorded(move |history| history.switch(line)).await?;
         let record = record.ok_or(EditError::NoSuchSwitch(line))?;
         let (made, back) = way_back(&record)?;
         let SwitchRecord { sent: NewSwitch { source, breaker, connection: by, .. }, .. } = &record;
-        let connection = self.stores.connection_of(source).await?;
+        let connection = self.0.stores.connection_of(source).await?;
         if let Some(planned) = by.parse().ok().filter(|planned| planned != connection.spec()) {
             return Err(EditError::OtherConnection { planned, now: connection.spec().clone() });
         }
@@ -87,13 +74,10 @@ impl Switches {
     /// Carries a plan out, once, and reads the breaker back.
     pub async fn carry_out(&self, planned: &PlannedSwitch, why: Option<String>) -> Result<SwitchedOver, EditError> {
         let plan = &planned.plan;
-        if self.read_only || self.stores.rules_of(&plan.source).read_only {
-            return Err(EditError::ReadOnly);
-        }
-        let connection = self.stores.connection_of(&plan.source).await?;
+        let connection = self.0.writing_to(&plan.source).await?;
         let switch = switch_of(&*connection, &plan.source)?;
         let line = self.line(planned, connection.spec().to_string(), why);
-        let line = self.recorded(move |history| history.begin_switch(&line)).await?;
+        let line = self.0.recorded(move |history| history.begin_switch(&line)).await?;
         let outcome = match switch.carry_out(plan).await {
             Ok(Switched::Done) => Ok(()),
             Ok(Switched::Moved(now)) => {
@@ -110,8 +94,8 @@ impl Switches {
             }
             Err(error) => Settled::Failed(error.code()),
         };
-        let at = self.clock.now();
-        self.noted(move |history| history.settle_switch(line, at, &settled)).await;
+        let at = self.0.clock.now();
+        self.0.noted(move |history| history.settle_switch(line, at, &settled)).await;
         outcome?;
         let verified = switch.verify(plan).await;
         self.note_verified(line, &verified).await;
@@ -120,17 +104,17 @@ impl Switches {
 
     /// The audit of switches, the newest first.
     pub async fn history(&self, newest: u32) -> Result<Vec<SwitchRecord>, EditError> {
-        self.recorded(move |history| history.switches(newest)).await
+        self.0.recorded(move |history| history.switches(newest)).await
     }
 
     fn line(&self, planned: &PlannedSwitch, connection: String, why: Option<String>) -> NewSwitch {
         let plan = &planned.plan;
         NewSwitch {
-            at: self.clock.now(),
-            actor: self.actor.to_string(),
+            at: self.0.clock.now(),
+            actor: self.0.actor.to_string(),
             source: plan.source.clone(),
             connection,
-            why: why.map(|why| why.trim().to_owned()).filter(|why| !why.is_empty()),
+            why: reason(why),
             undo_of: planned.undo_of,
             breaker: plan.breaker.clone(),
             switched_to: plan.to.word().to_owned(),
@@ -142,26 +126,9 @@ impl Switches {
 
     async fn note_verified(&self, line: SwitchId, verified: &Result<Verified, SourceError>) {
         let Ok(verified) = verified else { return };
-        let stuck = match verified {
-            Verified::Stuck => StuckRecord::Stuck,
-            Verified::NotStuck(_) => StuckRecord::NotStuck,
-        };
-        let at = self.clock.now();
-        self.noted(move |history| history.verify_switch(line, at, stuck)).await;
-    }
-
-    async fn recorded<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&History) -> Result<T, HistoryError> + Send + 'static,
-    ) -> Result<T, EditError> {
-        on_history(self.history.clone(), work).await.map_err(EditError::History)
-    }
-
-    /// Records what has happened already; that it could not be recorded does not undo it.
-    async fn noted(&self, work: impl FnOnce(&History) -> Result<(), HistoryError> + Send + 'static) {
-        if let Err(error) = on_history(self.history.clone(), work).await {
-            tracing::error!(code = error.code(), %error, "the result of a switch could not be recorded");
-        }
+        let stuck = stuck_record(verified);
+        let at = self.0.clock.now();
+        self.0.noted(move |history| history.verify_switch(line, at, stuck)).await;
     }
 }
 

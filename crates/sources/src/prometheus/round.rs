@@ -199,8 +199,6 @@ impl<'a> Round<'a> {
         spent += self.explain(seldom).await;
         self.settle();
         self.ask(REQUESTS_A_BEAT.saturating_sub(spent)).await;
-        self.catching_up &= self.turns.leave_out_any(&self.plan());
-        self.standing.first_round(self.catching_up);
         self.publish().await?;
         Ok(Ok(()))
     }
@@ -402,6 +400,8 @@ impl<'a> Round<'a> {
             }
         }
         drop(answers);
+        self.catching_up = self.catching_up && self.turns.leave_out_any(&plan);
+        self.standing.first_round(self.catching_up);
         let planned: BTreeSet<&Key> = plan.iter().map(|one| &one.key).collect();
         let life = self.life(beats);
         self.board.retain(|key, known| planned.contains(key) && known.at.elapsed() <= life);

@@ -685,7 +685,7 @@ fn of_breaker(scene: &Scene, breaker: &Breaker) -> (InspectorHead, Vec<Inspector
 }
 
 /// What each process went through since the start, the most notable state first.
-fn process_rows(scene: &Scene, breaker: &Breaker) -> impl Iterator<Item = InspectorRow> {
+fn process_rows(scene: &Scene, breaker: &Breaker) -> Vec<InspectorRow> {
     let mut past: BTreeMap<&str, Vec<PastState>> = BTreeMap::new();
     let whole = ModelSubject::Breaker(breaker.id.clone());
     for happened in &scene.happened {
@@ -708,7 +708,7 @@ fn process_rows(scene: &Scene, breaker: &Breaker) -> impl Iterator<Item = Inspec
         stale: one.stale,
         past: past.remove(&*one.process).unwrap_or_default(),
     };
-    processes.into_iter().take(MOST).map(row).map(InspectorRow::Process).collect::<Vec<_>>().into_iter()
+    processes.into_iter().take(MOST).map(row).map(InspectorRow::Process).collect()
 }
 
 fn switch_actions(scene: &Scene, breaker: &Breaker) -> Vec<Action> {
