@@ -96,6 +96,12 @@ pub(super) fn refusal(
             let hint = "Nothing listens at that port of its Pod, or a NetworkPolicy keeps the API server out.";
             (ErrorKind::Unreachable, hint.to_owned(), true)
         }
+        Meaning::NoTls => (ErrorKind::Tls, "This port speaks no TLS: begin its address with kube://.".to_owned(), true),
+        Meaning::Alerted => {
+            let hint =
+                "It may ask for a client certificate, and the API server shows none, or for another version of TLS.";
+            (ErrorKind::Tls, hint.to_owned(), false)
+        }
         Meaning::CutOff => (ErrorKind::CutOff, AGAIN.to_owned(), false),
         Meaning::Busy => {
             (ErrorKind::RateLimited, "The API server is busy; it is tried again by itself.".to_owned(), true)
@@ -116,6 +122,10 @@ enum Meaning {
     NoEndpoints,
     /// It did not get through to the Pod.
     NotConnected,
+    /// It spoke TLS to a port that does not.
+    NoTls,
+    /// The other side ended TLS with an alert. With TLS 1.3 that is also how it refuses whoever shows no certificate.
+    Alerted,
     /// It got through, and then the connection broke.
     CutOff,
     Busy,
@@ -131,6 +141,8 @@ fn meaning(said: &Said) -> Meaning {
         429 => Meaning::Busy,
         _ if says("no endpoints available") => Meaning::NoEndpoints,
         _ if says("no service port") => Meaning::NoPort,
+        _ if says("not look like a TLS handshake") => Meaning::NoTls,
+        _ if says("remote error: tls: ") => Meaning::Alerted,
         _ if says(": dial ") || says("'dial ") || says("tls: ") || says("x509: ") => Meaning::NotConnected,
         _ if says("rying to reach") => Meaning::CutOff,
         _ => Meaning::Broken,
@@ -187,8 +199,9 @@ mod tests {
             (
                 503,
                 "error trying to reach service: tls: first record does not look like a TLS handshake",
-                Meaning::NotConnected,
+                Meaning::NoTls,
             ),
+            (503, "error trying to reach service: remote error: tls: certificate required", Meaning::Alerted),
             (503, "error trying to reach service: EOF", Meaning::CutOff),
             (429, "too many requests", Meaning::Busy),
             (500, "etcd is gone", Meaning::Broken),
