@@ -369,7 +369,7 @@ describe('tables', () => {
       });
       await page.getByRole('row', { name: /^checkout to payments/ }).click();
       const panel = page.getByRole('region', { name: 'Breaker checkout to payments' });
-      await panel.getByText('from prometheus p').waitFor();
+      await panel.getByText('before this window from prometheus p').waitFor();
       expect(await panel.getByRole('img', { name: 'refused calls per second' }).locator('path[fill=none]').count()).toBe(1);
       expect(await panel.getByRole('img', { name: 'ratio of failed calls' }).locator('path[fill=none]').count()).toBe(1);
       await panel.getByRole('img', { name: 'gone:8080: closed, then open' }).waitFor();

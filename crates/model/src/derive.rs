@@ -73,6 +73,9 @@ pub fn picture(store: &Store, before: &Snapshot, now: Timestamp) -> Picture {
     for (name, process) in offers(store) {
         parties.offer(name, process);
     }
+    for (job, process) in scraped(store) {
+        parties.scraped(job, process);
+    }
     let edges = edges::of(store, &mut services, &mut parties, before, now);
     let breakers = breakers::of(store, &mut services, &mut parties, before, now);
     services::add_signals(&mut services, &edges);
@@ -102,6 +105,15 @@ fn offers(store: &Store) -> impl Iterator<Item = (&Arc<str>, &Party)> {
     let observations = store.sources().values().flat_map(SourceFacts::observations);
     observations.filter_map(|one| match &one.fact {
         Fact::Served(fact) => Some((fact.offers.as_ref()?, &fact.process)),
+        _ => None,
+    })
+}
+
+/// The jobs in which metrics servers scrape processes.
+fn scraped(store: &Store) -> impl Iterator<Item = (&Arc<str>, &Party)> {
+    let observations = store.sources().values().flat_map(SourceFacts::observations);
+    observations.filter_map(|one| match &one.fact {
+        Fact::Target(fact) => Some((&fact.job, &fact.process)),
         _ => None,
     })
 }

@@ -23,6 +23,8 @@ pub(super) struct Directory {
     namespaces: BTreeMap<ServiceId, BTreeSet<Option<Arc<str>>>>,
     /// By namespace and pod, where an instance is one.
     pods: BTreeMap<(Arc<str>, Arc<str>), Option<ServiceId>>,
+    /// By the address at which a metrics server scrapes a process, the name of its job.
+    jobs: BTreeMap<(Arc<str>, u16), Option<Arc<str>>>,
     /// By the names under which processes say that they can be called.
     offers: BTreeMap<Arc<str>, Option<ServiceId>>,
     aliases: BTreeMap<ServiceId, ServiceId>,
@@ -103,8 +105,10 @@ impl Directory {
                 let alone = || self.by_host.get(host).cloned().flatten();
                 match exact().or_else(front).or_else(alone) {
                     Some(id) => Some(Found { id, reason: Some(JoinReason::Instances) }),
-                    None if *port == 0 => Some(Found { id: external_id(host), reason: None }),
-                    None => Some(Found { id: external_id(&format!("{host}:{port}")), reason: None }),
+                    None => Some(self.of_job(host, *port).unwrap_or_else(|| {
+                        let itself = if *port == 0 { host.to_string() } else { format!("{host}:{port}") };
+                        Found { id: external_id(&itself), reason: None }
+                    })),
                 }
             }
             Party::Pod { namespace, pod, address } => {
@@ -127,6 +131,25 @@ impl Directory {
     pub(super) fn offer(&mut self, name: &Arc<str>, process: &Party) {
         if let Some(found) = self.find(process, None) {
             claim(&mut self.offers, name.clone(), &found.id);
+        }
+    }
+
+    /// Notes in which job a metrics server scrapes a process.
+    pub(super) fn scraped(&mut self, job: &Arc<str>, process: &Party) {
+        let Party::Address { host, port } = process else { return };
+        let known = self.jobs.entry((host.clone(), *port)).or_insert_with(|| Some(job.clone()));
+        if known.as_ref() != Some(job) {
+            *known = None;
+        }
+    }
+
+    /// The service that is called as the job is in which the process at an address is scraped. By habit a job has the service's name;
+    /// its metrics are often shown at another port than the one that is registered.
+    fn of_job(&self, host: &Arc<str>, port: u16) -> Option<Found> {
+        let job = self.jobs.get(&(host.clone(), port))?.as_ref()?;
+        match self.by_name.get(job).map(Vec::as_slice) {
+            Some([only]) => Some(Found { id: only.clone(), reason: Some(JoinReason::Name) }),
+            _ => None,
         }
     }
 

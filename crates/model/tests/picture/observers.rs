@@ -1,10 +1,12 @@
 //! Calls that are counted in several places, and parties that metrics name in their own ways.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use binnacle_model::World;
 use binnacle_model::fact::{
     BreakerState, Fact, InstanceFact, ObjectKey, Observation, Observer, Party, Protocol, ServedFact, Side, Signals,
+    TargetFact, TargetHealth,
 };
 use binnacle_model::id::{EdgeId, ServiceId, SourceId};
 use binnacle_model::measured::{self, Measured};
@@ -202,4 +204,36 @@ fn a_state_that_is_told_is_believed_before_one_that_is_concluded() {
     ]);
     let breaker = world.snapshot().breakers.values().next().unwrap();
     assert_eq!((breaker.state, breaker.derived), (BreakerState::Closed, false));
+}
+
+/// A process that a metrics server scrapes in a job, at another port than the one that is registered.
+fn scraped(job: &str, port: u16) -> Observation {
+    let process = Party::Address { host: Arc::from("10.9.9.9"), port };
+    let fact = TargetFact {
+        job: Arc::from(job),
+        url: Arc::from(format!("http://10.9.9.9:{port}/metrics")),
+        process,
+        labels: BTreeMap::new(),
+        health: TargetHealth::Up,
+        last_error: Arc::from(""),
+        last_scrape: None,
+    };
+    observed("targets", format!("{job}/{port}"), 1, Fact::Target(fact))
+}
+
+#[test]
+fn a_process_that_nobody_registered_is_the_service_that_its_job_is_called_after() {
+    let called = |jobs: Vec<Observation>| {
+        let mut counted = counted("job", "x", Side::Caller, Protocol::Http, 3.0);
+        let Fact::Calls(fact) = &mut counted.fact else { panic!("no calls") };
+        fact.caller = Party::Address { host: Arc::from("10.9.9.9"), port: 9100 };
+        let world = world_of(jobs.into_iter().chain([counted]).collect());
+        world.snapshot().edges.keys().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let unknown = ["external:10.9.9.9:9100 -> consul:dc1/payments"];
+    assert_eq!(called(vec![scraped("checkout", 9100)]), ["consul:dc1/checkout -> consul:dc1/payments"]);
+    assert_eq!(called(vec![scraped("checkout", 9101)]), unknown);
+    assert_eq!(called(vec![scraped("fleet", 9100)]), unknown);
+    // Two jobs scrape it: neither names it.
+    assert_eq!(called(vec![scraped("checkout", 9100), scraped("payments", 9100)]), unknown);
 }

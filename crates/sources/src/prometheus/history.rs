@@ -260,7 +260,7 @@ impl<'a> Past<'a> {
             (answered.query.key.clone(), Known::then(answered.evidence.clone(), self.now.1, numbers))
         };
         let board: Board = self.answers.iter().map(known).collect();
-        let told = map::processes(&board, &self.dialects, observations).into_values().flatten();
+        let told = map::processes(&board, &map::Lacking::new(), &self.dialects, observations).into_values().flatten();
         told.filter(|one| self.wanted.objects.contains(&one.object))
     }
 
@@ -470,7 +470,7 @@ mod tests {
         let courses = courses(&grid, &query, rows);
         let first = courses.iter().map(|one| (&one.row, one.numbers[&0]));
         let board = Board::from([(query.key.clone(), Known::then(evidence.clone(), seen, first))]);
-        let told = map::processes(&board, &all, observations).into_values().flatten();
+        let told = map::processes(&board, &map::Lacking::new(), &all, observations).into_values().flatten();
         let cart = Party::Named(Arc::from("cart"));
         let wants = |one: &Observation| {
             let Fact::Calls(calls) = &one.fact else { return false };
@@ -511,7 +511,7 @@ mod tests {
         let courses = courses(&grid, &query, rows);
         let at_110 = courses.iter().filter_map(|one| Some((&one.row, *one.numbers.get(&1)?)));
         let board = Board::from([(query.key.clone(), Known::then(evidence.clone(), seen, at_110))]);
-        let told = map::processes(&board, &all, observations).into_values().flatten();
+        let told = map::processes(&board, &map::Lacking::new(), &all, observations).into_values().flatten();
         let is_cart = |one: &Observation| matches!(&one.fact, Fact::Breaker(fact) if &*fact.name == "cart");
         let facts: Vec<_> = told.filter(is_cart).map(Arc::new).collect();
         assert_eq!(facts.len(), 2);

@@ -147,10 +147,14 @@ fn as_written(mut labels: Labels) -> Labels {
 /// All answers that still stand.
 pub(super) type Board = BTreeMap<Key, Known>;
 
+/// The series ([`Series::id`]) of the questions that are to be asked and of which no answer stands.
+pub(super) type Lacking = BTreeSet<Arc<str>>;
+
 /// What a server knows of one process.
 struct OfProcess<'a> {
     process: &'a Option<Process>,
     board: &'a Board,
+    lacking: &'a Lacking,
 }
 
 /// Not a number where there is nothing to compute from, and infinite where a counter was no counter.
@@ -216,6 +220,10 @@ impl Readings for OfProcess<'_> {
         there.map_or_else(|| series.any_name(), |(metric, _)| metric.clone())
     }
 
+    fn lacks(&self, series: &Series) -> bool {
+        self.lacking.contains(&series.id)
+    }
+
     fn told(&self, series: &Series) -> (Arc<str>, Timestamp) {
         let mut of = [Kind::Rate, Kind::Gauge, Kind::Total].into_iter().flat_map(|kind| self.known(series, kind));
         match of.find(|(_, known)| known.rows.contains_key(self.process)) {
@@ -229,12 +237,13 @@ impl Readings for OfProcess<'_> {
 /// makes observations of what is known of one.
 pub(super) fn processes(
     board: &Board,
+    lacking: &Lacking,
     dialects: &Dialects,
     read: impl Fn(&Shown<'_>, &Dialects) -> Vec<Observation>,
 ) -> BTreeMap<Arc<str>, Vec<Observation>> {
     let named: BTreeSet<&Option<Process>> = board.values().flat_map(|known| known.rows.keys()).collect();
     let observed = |process: &Option<Process>| {
-        let readings = OfProcess { process, board };
+        let readings = OfProcess { process, board, lacking };
         let name = process.as_ref().map(|process| process.name.clone()).unwrap_or_default();
         let party = process.as_ref().map(|process| &process.party);
         let shown = Shown { process: party, name: &name, readings: &readings };
@@ -441,6 +450,27 @@ mod tests {
         assert_eq!(of(&counted), Some(Party::Named(Arc::from("cart"))));
     }
 
+    #[test]
+    fn what_was_not_answered_yet_is_left_open() {
+        let dialects = Dialects::built_in();
+        let has = BTreeSet::from(["circuit".to_owned()]);
+        let plan = promql::plan(&dialects, &has, Duration::from_secs(30));
+        let opened = plan.iter().find(|one| one.key.kind == Kind::Total && one.text.contains("\"open\"")).unwrap();
+        let row = r#"[{"metric":{"instance":"10.0.0.1:80","name":"cart","event":"open"},"value":[1,"3"]}]"#;
+        let rows: wire::Rows<wire::Series> = serde_json::from_str(row).unwrap();
+        let known = Known::new(opened, Arc::from("q"), Timestamp::UNIX_EPOCH, true, rows.good);
+        let board = Board::from([(opened.key.clone(), known)]);
+        let state = |lacking: &Lacking| {
+            let told = processes(&board, lacking, &dialects, observations).into_values().flatten();
+            told.map(|one| if let Fact::Breaker(fact) = one.fact { fact.state } else { panic!("{one:?}") })
+                .collect::<Vec<_>>()
+        };
+        let all: Lacking = plan.iter().map(|one| one.key.series.clone()).collect();
+        let others = all.into_iter().filter(|series| *series != opened.key.series).collect();
+        assert_eq!(state(&others), []);
+        assert_eq!(state(&Lacking::new()), [BreakerState::Open]);
+    }
+
     /// What `examples/record_prometheus.rs` recorded of one server.
     struct Recorded {
         answers: BTreeMap<String, Value>,
@@ -474,7 +504,10 @@ mod tests {
             let board: Board = plan.map(answered).collect();
             assert!(board.len() > 6, "{board:?}");
             let facts = |all: Vec<Observation>| all.into_iter().map(|one| one.fact).collect();
-            processes(&board, &dialects, observations).into_iter().map(|(name, all)| (name, facts(all))).collect()
+            processes(&board, &Lacking::new(), &dialects, observations)
+                .into_iter()
+                .map(|(name, all)| (name, facts(all)))
+                .collect()
         }
     }
 

@@ -147,7 +147,7 @@ impl Questions {
             ))
         };
         let board: Board = self.plan.iter().filter_map(known).collect();
-        map::processes(&board, &self.dialects, exact).into_values().flatten().collect()
+        map::processes(&board, &map::Lacking::new(), &self.dialects, exact).into_values().flatten().collect()
     }
 }
 

@@ -14,8 +14,8 @@ use tokio::time::Instant;
 use super::api::{AT_ONCE, Answer};
 use super::held::{Difference, Held, Patience};
 use super::history::ServerClock;
-use super::map::{self, ALERTS, Board, Known, TARGETS};
-use super::promql::{self, Key, Kind, Query};
+use super::map::{self, ALERTS, Board, Known, Lacking, TARGETS};
+use super::promql::{self, Key, Query};
 use super::standing::Standing;
 use super::turns::Turns;
 use super::wire::Rows;
@@ -420,11 +420,14 @@ impl<'a> Round<'a> {
         let plan = self.plan();
         let told = |query: &Query| {
             let known = self.board.get(&query.key);
-            matches!(query.key.kind, Kind::Percentile(_) | Kind::Quantiles) || known.is_some_and(|known| known.whole)
+            query.key.kind.is_of_durations() || known.is_some_and(|known| known.whole)
         };
         let down = self.targets.as_ref().map(|targets| targets.down.clone()).unwrap_or_default();
         let patience = Patience { whole: plan.iter().all(told), absence: self.window(), down: &down };
-        let fresh = map::processes(&self.board, &self.dialects, observations);
+        let open =
+            plan.iter().filter(|query| !query.key.kind.is_of_durations() && !self.board.contains_key(&query.key));
+        let lacking: Lacking = open.map(|query| query.key.series.clone()).collect();
+        let fresh = map::processes(&self.board, &lacking, &self.dialects, observations);
         let Difference { put, removed } = self.held.take(fresh, patience, Instant::now(), Timestamp::now());
         if patience.whole {
             self.standing.silent(self.silent());

@@ -236,20 +236,33 @@ impl Breakers {
         (!parts.is_empty()).then(|| Arc::from(parts.join("/")))
     }
 
+    /// Everything by which the state is told or concluded.
+    pub fn telling(&self) -> Vec<&Series> {
+        let concluded = matches!(self.tells, Tells::Inferred(_));
+        let told = self.tells.series().into_iter().map(|(series, _)| series);
+        told.chain(self.refused.as_ref().filter(|_| concluded)).collect()
+    }
+
     fn series(&self) -> Vec<(&Series, Reads)> {
-        let mut all: Vec<(&Series, Reads)> = match &self.tells {
-            Tells::OneHot(gauges, _) | Tells::Codes(gauges, _) => {
-                gauges.iter().map(|gauge| (gauge, Reads::Value)).collect()
-            }
-            Tells::OutOf(out, of) => vec![(&**out, Reads::Value), (&**of, Reads::Value)],
-            Tells::Inferred(from) => {
-                let told = [(&from.opened, Reads::Both), (&from.closed, Reads::Both)];
-                told.into_iter().chain(from.passed.iter().map(|series| (series, Reads::Growth))).collect()
-            }
-        };
+        let mut all = self.tells.series();
         all.extend(self.refused.iter().map(|series| (series, Reads::Growth)));
         all.extend(self.failing.iter().map(|series| (series, Reads::Value)));
         all
+    }
+}
+
+impl Tells {
+    fn series(&self) -> Vec<(&Series, Reads)> {
+        match self {
+            Self::OneHot(gauges, _) | Self::Codes(gauges, _) => {
+                gauges.iter().map(|gauge| (gauge, Reads::Value)).collect()
+            }
+            Self::OutOf(out, of) => vec![(&**out, Reads::Value), (&**of, Reads::Value)],
+            Self::Inferred(from) => {
+                let told = [(&from.opened, Reads::Both), (&from.closed, Reads::Both)];
+                told.into_iter().chain(from.passed.iter().map(|series| (series, Reads::Growth))).collect()
+            }
+        }
     }
 }
 

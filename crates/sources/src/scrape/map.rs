@@ -50,6 +50,9 @@ pub trait Readings {
     fn totals(&self, series: &Series) -> Vec<(&Labels, f64)>;
     /// The metric's own name, of those that it may have.
     fn name(&self, series: &Series) -> Arc<str>;
+    /// Whether it is not known which series of this there are: its question has no answer yet, or none any more. Then what they would
+    /// say is left open: that no call failed, or that a breaker never closed, is something else.
+    fn lacks(&self, series: &Series) -> bool;
     /// What was asked for a metric, and when the answer came.
     fn told(&self, series: &Series) -> (Arc<str>, Timestamp);
 }
@@ -182,6 +185,11 @@ impl Readings for Scraped<'_> {
         there.unwrap_or_else(|| series.any_name())
     }
 
+    /// One answer has everything.
+    fn lacks(&self, _: &Series) -> bool {
+        false
+    }
+
     fn told(&self, series: &Series) -> (Arc<str>, Timestamp) {
         (Arc::from(format!("{} · {}", self.query, self.name(series))), self.seen)
     }
@@ -227,7 +235,8 @@ fn calls_of(shown: &Shown<'_>, dialect: &Dialect) -> Vec<Observation> {
     let mut found: BTreeMap<Route, (Signals, &Series)> = BTreeMap::new();
     for calls in &dialect.calls {
         let edges = edges(shown, calls).into_iter();
-        found.extend(edges.map(|(route, sums)| (route, (sums.signals(calls.tells_failures()), &calls.total))));
+        let tells_failures = calls.tells_failures() && !lacks(shown, calls.failed_total.as_ref());
+        found.extend(edges.map(|(route, sums)| (route, (sums.signals(tells_failures), &calls.total))));
     }
     let published: BTreeSet<Party> = found.keys().map(|route| route.callee.clone()).collect();
     for channels in &dialect.channels {
@@ -332,6 +341,10 @@ fn edges(shown: &Shown<'_>, calls: &Calls) -> BTreeMap<Route, Sums> {
     edges
 }
 
+fn lacks<'a>(shown: &Shown<'_>, any: impl IntoIterator<Item = &'a Series>) -> bool {
+    any.into_iter().any(|series| shown.readings.lacks(series))
+}
+
 fn add_failed<K: Ord>(
     shown: &Shown<'_>,
     failed: Option<&Series>,
@@ -400,10 +413,11 @@ fn served_observations(shown: &Shown<'_>, dialect: &Dialect, served: &Served) ->
     }
     add_failed(shown, served.failed_total.as_ref(), &mut sums, answering);
     add_durations(shown, &served.latency, &mut sums, answering);
+    let tells_failures = served.tells_failures() && !lacks(shown, served.failed_total.as_ref());
     let observed = |(Answering { process, offers, protocol }, sums): (Answering, Sums)| {
         let offered = offers.as_deref().unwrap_or_default();
         let key = format!("{}/{}/{}/{offered}", dialect.name, spelled(&process, shown), word(protocol));
-        let (dialect, signals) = (dialect.name.clone(), sums.signals(served.tells_failures()));
+        let (dialect, signals) = (dialect.name.clone(), sums.signals(tells_failures));
         let fact = ServedFact { process, offers, protocol, dialect, signals };
         observation(shown, SERVED, &key, Fact::Served(fact), &served.total)
     };
@@ -504,7 +518,7 @@ struct Report<'a> {
 
 fn breaker_observations(shown: &Shown<'_>, dialect: &Dialect) -> Vec<Observation> {
     let mut found: BTreeMap<Which, Report<'_>> = BTreeMap::new();
-    for breakers in &dialect.breakers {
+    for breakers in dialect.breakers.iter().filter(|breakers| !lacks(shown, breakers.telling())) {
         let mut refused = refusals(shown, breakers);
         let failing = failing(shown, breakers);
         for (which, state, raw, series) in states(shown, breakers) {
