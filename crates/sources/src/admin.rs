@@ -23,7 +23,7 @@ const JSON: &str = "application/json";
 
 /// One such interface, by one road.
 #[derive(Debug)]
-pub(crate) struct Admin {
+pub struct Admin {
     pub(crate) system: &'static str,
     pub(crate) target: Target,
     pub(crate) road: Arc<Road>,

@@ -21,6 +21,7 @@ pub mod logs;
 mod mark;
 pub mod meaning;
 pub mod open;
+mod polled;
 pub mod prometheus;
 mod published;
 mod refusals;

@@ -12,7 +12,7 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'
 
 /// One actuator.
 #[derive(Debug)]
-pub(super) struct Api(pub(super) Admin);
+pub struct Api(pub(super) Admin);
 
 impl Api {
     pub(super) async fn breakers(&self) -> Result<Breakers, SourceError> {
