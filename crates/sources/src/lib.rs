@@ -29,6 +29,7 @@ pub mod register;
 mod road;
 pub mod scrape;
 mod secret;
+pub mod sentinel;
 pub mod switch;
 pub mod transport;
 

@@ -140,6 +140,9 @@ impl<I: Interface> Polled<I> {
         let id = SourceId::from(format!("{}:{}", I::SYSTEM, target.short(I::USUAL_PATH)));
         let meter = Arc::default();
         let inside = way_inside(I::SYSTEM, &target, environment, doors, &meter)?;
+        if let Some(instance) = instance(I::SYSTEM, &target)? {
+            target.instance = instance;
+        }
         // What is asked for stands below the address: a query has no place there.
         target.url.set_query(None);
         target.url.set_fragment(None);
@@ -194,6 +197,14 @@ where
     fn breaker_switch(&self) -> Option<&dyn BreakerSwitch> {
         Some(self)
     }
+}
+
+/// Under which address a registry knows the process, where that is another than the one that is read:
+/// `http://10.1.2.3:8719?instance=10.1.2.3:8080`.
+fn instance(system: &'static str, target: &Target) -> Result<Option<(Arc<str>, u16)>, SourceError> {
+    let mut pairs = target.url.query_pairs();
+    let Some((_, named)) = pairs.find(|(key, _)| key == "instance") else { return Ok(None) };
+    Ok(Some(Target::named(system, &named, "/")?.instance))
 }
 
 /// One breaker, as far as it is known.

@@ -41,6 +41,8 @@ fn why_none(breaker: &Breaker) -> &'static str {
         "an Envoy has one setting for the endpoints of all its clusters, not one for each"
     } else if by(SourceKind::Envoy) {
         "its Envoy was started without an admin_layer in its layered_runtime, or does not answer now"
+    } else if by(SourceKind::Sentinel) {
+        "its Sentinel does not answer now"
     } else if by(SourceKind::Hystrix) {
         "a Hystrix stream can only be read"
     } else {

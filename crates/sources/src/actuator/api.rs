@@ -32,7 +32,7 @@ impl Api {
     /// Sends a change of state, once. Whoever calls has seen to it that there is a breaker of this name: the system would make
     /// one.
     pub(super) async fn update(&self, name: &str, body: &str) -> Result<(), SourceError> {
-        self.0.change(Change { below: &below(name), body, refused }).await
+        self.0.change(Change { below: &below(name), body, is_form: false, refused }).await.map(drop)
     }
 }
 

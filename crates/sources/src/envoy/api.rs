@@ -49,7 +49,7 @@ impl Api {
 
     /// Changes values, once. An empty one takes a change back.
     pub(super) async fn modify(&self, below: &str) -> Result<(), SourceError> {
-        self.admin.change(Change { below, body: "", refused }).await
+        self.admin.change(Change { below, body: "", is_form: false, refused }).await.map(drop)
     }
 }
 

@@ -513,7 +513,10 @@ fn empty_sections(snapshot: &Snapshot, service: &Service, rows: &[InspectorRow])
         (Section::Instances, no_instance),
         (Section::Checks, "No check is defined: without one, nobody says how it is."),
         (Section::Alerts, no_alert),
-        (Section::Breakers, "No breaker is known. They come from an actuator, an Envoy, a Hystrix stream or metrics."),
+        (
+            Section::Breakers,
+            "No breaker is known. They come from an actuator, an Envoy, a Sentinel, a Hystrix stream or metrics.",
+        ),
         (Section::Rules, "No rule of the mesh names it."),
         (Section::Config, "No key has its name in its path."),
     ];
@@ -623,7 +626,8 @@ fn of_edge(scene: &Scene, edge: &Edge) -> (InspectorHead, Vec<InspectorRow>) {
     let breakers: Vec<&Breaker> = snapshot.breakers.values().map(AsRef::as_ref).filter(on_it).collect();
     if breakers.is_empty() {
         let reason =
-            "No breaker is known on it. They come from an actuator, an Envoy, a Hystrix stream or metrics.".to_owned();
+            "No breaker is known on it. They come from an actuator, an Envoy, a Sentinel, a Hystrix stream or metrics."
+                .to_owned();
         empty.push(EmptySection { section: Section::Breakers, reason });
     }
     rows.extend(breakers.into_iter().map(|one| InspectorRow::Breaker(breaker_row(snapshot, one))));

@@ -45,6 +45,7 @@ fn where_it_is_not_offered_the_reason_is_said() {
         (vec![SourceId::from("hystrix:10.0.0.1:8080")], "a Hystrix stream can only be read"),
         (vec![SourceId::from("scrape:10.0.0.1:8080")], "metrics can only be read"),
         (vec![SourceId::from("envoy:10.0.0.1:9901")], "without an admin_layer"),
+        (vec![SourceId::from("sentinel:10.0.0.1:8719")], "does not answer now"),
         (vec![actuator(1), actuator(2)], "2 processes offer it"),
     ] {
         for action in actions(&told_by(&sources, SourceState::Live).scene()) {
