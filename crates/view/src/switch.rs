@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use binnacle_model::fact::{BreakerKind, Fact};
+use binnacle_model::fact::{BreakerKind, BreakerState, Fact};
 use binnacle_model::id::{SourceId, SourceKind};
 use binnacle_model::snapshot::{Ability, Breaker, Snapshot};
 
@@ -31,6 +31,22 @@ pub fn points(snapshot: &Snapshot, breaker: &Breaker) -> Result<BTreeSet<SwitchP
         })
         .collect();
     if points.is_empty() { Err(why_none(breaker)) } else { Ok(points) }
+}
+
+/// Why a breaker that can be switched there cannot go from this state to that one, as a sentence; `None` where it can.
+pub fn why_not(point: &SwitchPoint, now: BreakerState, to: BreakerState) -> Option<&'static str> {
+    use BreakerState::{Closed, Disabled, ForcedOpen};
+    if point.source.kind() != Some(SourceKind::Sentinel) {
+        return None;
+    }
+    match (now, to) {
+        (ForcedOpen, Disabled) | (Disabled, ForcedOpen) => {
+            Some("close it first: a Sentinel takes rules of one kind at a time")
+        }
+        (ForcedOpen | Disabled, _) => None,
+        (_, Closed) => Some("a Sentinel has no command that closes a breaker: it tries a call by itself"),
+        _ => None,
+    }
 }
 
 fn why_none(breaker: &Breaker) -> &'static str {
