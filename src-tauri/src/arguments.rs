@@ -21,7 +21,7 @@ pub(crate) struct Arguments {
 
     /// Connect to this at once; may be given several times.
     ///
-    /// KIND is consul, kube, prometheus, scrape, hystrix, actuator or envoy, for instance consul=http://127.0.0.1:8500. Tokens and certificates come from the
+    /// KIND is consul, kube, prometheus, scrape, hystrix, actuator, envoy or sentinel, for instance consul=http://127.0.0.1:8500. Tokens and certificates come from the
     /// environment (CONSUL_HTTP_TOKEN_FILE, CONSUL_CACERT ...), never from here.
     #[arg(long = "source", value_name = "KIND=WHERE")]
     pub(crate) sources: Vec<ConnectionSpec>,

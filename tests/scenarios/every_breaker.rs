@@ -26,10 +26,11 @@ const DEADLINE: Duration = Duration::from_secs(30);
 const AT_ONCE: Duration = Duration::ZERO;
 /// Less than the callers' patience.
 const SLOWLY: Duration = Duration::from_millis(1900);
-/// Two readings of metrics, of an actuator, of an Envoy's admin interface, of a stream, with the time that an answer takes.
+/// Two readings of metrics, of an actuator, of an Envoy's admin interface, of Sentinel's commands, of a stream, with the time that an answer takes.
 const METRICS: Duration = Duration::from_millis(10_500);
 const ACTUATOR: Duration = Duration::from_millis(2500);
 const ADMIN: Duration = Duration::from_millis(4500);
+const COMMANDS: Duration = Duration::from_millis(2500);
 const STREAM: Duration = Duration::from_millis(1500);
 
 /// What shows a breaker.
@@ -73,6 +74,7 @@ impl<'a> Row<'a> {
     /// Its source, as a person names it.
     fn spec(&self) -> String {
         match &self.shows {
+            Shows::Service(service) if self.system == "sentinel" => sentinel(service),
             Shows::Service(service) => format!("{}={}", self.system, service.url()),
             Shows::Envoy(envoy, _) if self.system == "envoy" => format!("envoy={}", envoy.admin_url()),
             Shows::Envoy(envoy, _) => format!("{}={}/stats/prometheus", self.system, envoy.admin_url()),
@@ -95,6 +97,8 @@ impl<'a> Row<'a> {
     /// It stays so until somebody calls.
     fn lasts(&self, state: State) -> bool {
         match state {
+            // Only calls show it.
+            _ if self.is_of(Kind::Sentinel) => false,
             State::Closed => true,
             State::HalfOpen => self.is_of(Kind::Resilience4j),
             State::Open => !self.is_of(Kind::Resilience4j) && !matches!(self.shows, Shows::Envoy(..)),
@@ -122,12 +126,16 @@ impl<'a> Row<'a> {
     }
 
     fn is_by(&self, source: &str) -> bool {
-        self.spec().replace("=http://", ":") == source
+        self.spec().split('?').next().unwrap().replace("=http://", ":") == source
     }
 
     fn note(&self, world: &World, wanted: BreakerState) -> bool {
         let Some(state) = self.shown(world) else { return false };
         let mut seen = self.seen.borrow_mut();
+        // Where calls alone show it, nobody knows before the first.
+        if seen.states.is_empty() && state == BreakerState::Unknown && self.is_of(Kind::Sentinel) {
+            return false;
+        }
         if seen.states.last() != Some(&state) {
             seen.states.push(state);
         }
@@ -217,6 +225,11 @@ impl<'a> Row<'a> {
     }
 }
 
+/// Its commands have a port of their own.
+pub(crate) fn sentinel(service: &Service) -> String {
+    format!("sentinel=http://{}?instance={}", service.rpc_address().unwrap(), service.address())
+}
+
 /// Reads a stream until its command says so.
 async fn stream_says(service: &Service, wanted: State) {
     let mut stream = service.open("/hystrix.stream").await.unwrap().error_for_status().unwrap().bytes_stream();
@@ -286,17 +299,18 @@ async fn every_source_shows_what_its_process_says_and_nothing_else() {
     let inventory = Service::builder(Kind::Monkit, "inventory").start().await.unwrap();
     let payments = Service::builder(Kind::Monkit, "payments").start().await.unwrap();
     let start = |kind, name| Service::builder(kind, name).calling(&inventory).start();
-    let (web, shelves, orders, checkout, cart) = tokio::try_join!(
+    let (web, shelves, orders, checkout, cart, pricing) = tokio::try_join!(
         start(Kind::GinHystrix, "web"),
         start(Kind::Hystrix, "shelves"),
         start(Kind::Resilience4j, "orders"),
         start(Kind::Opossum, "checkout"),
         start(Kind::GoKit, "cart"),
+        start(Kind::Sentinel, "pricing"),
     )
     .unwrap();
     let envoy = Envoy::in_front_of(Place::Host, &[&inventory], &[&payments]).await.unwrap();
     let haproxy = HaProxy::in_front_of(Place::Host, &[&inventory]).await.unwrap();
-    for service in [&inventory, &payments, &web, &shelves, &orders, &checkout, &cart] {
+    for service in [&inventory, &payments, &web, &shelves, &orders, &checkout, &cart, &pricing] {
         service.register(&client).await.unwrap();
     }
     register_at(&client, "edge", envoy.admin_address()).await;
@@ -313,6 +327,7 @@ async fn every_source_shows_what_its_process_says_and_nothing_else() {
         Row::of(&orders, "scrape", METRICS),
         Row::of(&checkout, "scrape", METRICS),
         Row::of(&cart, "scrape", METRICS),
+        Row::of(&pricing, "sentinel", COMMANDS),
         of_edge(put_out, BreakerKind::Endpoint),
         Row { callee: "payments", ..of_edge(full, BreakerKind::Capacity) },
         by_admin(of_edge(put_out, BreakerKind::Endpoint)),

@@ -42,6 +42,7 @@ pub(crate) async fn state(cart: &Service) -> Option<State> {
         Kind::Grpc => coded("gobreaker_state{name=\"inventory\"}"),
         Kind::Monkit => coded("breaker_state{field=\"recent\",name=\"inventory\""),
         Kind::Mux => coded("shop_breaker_state{name=\"inventory\"}"),
+        Kind::Sentinel => coded("shop_sentinel_state{resource=\"inventory\"}"),
         Kind::Resilience4j => {
             let is = |state: &str| {
                 number(&format!("resilience4j_circuitbreaker_state{{name=\"inventory\",state=\"{state}\"}}"))
@@ -182,8 +183,13 @@ async fn resilience4j_opens_and_closes() {
 }
 
 #[tokio::test]
+async fn sentinel_opens_and_closes() {
+    opens_and_closes_with_its_callee(Kind::Sentinel, false).await;
+}
+
+#[tokio::test]
 async fn a_knob_fails_exactly_its_share_and_takes_no_nonsense() {
-    for kind in [Kind::Monkit, Kind::Hystrix, Kind::Opossum] {
+    for kind in [Kind::Monkit, Kind::Hystrix, Kind::Opossum, Kind::Sentinel] {
         let inventory = Service::builder(kind, "inventory").start().await.unwrap();
         inventory.turn(0.6, Duration::from_millis(20)).await.unwrap();
         assert_eq!(inventory.knob().await.unwrap(), Knob { fail: 0.6, delay_ms: 20 });
@@ -402,7 +408,7 @@ async fn the_whole_shop_is_visited_and_scraped_and_one_that_fails_opens_the_brea
 #[tokio::test]
 async fn the_shop_is_gone_when_its_process_is_killed() {
     let mut owner = Owner::of("shop").await;
-    assert_eq!(owner.pids.len(), 15, "twelve services, Envoy, Consul and Prometheus");
+    assert_eq!(owner.pids.len(), 16, "thirteen services, Envoy, Consul and Prometheus");
     owner.assert_runs();
 
     owner.process.kill().await.unwrap();

@@ -12,6 +12,7 @@ mod consul_bad_days;
 mod consul_contract;
 mod binnaclectl;
 mod breaker_envoy;
+mod breaker_sentinel;
 mod breaker_sources;
 mod breaker_switch;
 mod cli;

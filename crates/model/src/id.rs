@@ -119,6 +119,8 @@ pub enum SourceKind {
     Actuator,
     /// The admin interface of an Envoy.
     Envoy,
+    /// The command API of Alibaba's Sentinel.
+    Sentinel,
     /// A Kubernetes cluster, by the name of a kubeconfig's context.
     Kube,
     /// A server with the Prometheus HTTP API.
@@ -127,8 +129,16 @@ pub enum SourceKind {
 
 impl SourceKind {
     /// Every family.
-    pub const ALL: [Self; 7] =
-        [Self::Consul, Self::Scrape, Self::Hystrix, Self::Actuator, Self::Envoy, Self::Kube, Self::Prometheus];
+    pub const ALL: [Self; 8] = [
+        Self::Consul,
+        Self::Scrape,
+        Self::Hystrix,
+        Self::Actuator,
+        Self::Envoy,
+        Self::Sentinel,
+        Self::Kube,
+        Self::Prometheus,
+    ];
 
     /// The word used in ids, flags, and the public JSON.
     pub fn word(self) -> &'static str {
@@ -138,6 +148,7 @@ impl SourceKind {
             Self::Hystrix => "hystrix",
             Self::Actuator => "actuator",
             Self::Envoy => "envoy",
+            Self::Sentinel => "sentinel",
             Self::Kube => "kube",
             Self::Prometheus => "prometheus",
         }

@@ -17,13 +17,14 @@ use crate::scrape::{Target, ask_at, count};
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The largest answer that is read.
 const LARGEST_BODY: usize = 10 * 1024 * 1024;
-/// How much of a refusal is read.
+/// How much of the answer to a change is read.
 const LONGEST_WORDS: usize = 64 * 1024;
 const JSON: &str = "application/json";
+const FORM: &str = "application/x-www-form-urlencoded";
 
 /// One such interface, by one road.
 #[derive(Debug)]
-pub(crate) struct Admin {
+pub struct Admin {
     pub(crate) system: &'static str,
     pub(crate) target: Target,
     pub(crate) road: Arc<Road>,
@@ -34,16 +35,12 @@ pub(crate) struct Admin {
 pub(crate) struct Change<'a> {
     /// Path and query below the address.
     pub(crate) below: &'a str,
-    /// A JSON body; empty where there is none.
+    /// A body of JSON, or of a form; empty where there is none.
     pub(crate) body: &'a str,
+    /// True when it is a form's.
+    pub(crate) is_form: bool,
     /// What a refusal means, and what to do then; `None` for what means the same everywhere.
     pub(crate) refused: fn(StatusCode) -> Option<(ErrorKind, &'static str)>,
-}
-
-/// A body and its size.
-struct Answer<T> {
-    said: T,
-    bytes: u64,
 }
 
 impl Admin {
@@ -58,21 +55,34 @@ impl Admin {
         format!("{}{below}", inside.as_deref().unwrap_or(self.target.url.path()).trim_end_matches('/'))
     }
 
-    /// Reads what is below the address.
+    /// Reads the JSON below the address.
     pub(crate) async fn get<T: DeserializeOwned>(&self, below: &str, hint: &str) -> Result<T, SourceError> {
+        let not_understood = |tried: &str, error: serde_json::Error| SourceError {
+            system: self.system,
+            kind: ErrorKind::NotUnderstood,
+            tried: tried.to_owned(),
+            came_back: http::shorten(&error.to_string()),
+            hint: hint.to_owned(),
+        };
+        self.read(below, |tried, body| serde_json::from_slice(body).map_err(|error| not_understood(tried, error))).await
+    }
+
+    /// Reads the text below the address.
+    pub(crate) async fn text(&self, below: &str) -> Result<String, SourceError> {
+        self.read(below, |_, body| Ok(String::from_utf8_lossy(body).into_owned())).await
+    }
+
+    async fn read<T>(
+        &self,
+        below: &str,
+        understand: impl Fn(&str, &[u8]) -> Result<T, SourceError>,
+    ) -> Result<T, SourceError> {
         let tried = format!("GET {}{below}", self.shown());
         self.meter.sent();
         let asked = async {
             let response = ask_at(self.system, &self.road, self.target(below), tried.clone(), JSON).await?;
             let body = http::whole_body(self.system, &tried, response, LARGEST_BODY).await?;
-            let said = serde_json::from_slice(&body).map_err(|error| SourceError {
-                system: self.system,
-                kind: ErrorKind::NotUnderstood,
-                tried: tried.clone(),
-                came_back: http::shorten(&error.to_string()),
-                hint: hint.to_owned(),
-            })?;
-            Ok(Answer { said, bytes: body.len() as u64 })
+            Ok((understand(&tried, &body)?, body.len() as u64))
         };
         let outcome = match tokio::time::timeout(PATIENCE, asked).await {
             Ok(outcome) => outcome,
@@ -84,24 +94,26 @@ impl Admin {
                 hint: "The process may be overloaded or stopped; it is asked again by itself.".to_owned(),
             }),
         };
-        count(&self.meter, &outcome, |answer| answer.bytes);
-        outcome.map(|answer| answer.said)
+        count(&self.meter, &outcome, |(_, bytes)| *bytes);
+        outcome.map(|(said, _)| said)
     }
 
-    /// Sends a change, once.
-    pub(crate) async fn change(&self, change: Change<'_>) -> Result<(), SourceError> {
+    /// Sends a change, once. Gives what was answered.
+    pub(crate) async fn change(&self, change: Change<'_>) -> Result<String, SourceError> {
         let tried = format!("POST {}{}", self.shown(), change.below);
         self.meter.sent();
         let outcome = match tokio::time::timeout(PATIENCE, self.post(change, &tried)).await {
             Ok(outcome) => outcome,
             Err(_) => Err(self.lost(&tried, &format!("no answer in {} s", PATIENCE.as_secs()))),
         };
-        count(&self.meter, &outcome, |()| 0);
+        count(&self.meter, &outcome, |_| 0);
         outcome
     }
 
-    async fn post(&self, change: Change<'_>, tried: &str) -> Result<(), SourceError> {
-        let headers = [ACCEPT, CONTENT_TYPE].map(|header| (header, HeaderValue::from_static(JSON)));
+    async fn post(&self, change: Change<'_>, tried: &str) -> Result<String, SourceError> {
+        let sent = if change.is_form { FORM } else { JSON };
+        let headers =
+            [(ACCEPT, JSON), (CONTENT_TYPE, sent)].map(|(name, value)| (name, HeaderValue::from_static(value)));
         let call = Call {
             method: Method::POST,
             target: self.target(change.below),
@@ -112,16 +124,16 @@ impl Admin {
             if unanswered.never_arrived { unanswered.error } else { self.lost(tried, &unanswered.error.came_back) }
         })?;
         let status = response.status();
+        let words = http::whole_body(self.system, tried, response, LONGEST_WORDS).await.unwrap_or_default();
+        let words = http::shorten(&String::from_utf8_lossy(&words));
         if status.is_success() {
-            return Ok(());
+            return Ok(words);
         }
         let refused = (change.refused)(status);
         if refused.is_none() && status.is_server_error() {
             return Err(self.lost(tried, &format!("it answered {status}")));
         }
         let (kind, hint) = refused.unwrap_or_else(|| refusal(status));
-        let words = http::whole_body(self.system, tried, response, LONGEST_WORDS).await.unwrap_or_default();
-        let words = http::shorten(&String::from_utf8_lossy(&words));
         let came_back = if words.is_empty() { status.to_string() } else { format!("{status}: {words}") };
         Err(SourceError { system: self.system, kind, tried: tried.to_owned(), came_back, hint: hint.to_owned() })
     }
@@ -131,7 +143,7 @@ impl Admin {
         format!("{}{below}", self.target.path(&self.road).trim_end_matches('/'))
     }
 
-    fn lost(&self, tried: &str, came_back: &str) -> SourceError {
+    pub(crate) fn lost(&self, tried: &str, came_back: &str) -> SourceError {
         SourceError {
             system: self.system,
             kind: ErrorKind::OutcomeUnknown,

@@ -239,7 +239,7 @@ pub enum SpecError {
 }
 
 /// Every kind of source, in one list: help texts, errors and the first screen are made from it.
-pub const KINDS: [SourceKind; 7] = [
+pub const KINDS: [SourceKind; 8] = [
     SourceKind::Consul,
     SourceKind::Kube,
     SourceKind::Prometheus,
@@ -247,6 +247,7 @@ pub const KINDS: [SourceKind; 7] = [
     SourceKind::Hystrix,
     SourceKind::Actuator,
     SourceKind::Envoy,
+    SourceKind::Sentinel,
 ];
 
 fn kinds() -> String {
@@ -270,6 +271,12 @@ impl FromStr for ConnectionSpec {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_kind_that_is_known_can_be_named() {
+        let sorted = |kinds: &[SourceKind]| kinds.iter().copied().collect::<BTreeSet<_>>();
+        assert_eq!(sorted(&KINDS), sorted(&SourceKind::ALL));
+    }
 
     #[test]
     fn a_password_in_a_spec_is_not_printed() {

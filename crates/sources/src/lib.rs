@@ -21,6 +21,7 @@ pub mod logs;
 mod mark;
 pub mod meaning;
 pub mod open;
+mod polled;
 pub mod prometheus;
 mod published;
 mod refusals;
@@ -28,6 +29,7 @@ pub mod register;
 mod road;
 pub mod scrape;
 mod secret;
+pub mod sentinel;
 pub mod switch;
 pub mod transport;
 

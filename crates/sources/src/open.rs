@@ -11,6 +11,7 @@ use crate::hystrix::Hystrix;
 use crate::kubernetes::{Doors, Kubernetes};
 use crate::prometheus::Prometheus;
 use crate::scrape::Scrape;
+use crate::sentinel::Sentinel;
 use crate::{Connection, ConnectionSpec, Environment, SourceError};
 
 /// Makes the connection that a spec names. Nothing is contacted yet; an address that is none, or a file that is not there, is
@@ -32,6 +33,7 @@ pub fn open_by(
         SourceKind::Hystrix => Arc::new(Hystrix::by(spec, environment, doors)?),
         SourceKind::Actuator => Arc::new(Actuator::by(spec, environment, doors)?),
         SourceKind::Envoy => Arc::new(Envoy::by(spec, environment, doors)?),
+        SourceKind::Sentinel => Arc::new(Sentinel::by(spec, environment, doors)?),
         SourceKind::Kube => Arc::new(Kubernetes::by(spec, environment, doors)?),
         SourceKind::Prometheus => Arc::new(Prometheus::by(spec, environment, doors)?),
     })

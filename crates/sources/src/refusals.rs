@@ -11,11 +11,6 @@ const SPAN: Duration = Duration::from_secs(5);
 pub(crate) struct Refusals(VecDeque<(Instant, i64)>);
 
 impl Refusals {
-    /// What was read last.
-    pub(crate) fn last(&self) -> Option<i64> {
-        self.0.back().map(|(_, count)| *count)
-    }
-
     pub(crate) fn push(&mut self, at: Instant, count: i64) {
         self.0.push_back((at, count));
         // The one in front of the span stays: from it on is measured.

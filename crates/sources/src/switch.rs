@@ -8,6 +8,9 @@ use binnacle_model::id::SourceId;
 use crate::error::SourceError;
 use crate::register::{PlannedRequest, Verified};
 
+/// A note of a plan that changes nothing.
+pub(crate) const IS_SO_ALREADY: &str = "It is in this state already.";
+
 /// What a person makes of a breaker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SwitchTo {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use binnacle_model::fact::{BreakerKind, Fact};
+use binnacle_model::fact::{BreakerKind, BreakerState, Fact};
 use binnacle_model::id::{SourceId, SourceKind};
 use binnacle_model::snapshot::{Ability, Breaker, Snapshot};
 
@@ -33,6 +33,22 @@ pub fn points(snapshot: &Snapshot, breaker: &Breaker) -> Result<BTreeSet<SwitchP
     if points.is_empty() { Err(why_none(breaker)) } else { Ok(points) }
 }
 
+/// Why a breaker that can be switched there cannot go from this state to that one, as a sentence; `None` where it can.
+pub fn why_not(point: &SwitchPoint, now: BreakerState, to: BreakerState) -> Option<&'static str> {
+    use BreakerState::{Closed, Disabled, ForcedOpen};
+    if point.source.kind() != Some(SourceKind::Sentinel) {
+        return None;
+    }
+    match (now, to) {
+        (ForcedOpen, Disabled) | (Disabled, ForcedOpen) => {
+            Some("close it first: a Sentinel takes rules of one kind at a time")
+        }
+        (ForcedOpen | Disabled, _) => None,
+        (_, Closed) => Some("a Sentinel has no command that closes a breaker: it tries a call by itself"),
+        _ => None,
+    }
+}
+
 fn why_none(breaker: &Breaker) -> &'static str {
     let by = |kind: SourceKind| breaker.evidence.iter().any(|evidence| evidence.source.kind() == Some(kind));
     if by(SourceKind::Actuator) {
@@ -41,6 +57,8 @@ fn why_none(breaker: &Breaker) -> &'static str {
         "an Envoy has one setting for the endpoints of all its clusters, not one for each"
     } else if by(SourceKind::Envoy) {
         "its Envoy was started without an admin_layer in its layered_runtime, or does not answer now"
+    } else if by(SourceKind::Sentinel) {
+        "its Sentinel does not answer now"
     } else if by(SourceKind::Hystrix) {
         "a Hystrix stream can only be read"
     } else {

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Records what the services of the lab's shop really say, closed and open, into recorded/.
 #
-#   tests/lab/services/record.sh [go|envoy|java|node|haproxy ...]
+#   tests/lab/services/record.sh [go|envoy|java|node|haproxy|sentinel ...]
 #
 # A caller `cart` calls `inventory`, whose knob is turned until the caller's breaker opens. Only the series that say
 # something of calls and breakers are kept. The services end with this script.
@@ -348,6 +348,40 @@ record_haproxy() {
   turn "$one" fail=0
 }
 
+# What Sentinel's commands say of the resource that guards the calls to inventory.
+record_sentinel() {
+  local java emitter note commands
+  java=$("$here/java/build.sh")
+  # Its log goes where it is started.
+  cd "$work"
+  start inventory "$("$here/go/build.sh")" monkit --name=inventory
+  inventory=$http
+  start cart "$java" sentinel --name=cart --call="inventory=http://$inventory/"
+  cart=$http commands=$rpc
+  emitter="Sentinel $(get "http://$commands/version"), its commands clusterNode and getRules"
+  note="Service sentinel, a caller named cart, which calls inventory;"
+  visit 5 "$cart"
+  keep_commands closed "$note all is well."
+  turn "$inventory" fail=1
+  visit 12 "$cart"
+  await refused_alone
+  keep_commands open "$note inventory fails, and its breaker is open."
+}
+refused_alone() { visit 2 "$cart" && says "http://$commands/clusterNode" '"blockQps":[1-9].*"passQps":0'; }
+keep_commands() { # state, what it shows
+  {
+    get "http://$commands/clusterNode?type=notZero"
+    echo
+    get "http://$commands/getRules?type=degrade"
+    echo
+    get "http://$commands/getRules?type=flow"
+  } | node -e '
+    const [clusterNode, degrade, flow] = require("fs").readFileSync(0, "utf8").split("\n").map((line) => JSON.parse(line));
+    console.log(JSON.stringify({ "//": process.argv[1], clusterNode, degrade, flow }, null, 1));
+  ' "From $emitter. $2" >"$recorded/sentinel-$1.json"
+  echo "recorded/sentinel-$1.json"
+}
+
 parts=("$@")
-[ ${#parts[@]} -gt 0 ] || parts=(go envoy java node haproxy)
+[ ${#parts[@]} -gt 0 ] || parts=(go envoy java node haproxy sentinel)
 for part in "${parts[@]}"; do "record_$part"; done

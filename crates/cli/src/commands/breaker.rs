@@ -30,8 +30,8 @@ Examples:
   binnaclectl breaker undo 3
 
 ID is the id of a breaker, or its name where only one has it. It can be switched where its system offers that: resilience4j by \
-Spring Boot's actuator (--source actuator=http://HOST:PORT), and the limits of an Envoy whose layered_runtime has an admin_layer \
-(--source envoy=http://HOST:PORT of its admin interface). Any other is refused with the reason.
+Spring Boot's actuator (--source actuator=http://HOST:PORT), the limits of an Envoy whose layered_runtime has an admin_layer \
+(--source envoy=http://HOST:PORT of its admin interface), and Alibaba's Sentinel by its command API (--source sentinel=http://HOST:8719). Any other is refused with the reason.
 
 The state that the plan has seen is the guard: a breaker that moved meanwhile is left alone, exit 4. A breaker that is not in \
 the system's list is not made. Afterwards the state is read back; exit 1 when it is another than was asked for.";

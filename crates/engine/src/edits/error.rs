@@ -192,7 +192,7 @@ impl EditError {
             Self::UnknownSource(_) => "Connect to it first, or check the name of the datacenter.",
             Self::NoRegistry(_) => "Register in a source such as consul:dc1.",
             Self::NoSwitch { .. } => {
-                "Breakers of resilience4j (actuator=http://HOST:PORT) and limits of an Envoy (envoy=http://HOST:PORT) can be switched."
+                "Breakers of resilience4j (actuator=http://HOST:PORT) and of Sentinel (sentinel=http://HOST:8719), and limits of an Envoy (envoy=http://HOST:PORT), can be switched."
             }
             Self::BreakerMoved { .. } => "It moved meanwhile. Look at it, and plan it again.",
             Self::NoSuchSwitch(_) => "List the switches with `breaker history`; their numbers are in the first column.",

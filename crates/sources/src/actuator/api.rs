@@ -12,7 +12,7 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'
 
 /// One actuator.
 #[derive(Debug)]
-pub(super) struct Api(pub(super) Admin);
+pub struct Api(pub(super) Admin);
 
 impl Api {
     pub(super) async fn breakers(&self) -> Result<Breakers, SourceError> {
@@ -32,7 +32,7 @@ impl Api {
     /// Sends a change of state, once. Whoever calls has seen to it that there is a breaker of this name: the system would make
     /// one.
     pub(super) async fn update(&self, name: &str, body: &str) -> Result<(), SourceError> {
-        self.0.change(Change { below: &below(name), body, refused }).await
+        self.0.change(Change { below: &below(name), body, is_form: false, refused }).await.map(drop)
     }
 }
 

@@ -1,26 +1,15 @@
-//! From a breaker of the list to an observation. Pure.
+//! From a breaker of the list to what it says. Pure.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use binnacle_model::fact::{
-    BreakerFact, BreakerKind, BreakerState, Fact, ObjectKey, Observation, OpensAt, Origin, Party, Tripping,
-};
-use jiff::Timestamp;
+use binnacle_model::fact::{BreakerFact, BreakerKind, BreakerState, ObjectKey, OpensAt, Party, Tripping};
 
 use super::wire::{Breaker, Change, percent};
 use crate::http::shorten;
+use crate::polled::Said;
 use crate::scrape::Target;
-use crate::scrape::map::{BREAKERS, rounded};
-
-/// What is known of a breaker beside what the list says.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Beside<'a> {
-    /// The last change of its state that the events tell.
-    pub change: Option<&'a Change>,
-    /// Refused calls per second.
-    pub rejected_per_s: Option<f64>,
-}
+use crate::scrape::map::BREAKERS;
 
 /// Where a breaker stands among the facts of its source.
 pub fn object(target: &Target, name: &str) -> ObjectKey {
@@ -28,34 +17,25 @@ pub fn object(target: &Target, name: &str) -> ObjectKey {
     ObjectKey::new(BREAKERS, format!("{host}:{port}/{name}"))
 }
 
-/// What the list says of a breaker.
-pub fn observation(
-    target: &Target,
-    name: &str,
-    breaker: &Breaker,
-    beside: Beside<'_>,
-    origin: &Arc<Origin>,
-    seen: Timestamp,
-) -> Observation {
-    let change = beside.change.filter(|change| change.to() == breaker.state.as_deref());
-    Observation {
+/// What the list says of a breaker, with the last change of its state that the events tell.
+pub fn said(target: &Target, name: &str, breaker: &Breaker, change: Option<&Change>) -> Said {
+    let change = change.filter(|change| change.to() == breaker.state.as_deref());
+    Said {
         object: object(target, name),
-        fact: Fact::Breaker(BreakerFact {
+        fact: BreakerFact {
             caller: target.party(),
             callee: Some(Party::Named(Arc::from(callee(name)))),
             name: Arc::from(name),
             kind: BreakerKind::Failure,
             state: state(breaker.state.as_deref()),
             since: change.map(|change| change.at),
-            rejected_per_s: beside.rejected_per_s.map(rounded),
+            rejected_per_s: None,
             tripping: tripping(breaker),
             raw: raw(breaker, change),
             derived: false,
             among: None,
-        }),
-        seen,
-        version: None,
-        origin: origin.clone(),
+        },
+        refused: breaker.not_permitted_calls,
     }
 }
 
@@ -106,18 +86,12 @@ fn raw(breaker: &Breaker, change: Option<&Change>) -> BTreeMap<Arc<str>, Arc<str
 
 #[cfg(test)]
 mod tests {
-    use binnacle_model::fact::How;
-
     use super::*;
     use crate::actuator::wire::{Breakers, Entry, Events};
 
-    fn fact(name: &str, breaker: &Breaker, beside: Beside<'_>) -> BreakerFact {
+    fn fact(name: &str, breaker: &Breaker, change: Option<&Change>) -> BreakerFact {
         let target = Target::named("actuator", "http://127.0.0.1:8080", "/actuator").unwrap();
-        let origin = Arc::new(Origin { query: Arc::from("GET /actuator/circuitbreakers"), how: How::Asked });
-        match observation(&target, name, breaker, beside, &origin, Timestamp::UNIX_EPOCH).fact {
-            Fact::Breaker(fact) => fact,
-            other => panic!("{other:?}"),
-        }
+        said(&target, name, breaker, change).fact
     }
 
     /// Recorded from the lab's service of resilience4j.
@@ -138,7 +112,7 @@ mod tests {
         for (text, state, failure_rate) in recorded {
             let list: Breakers = serde_json::from_str(text).unwrap();
             let Entry::Known(breaker) = &list.breakers["inventory"] else { panic!("{list:?}") };
-            let fact = fact("inventory", breaker, Beside::default());
+            let fact = fact("inventory", breaker, None);
             assert_eq!((fact.state, fact.since), (state, None));
             assert_eq!(fact.caller, Party::Address { host: Arc::from("127.0.0.1"), port: 8080 });
             assert_eq!(fact.callee, Some(Party::Named(Arc::from("inventory"))));
@@ -159,12 +133,13 @@ mod tests {
         let changes: Vec<_> = known.collect();
         let words: Vec<&str> = changes.iter().map(|(_, change)| change.transition.as_str()).collect();
         assert_eq!(words, ["OPEN_TO_HALF_OPEN", "HALF_OPEN_TO_CLOSED"]);
-        let beside = Beside { change: Some(&changes[1].1), rejected_per_s: Some(1.234_5) };
-        let in_state =
-            |state: &str| fact("inventory", &Breaker { state: Some(state.to_owned()), ..Breaker::default() }, beside);
+        let in_state = |state: &str| {
+            let breaker = Breaker { state: Some(state.to_owned()), ..Breaker::default() };
+            fact("inventory", &breaker, Some(&changes[1].1))
+        };
         let closed = in_state("CLOSED");
         assert_eq!(closed.since, Some("2026-11-26T02:12:45.787185998Z".parse().unwrap()));
-        assert_eq!((&*closed.raw["stateTransition"], closed.rejected_per_s), ("HALF_OPEN_TO_CLOSED", Some(1.23)));
+        assert_eq!(&*closed.raw["stateTransition"], "HALF_OPEN_TO_CLOSED");
         assert_eq!(in_state("OPEN").since, None);
     }
 

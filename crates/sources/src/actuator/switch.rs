@@ -12,13 +12,10 @@ use super::map::state;
 use super::wire::{Breaker, Entry};
 use super::{Actuator, SYSTEM};
 use crate::error::{ErrorKind, SourceError};
-use crate::kubernetes::inside::Place;
 use crate::register::{PlannedRequest, Verified};
-use crate::switch::{BreakerSwitch, SwitchPlan, SwitchTo, Switched, WayBack};
+use crate::switch::{BreakerSwitch, IS_SO_ALREADY, SwitchPlan, SwitchTo, Switched, WayBack};
 
 const NO_GUARD: &str = "The system takes no condition with it: the state is read once more right before, and nothing is sent if it is another.";
-const ANY_POD: &str = "The address is that of a Service: with several Pods behind it, one of them is switched, and which one is not known.";
-const IS_SO_ALREADY: &str = "It is in this state already.";
 
 #[async_trait]
 impl BreakerSwitch for Actuator {
@@ -37,9 +34,7 @@ impl BreakerSwitch for Actuator {
             notes.push(IS_SO_ALREADY.to_owned());
         }
         notes.push(NO_GUARD.to_owned());
-        if Place::is_meant(self.api.0.target.url.as_str()) {
-            notes.push(ANY_POD.to_owned());
-        }
+        notes.extend(self.any_pod());
         Ok(SwitchPlan {
             source: source.clone(),
             breaker: breaker.to_owned(),

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde::de::IgnoredAny;
+
+pub use crate::polled::Entry;
 
 /// The answer of `circuitbreakers`.
 #[derive(Clone, Debug, Deserialize)]
@@ -15,16 +16,6 @@ pub struct Breakers {
     /// By name.
     #[serde(rename = "circuitBreakers")]
     pub breakers: BTreeMap<String, Entry<Breaker>>,
-}
-
-/// One entry of a list: that it is not understood takes nothing from the others.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
-pub enum Entry<T> {
-    /// Understood.
-    Known(T),
-    /// Anything else.
-    Odd(IgnoredAny),
 }
 
 /// One breaker. Rates are percent with their sign, such as `50.0%`; `-1.0%` stands for "too few calls".

@@ -7,6 +7,7 @@ use ::http::StatusCode;
 use super::wire::{Clusters, Dump, Runtime, ServerInfo, Stats};
 use crate::admin::{Admin, Change};
 use crate::error::{ErrorKind, SourceError};
+use crate::scrape::dialect::Dialects;
 
 /// What stands for itself in a query.
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
@@ -18,34 +19,37 @@ const WANTED: &str = "^cluster\\..*\\.(circuit_breakers\\.(default|high)\\.(cx|c
 
 /// One Envoy.
 #[derive(Debug)]
-pub(super) struct Api(pub(super) Admin);
+pub struct Api {
+    pub(super) admin: Admin,
+    pub(super) dialects: Dialects,
+}
 
 impl Api {
     pub(super) async fn clusters(&self) -> Result<Clusters, SourceError> {
-        self.0.get("/clusters?format=json", HINT).await
+        self.admin.get("/clusters?format=json", HINT).await
     }
 
     pub(super) async fn stats(&self) -> Result<Stats, SourceError> {
-        self.0.get(&format!("/stats?format=json&filter={}", utf8_percent_encode(WANTED, QUERY)), HINT).await
+        self.admin.get(&format!("/stats?format=json&filter={}", utf8_percent_encode(WANTED, QUERY)), HINT).await
     }
 
     pub(super) async fn server_info(&self) -> Result<ServerInfo, SourceError> {
-        self.0.get("/server_info", HINT).await
+        self.admin.get("/server_info", HINT).await
     }
 
     pub(super) async fn runtime(&self) -> Result<Runtime, SourceError> {
-        self.0.get("/runtime?format=json", HINT).await
+        self.admin.get("/runtime?format=json", HINT).await
     }
 
     /// Whether values can be changed by hand.
     pub(super) async fn has_admin_layer(&self) -> Result<bool, SourceError> {
-        let dump: Dump = self.0.get("/config_dump?mask=bootstrap.layered_runtime", HINT).await?;
+        let dump: Dump = self.admin.get("/config_dump?mask=bootstrap.layered_runtime", HINT).await?;
         Ok(dump.has_admin_layer())
     }
 
     /// Changes values, once. An empty one takes a change back.
     pub(super) async fn modify(&self, below: &str) -> Result<(), SourceError> {
-        self.0.change(Change { below, body: "", refused }).await
+        self.admin.change(Change { below, body: "", is_form: false, refused }).await.map(drop)
     }
 }
 

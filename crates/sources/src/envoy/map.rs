@@ -1,19 +1,17 @@
-//! From clusters and their statistics to observations. Pure.
+//! From clusters and their statistics to what is said of breakers. Pure.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use binnacle_model::fact::{
-    BreakerFact, BreakerKind, BreakerState, Fact, ObjectKey, Observation, OpensAt, Origin, Party, Tripping,
-};
-use jiff::Timestamp;
+use binnacle_model::fact::{BreakerFact, BreakerKind, BreakerState, ObjectKey, OpensAt, Party, Tripping};
 
 use super::wire::{Cluster, Clusters, Entry, Host, Stat, Stats, Threshold};
 use crate::http::shorten;
+use crate::polled::Said;
 use crate::scrape::Target;
 use crate::scrape::dialect::{Breakers, Dialects};
 use crate::scrape::exposition::Labels;
-use crate::scrape::map::{BREAKERS, rounded};
+use crate::scrape::map::BREAKERS;
 
 /// The highest limit that there is: Istio writes it for "none".
 const NO_LIMIT: u64 = u32::MAX as u64;
@@ -83,32 +81,24 @@ pub fn breakers(clusters: &Clusters, stats: &Stats, dialects: &Dialects) -> Vec<
     all
 }
 
-/// What is said of one breaker, with its refused calls per second.
-pub fn observation(
-    target: &Target,
-    breaker: &Breaker,
-    rejected_per_s: Option<f64>,
-    origin: &Arc<Origin>,
-    seen: Timestamp,
-) -> Observation {
-    Observation {
-        object: object(target, breaker),
-        fact: Fact::Breaker(BreakerFact {
+/// What is said of one breaker.
+pub fn said(target: &Target, breaker: Breaker) -> Said {
+    Said {
+        object: object(target, &breaker),
+        fact: BreakerFact {
             caller: target.party(),
-            callee: Some(breaker.callee.clone()),
-            name: Arc::from(breaker.name.as_str()),
+            callee: Some(breaker.callee),
+            name: Arc::from(breaker.name),
             kind: breaker.kind,
             state: breaker.state,
             since: None,
-            rejected_per_s: rejected_per_s.map(rounded),
+            rejected_per_s: None,
             tripping: Tripping { failing: None, opens_at: breaker.opens_at },
-            raw: breaker.raw.clone(),
+            raw: breaker.raw,
             derived: false,
             among: None,
-        }),
-        seen,
-        version: None,
-        origin: origin.clone(),
+        },
+        refused: breaker.refused,
     }
 }
 

@@ -6,110 +6,87 @@
 mod api;
 pub mod map;
 mod switch;
-mod watch;
 pub mod wire;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use async_trait::async_trait;
-use binnacle_model::id::SourceId;
-use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
+use binnacle_model::snapshot::Ability;
 
 use crate::admin::Admin;
-use crate::connection::{Connection, ConnectionSpec, Meter, Outbox, Probe};
 use crate::environment::Environment;
 use crate::error::SourceError;
-use crate::kubernetes::Doors;
-use crate::road::{Road, kept};
+use crate::polled::{Interface, Polled, Reading};
 use crate::scrape::dialect::Dialects;
-use crate::scrape::{Clients, Target, way_inside};
-use crate::switch::BreakerSwitch;
 use api::Api;
-use watch::Watch;
-use wire::ServerInfo;
+use wire::{Entry, ServerInfo};
 
 /// The first half of this source's error codes.
 pub(crate) const SYSTEM: &str = "envoy";
-/// The admin interface has no path of its own.
-const USUAL_PATH: &str = "/";
-/// How often it is read: its main thread answers, which has other things to do.
-const BEAT: Duration = Duration::from_secs(2);
 
-/// A connection that reads one Envoy.
-#[derive(Debug)]
-pub struct Envoy {
-    id: SourceId,
-    spec: ConnectionSpec,
-    api: Api,
-    dialects: Dialects,
-    /// The way to it, where it is inside a cluster.
-    inside: Option<Arc<Road>>,
+/// A connection that reads one Envoy: `envoy=http://127.0.0.1:9901`.
+pub type Envoy = Polled<Api>;
+
+/// What is asked once, as long as it answers: another process at the address has to be asked anew.
+#[derive(Clone, Debug)]
+pub struct Who {
+    product: Arc<str>,
+    abilities: Vec<Ability>,
 }
 
-impl Envoy {
-    /// Reads the one Envoy that the spec names: `envoy=http://127.0.0.1:9901`.
-    pub fn new(spec: ConnectionSpec) -> Result<Self, SourceError> {
-        Self::by(spec, &Environment::default(), &Doors::default())
+impl Interface for Api {
+    const SYSTEM: &'static str = SYSTEM;
+    const USUAL_PATH: &'static str = "/";
+    /// Its main thread answers, which has other things to do.
+    const BEAT: Duration = Duration::from_secs(2);
+    const ASKED: &'static str = "/clusters?format=json";
+    const TOO_MANY: &'static str = "Binnacle keeps 5,000 of one process, in the order of its clusters.";
+    const WRITTEN_FOR: &'static str = "Envoy 1.20 and later";
+    type Memory = Option<Who>;
+
+    fn of(admin: Admin, environment: &Environment) -> Self {
+        Self { admin, dialects: Dialects::of(environment) }
     }
 
-    /// The same through the doors to clusters that other connections share.
-    pub(crate) fn by(spec: ConnectionSpec, environment: &Environment, doors: &Doors) -> Result<Self, SourceError> {
-        let mut target = Target::named(SYSTEM, &spec.place, USUAL_PATH)?;
-        let id = SourceId::from(format!("{SYSTEM}:{}", target.short(USUAL_PATH)));
-        let meter = Arc::default();
-        let inside = way_inside(SYSTEM, &target, environment, doors, &meter)?;
-        // What is asked for stands below the address: a query has no place there.
-        target.url.set_query(None);
-        target.url.set_fragment(None);
-        let road = Clients::by(inside.clone()).of(SYSTEM, &target.url)?;
-        let api = Api(Admin { system: SYSTEM, target, road, meter });
-        Ok(Self { id, spec, api, dialects: Dialects::of(environment), inside })
-    }
-}
-
-#[async_trait]
-impl Connection for Envoy {
-    fn spec(&self) -> &ConnectionSpec {
-        &self.spec
+    fn admin(&self) -> &Admin {
+        &self.admin
     }
 
-    fn meter(&self) -> &Arc<Meter> {
-        &self.api.0.meter
-    }
-
-    fn way(&self) -> Option<String> {
-        self.inside.as_deref().and_then(Road::words)
-    }
-
-    async fn probe(&self) -> Result<Probe, SourceError> {
-        let asked = Instant::now();
-        let info = self.api.server_info().await?;
-        let clusters = self.api.clusters().await?;
-        let detail = match clusters.cluster_statuses.len() {
+    async fn look(&self) -> Result<(String, String), SourceError> {
+        let info = self.server_info().await?;
+        let detail = match self.clusters().await?.cluster_statuses.len() {
             1 => "1 cluster".to_owned(),
             many => format!("{many} clusters"),
         };
-        Ok(Probe { product: product(&info), detail, took: asked.elapsed() })
+        Ok((product(&info), detail))
     }
 
-    async fn reaches(&self, source: &SourceId) -> Result<bool, SourceError> {
-        Ok(*source == self.id)
+    async fn read(&self, memory: &mut Option<Who>) -> Result<Reading, SourceError> {
+        let who = match memory.take() {
+            Some(who) => who,
+            None => self.who().await?,
+        };
+        let (clusters, stats) = (self.clusters().await?, self.stats().await?);
+        let Who { product, abilities } = memory.insert(who).clone();
+        let odd = clusters.cluster_statuses.iter().filter(|entry| matches!(entry, Entry::Odd(_))).count();
+        let breakers = map::breakers(&clusters, &stats, &self.dialects);
+        Ok(Reading {
+            product,
+            abilities,
+            at: Instant::now(),
+            breakers: breakers.into_iter().map(|breaker| map::said(&self.admin.target, breaker)).collect(),
+            odd: (odd > 0).then(|| format!("{odd} clusters")),
+            faults: Vec::new(),
+        })
     }
+}
 
-    async fn run(&self, out: Outbox, nudge: Arc<Notify>, cancel: CancellationToken) {
-        let mut watch = Watch::new(self, out);
-        tokio::select! {
-            () = cancel.cancelled() => {}
-            // It ends by itself only when there is nobody left to tell.
-            _ = watch.run(&nudge) => {}
-            () = kept(self.inside.as_deref(), &nudge) => {}
-        }
-    }
-
-    fn breaker_switch(&self) -> Option<&dyn BreakerSwitch> {
-        Some(self)
+impl Api {
+    async fn who(&self) -> Result<Who, SourceError> {
+        let product = Arc::from(product(&self.server_info().await?));
+        // Where it does not show what it was started with, nobody knows whether it can be switched.
+        let can_switch = self.has_admin_layer().await.unwrap_or_default();
+        Ok(Who { product, abilities: if can_switch { vec![Ability::SwitchBreakers] } else { Vec::new() } })
     }
 }
 

@@ -13,17 +13,14 @@ use super::wire::{Clusters, Entry, Runtime, Threshold};
 use super::{Envoy, SYSTEM};
 use crate::error::{ErrorKind, SourceError};
 use crate::http::shorten;
-use crate::kubernetes::inside::Place;
 use crate::register::{PlannedRequest, Verified};
-use crate::switch::{BreakerSwitch, SwitchPlan, SwitchTo, Switched, WayBack};
+use crate::switch::{BreakerSwitch, IS_SO_ALREADY, SwitchPlan, SwitchTo, Switched, WayBack};
 
 const LIMITS: [&str; 3] = ["max_connections", "max_pending_requests", "max_requests"];
 /// No limit is higher.
 const HIGHEST: &str = "4294967295";
 const NO_GUARD: &str = "The system takes no condition with it: its limits are read once more right before, and nothing is sent if they are others.";
-const ANY_POD: &str = "The address is that of a Service: with several Pods behind it, one of them is switched, and which one is not known.";
 const UNTIL_RESTART: &str = "It is forgotten when the process is restarted.";
-const IS_SO_ALREADY: &str = "It is in this state already.";
 const NOT_ALL: &str = "A limit is configured that lets no call pass, or every call: close leads back to that.";
 
 /// The limits of one priority of one cluster.
@@ -56,19 +53,17 @@ impl BreakerSwitch for Envoy {
             notes.push(NOT_ALL.to_owned());
         }
         notes.push(NO_GUARD.to_owned());
-        if Place::is_meant(self.api.0.target.url.as_str()) {
-            notes.push(ANY_POD.to_owned());
-        }
+        notes.extend(self.any_pod());
         Ok(SwitchPlan {
             source: source.clone(),
             breaker: breaker.to_owned(),
             to,
             seen: found.state(),
             seen_word: found.word(),
-            at: self.api.0.shown(),
+            at: self.api.admin.shown(),
             request: PlannedRequest {
                 method: "POST".to_owned(),
-                path: self.api.0.path_of(&found.change(to)),
+                path: self.api.admin.path_of(&found.change(to)),
                 body: String::new(),
             },
             way_back: found.way_back(to),
@@ -106,7 +101,7 @@ impl Envoy {
         SourceError {
             system: SYSTEM,
             kind: ErrorKind::NotFound,
-            tried: format!("looking for the limits of {} at {}", shorten(breaker), self.api.0.shown()),
+            tried: format!("looking for the limits of {} at {}", shorten(breaker), self.api.admin.shown()),
             came_back: "it has no cluster of this name".to_owned(),
             hint: "Only limits can be switched; see `binnaclectl breakers`.".to_owned(),
         }

@@ -8,15 +8,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-/// One entry of a list: that it is not understood takes nothing from the others.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
-pub enum Entry<T> {
-    /// Understood.
-    Known(T),
-    /// Anything else.
-    Odd(IgnoredAny),
-}
+pub use crate::polled::Entry;
 
 /// A number, or its text.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -211,16 +203,6 @@ pub struct LayeredRuntime {
 pub struct Layer {
     /// There for the one that takes changes by hand.
     pub admin_layer: Option<IgnoredAny>,
-}
-
-impl<T> Entry<T> {
-    /// What is understood.
-    pub fn known(&self) -> Option<&T> {
-        match self {
-            Self::Known(known) => Some(known),
-            Self::Odd(_) => None,
-        }
-    }
 }
 
 impl ServerInfo {

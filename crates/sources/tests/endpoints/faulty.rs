@@ -13,6 +13,8 @@ use tokio::task::JoinSet;
 pub(crate) enum Script {
     /// A whole answer with this body.
     Body(Vec<u8>),
+    /// The same for each command that is named so in the request's path; nothing for any other.
+    ByPath(Vec<(&'static str, String)>),
     /// These bytes, head included, and the connection is closed.
     Raw(Vec<u8>),
     /// These bytes, head included, and nothing more, with the connection open.
@@ -98,13 +100,15 @@ async fn answer(mut connection: TcpStream, script: Arc<Mutex<Script>>, count: wa
         if !request.ends_with(b"\r\n\r\n") {
             continue;
         }
-        request.clear();
+        let head = String::from_utf8_lossy(&std::mem::take(&mut request)).into_owned();
         count.send_modify(|count| *count += 1);
         let script = script.lock().unwrap().clone();
         let written = match &script {
-            Script::Body(body) => {
-                let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
-                connection.write_all(&[head.as_bytes(), body].concat()).await
+            Script::Body(body) => connection.write_all(&whole(body)).await,
+            Script::ByPath(answers) => {
+                let asked =
+                    answers.iter().find(|(path, _)| head.lines().next().is_some_and(|line| line.contains(path)));
+                connection.write_all(&whole(asked.map_or("", |(_, body)| body).as_bytes())).await
             }
             Script::Raw(bytes) | Script::Unended(bytes) => connection.write_all(bytes).await,
         };
@@ -112,6 +116,11 @@ async fn answer(mut connection: TcpStream, script: Arc<Mutex<Script>>, count: wa
             return;
         }
     }
+}
+
+fn whole(body: &[u8]) -> Vec<u8> {
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
+    [head.as_bytes(), body].concat()
 }
 
 /// A port at which nobody listens.

@@ -19,4 +19,5 @@ mod hystrix;
 mod kubernetes;
 mod reader;
 mod scrape;
+mod sentinel;
 mod transport;

@@ -26,7 +26,7 @@ pub fn table(snapshot: &Snapshot) -> Table<BreakersHead, BreakerRow> {
             why_empty(
                 snapshot,
                 "breakers",
-                "They come from an actuator (resilience4j), an Envoy, a Hystrix stream or metrics. Add a source.",
+                "They come from an actuator (resilience4j), an Envoy, a Sentinel, a Hystrix stream or metrics. Add a source.",
             )
         }),
     };

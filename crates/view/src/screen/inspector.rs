@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use binnacle_model::change::Subject as ModelSubject;
-use binnacle_model::fact::{Fact, Signals};
+use binnacle_model::fact::{BreakerState, Fact, Signals};
 use binnacle_model::id::{CheckId, ConfigId, SourceId, SourceKind};
 use binnacle_model::measured;
 use binnacle_model::snapshot::{
@@ -513,7 +513,10 @@ fn empty_sections(snapshot: &Snapshot, service: &Service, rows: &[InspectorRow])
         (Section::Instances, no_instance),
         (Section::Checks, "No check is defined: without one, nobody says how it is."),
         (Section::Alerts, no_alert),
-        (Section::Breakers, "No breaker is known. They come from an actuator, an Envoy, a Hystrix stream or metrics."),
+        (
+            Section::Breakers,
+            "No breaker is known. They come from an actuator, an Envoy, a Sentinel, a Hystrix stream or metrics.",
+        ),
         (Section::Rules, "No rule of the mesh names it."),
         (Section::Config, "No key has its name in its path."),
     ];
@@ -623,7 +626,8 @@ fn of_edge(scene: &Scene, edge: &Edge) -> (InspectorHead, Vec<InspectorRow>) {
     let breakers: Vec<&Breaker> = snapshot.breakers.values().map(AsRef::as_ref).filter(on_it).collect();
     if breakers.is_empty() {
         let reason =
-            "No breaker is known on it. They come from an actuator, an Envoy, a Hystrix stream or metrics.".to_owned();
+            "No breaker is known on it. They come from an actuator, an Envoy, a Sentinel, a Hystrix stream or metrics."
+                .to_owned();
         empty.push(EmptySection { section: Section::Breakers, reason });
     }
     rows.extend(breakers.into_iter().map(|one| InspectorRow::Breaker(breaker_row(snapshot, one))));
@@ -712,27 +716,29 @@ fn process_rows(scene: &Scene, breaker: &Breaker) -> Vec<InspectorRow> {
 }
 
 fn switch_actions(scene: &Scene, breaker: &Breaker) -> Vec<Action> {
-    let offer = switch_offer(scene, breaker);
-    let action = |does: ActionKind, label: &str| Action {
+    let action = |does: ActionKind, label: &str, to: BreakerState| Action {
         does,
         label: label.to_owned(),
         target: breaker.id.to_string(),
-        offer: offer.clone(),
+        offer: switch_offer(scene, breaker, to),
     };
     vec![
-        action(ActionKind::ForceOpen, "Force open…"),
-        action(ActionKind::Disable, "Disable…"),
-        action(ActionKind::Close, "Close…"),
+        action(ActionKind::ForceOpen, "Force open…", BreakerState::ForcedOpen),
+        action(ActionKind::Disable, "Disable…", BreakerState::Disabled),
+        action(ActionKind::Close, "Close…", BreakerState::Closed),
     ]
 }
 
-fn switch_offer(scene: &Scene, breaker: &Breaker) -> Offer {
+fn switch_offer(scene: &Scene, breaker: &Breaker, to: BreakerState) -> Offer {
     let points = match switch::points(&scene.snapshot, breaker) {
         Ok(points) => points,
         Err(why) => return Offer::no(format!("It cannot be switched from here: {why}.")),
     };
     match (points.first(), points.len()) {
-        (Some(only), 1) => scene.read_only_for(&only.source).map_or_else(Offer::yes, Offer::no),
+        (Some(only), 1) => match switch::why_not(only, breaker.state, to) {
+            Some(why) => Offer::no(format!("It cannot be switched so from here: {why}.")),
+            None => scene.read_only_for(&only.source).map_or_else(Offer::yes, Offer::no),
+        },
         (_, many) => Offer::no(format!("{many} processes offer it: name one with binnaclectl breaker and --in.")),
     }
 }

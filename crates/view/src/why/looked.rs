@@ -51,6 +51,11 @@ impl Missing<'_> {
                     "breakers of an actuator",
                     "Expose circuitbreakers and circuitbreakerevents: management.endpoints.web.exposure.include.",
                 )),
+                Some(SourceKind::Sentinel) => all.push(self.breakers_of(
+                    source,
+                    "breakers of a Sentinel",
+                    "Load degrade rules in the process, and depend on sentinel-transport-simple-http.",
+                )),
                 None => {}
             }
         }

@@ -75,7 +75,7 @@ impl Fleet {
             dialects: None,
             next_try: None,
             abilities: match source.kind() {
-                Some(SourceKind::Actuator) => vec![Ability::SwitchBreakers],
+                Some(SourceKind::Actuator | SourceKind::Sentinel) => vec![Ability::SwitchBreakers],
                 _ => vec![Ability::ReadConfig, Ability::EditConfig, Ability::Register],
             },
         };

@@ -40,6 +40,24 @@ fn one_process_that_offers_it_is_switched() {
 }
 
 #[test]
+fn what_a_sentinel_cannot_do_from_its_state_is_not_offered() {
+    use BreakerState::{Closed, Disabled, ForcedOpen, Open};
+    for (state, offered) in [
+        (Open, [true, true, false]),
+        (Closed, [true, true, false]),
+        (ForcedOpen, [true, false, true]),
+        (Disabled, [false, true, true]),
+    ] {
+        let mut fleet = shop();
+        let source = SourceId::from("sentinel:10.0.0.1:8719");
+        fleet.status_of(source.clone(), SourceState::Live, None, &[]);
+        fleet.breaker_in(source, "cart", "payments", state);
+        let possible: Vec<bool> = actions(&fleet.scene()).iter().map(|action| action.offer.possible).collect();
+        assert_eq!(possible, offered, "{state:?}");
+    }
+}
+
+#[test]
 fn where_it_is_not_offered_the_reason_is_said() {
     for (sources, reason) in [
         (vec![SourceId::from("hystrix:10.0.0.1:8080")], "a Hystrix stream can only be read"),

@@ -26,12 +26,15 @@ if [ ! -x "$out/run.sh" ]; then
     cd "$work"
     # A file whose checksum is not the repository's ends the build.
     nice -n 10 mvn --quiet --batch-mode --strict-checksums -DskipTests package >&2
-    mkdir "$work/hystrix/app"
-    mv hystrix/target/hystrix.jar hystrix/target/lib hystrix/app
+    for plain in hystrix sentinel; do
+      mkdir "$work/$plain/app"
+      mv "$plain/target/$plain.jar" "$plain/target/lib" "$plain/app"
+    done
     java -Djarmode=tools -jar resilience4j/target/resilience4j.jar extract --destination resilience4j/app >&2
-    rm -rf "$out/hystrix" "$out/resilience4j"
-    mv hystrix/app "$out/hystrix"
-    mv resilience4j/app "$out/resilience4j"
+    for kind in hystrix resilience4j sentinel; do
+      rm -rf "${out:?}/$kind"
+      mv "$kind/app" "$out/$kind"
+    done
     # Halves the time of later starts: its classes as they are after one. Where that fails they start without.
     nice -n 10 java -XX:+UseSerialGC -XX:ArchiveClassesAtExit="$out/resilience4j/classes.jsa" -Xlog:cds=off \
       -Dspring.context.exit=onRefresh -jar "$out/resilience4j/resilience4j.jar" --name=training >"$work/log" 2>&1 ||

@@ -188,6 +188,9 @@ impl Services {
         writeln!(out, "# Prometheus: {}", self.prometheus.address())?;
         for service in self.shop.services() {
             writeln!(out, "# {:<16} {:<13} {}", service.name(), service.kind().name(), service.url())?;
+            if let (services::Kind::Sentinel, Some(commands)) = (service.kind(), service.rpc_address()) {
+                writeln!(out, "#   --source 'sentinel=http://{commands}?instance={}'", service.address())?;
+            }
         }
         writeln!(out, "# {:<16} {:<13} {}", "envoy", "admin", self.shop.envoy().admin_url())?;
         writeln!(out, "\n# One that fails, and is slow, until its knob is turned back by fail=0:")?;

@@ -27,6 +27,8 @@ pub enum Kind {
     Opossum,
     /// Spring Boot with resilience4j, actuator and Micrometer.
     Resilience4j,
+    /// Alibaba's Sentinel for Java: a second port takes its commands.
+    Sentinel,
 }
 
 /// What the services of one language are built by.
@@ -56,18 +58,19 @@ impl Kind {
             Self::Mux => "mux",
             Self::Opossum => "opossum",
             Self::Resilience4j => "resilience4j",
+            Self::Sentinel => "sentinel",
         }
     }
 
     /// Whether it has a second port with a protocol of its own.
     pub fn has_rpc(self) -> bool {
-        matches!(self, Self::Grpc | Self::GoMicro)
+        matches!(self, Self::Grpc | Self::GoMicro | Self::Sentinel)
     }
 
     fn language(self) -> Language {
         match self {
             Self::GinHystrix | Self::GoKit | Self::GoMicro | Self::Grpc | Self::Monkit | Self::Mux => Language::Go,
-            Self::Hystrix | Self::Resilience4j => Language::Java,
+            Self::Hystrix | Self::Resilience4j | Self::Sentinel => Language::Java,
             Self::Opossum => Language::Node,
         }
     }

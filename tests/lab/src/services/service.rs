@@ -134,7 +134,7 @@ impl Service {
         self.http.address
     }
 
-    /// Where its second server listens, which speaks gRPC or go-micro's protocol.
+    /// Where its second server listens, which speaks gRPC or go-micro's protocol, or takes Sentinel's commands.
     pub fn rpc_address(&self) -> Option<SocketAddr> {
         self.rpc.as_ref().map(|rpc| rpc.address)
     }

@@ -12,11 +12,12 @@ use crate::{Consul, LabError, background};
 ///
 /// ```text
 /// web ─┬▶ catalog ────────┬▶ Envoy ─▶ inventory ×2     web        gin-hystrix     shipping      go-micro
-///      ├▶ cart ───────────┘                            catalog    mux             courier       go-micro
-///      ├▶ recommendations ─▶ catalog                   cart       go-kit          payments      grpc
-///      └▶ checkout ─┬▶ orders ─▶ Envoy ─▶ payments     checkout   opossum         bank-gateway  grpc
-///                   └▶ shipping ─▶ courier             orders     resilience4j    inventory     monkit
-///         payments ─▶ bank-gateway                     recommendations  hystrix
+///      ├▶ cart ─┬─────────┘                            catalog    mux             courier       go-micro
+///      │        └▶ pricing ─▶ catalog                  cart       go-kit          payments      grpc
+///      ├▶ recommendations ─▶ catalog                   checkout   opossum         bank-gateway  grpc
+///      └▶ checkout ─┬▶ orders ─▶ Envoy ─▶ payments     orders     resilience4j    inventory     monkit
+///                   └▶ shipping ─▶ courier             recommendations  hystrix   pricing       sentinel
+///         payments ─▶ bank-gateway
 /// ```
 #[derive(Debug)]
 pub struct Shop {
@@ -38,18 +39,32 @@ impl Shop {
         let courier = service(Kind::GoMicro, "courier").registry(registry).start().await?;
         let shipping = service(Kind::GoMicro, "shipping").registry(registry).calling(&courier).start().await?;
         let catalog = service(Kind::Mux, "catalog").calling_through(&envoy, "inventory").start().await?;
-        let cart = service(Kind::GoKit, "cart").calling_through(&envoy, "inventory").start().await?;
         // The slow ones at once.
-        let (orders, recommendations) = tokio::try_join!(
+        let (orders, recommendations, pricing) = tokio::try_join!(
             service(Kind::Resilience4j, "orders").calling_through(&envoy, "payments").start(),
             service(Kind::Hystrix, "recommendations").calling(&catalog).start(),
+            service(Kind::Sentinel, "pricing").calling(&catalog).start(),
         )?;
+        let cart = service(Kind::GoKit, "cart").calling_through(&envoy, "inventory").calling(&pricing).start().await?;
         let checkout = service(Kind::Opossum, "checkout").calling(&orders).calling(&shipping).start().await?;
         let web = service(Kind::GinHystrix, "web");
         let web = web.calling(&catalog).calling(&cart).calling(&recommendations).calling(&checkout).start().await?;
         let [one, other] = stock;
-        let services =
-            vec![web, catalog, cart, recommendations, checkout, orders, payments, bank, shipping, courier, one, other];
+        let services = vec![
+            web,
+            catalog,
+            cart,
+            pricing,
+            recommendations,
+            checkout,
+            orders,
+            payments,
+            bank,
+            shipping,
+            courier,
+            one,
+            other,
+        ];
         let client = consul.client()?;
         for service in &services {
             service.register(&client).await?;
