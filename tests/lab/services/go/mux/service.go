@@ -18,7 +18,7 @@ import (
 	"shop/shop"
 )
 
-// The order of failsafe-go's own constants is closed, half-open, open.
+// Numbered as gobreaker does: failsafe-go's own constants are in another order (closed, open, half-open), and it shows none of them itself.
 var states = map[circuitbreaker.State]float32{
 	circuitbreaker.ClosedState: 0, circuitbreaker.HalfOpenState: 1, circuitbreaker.OpenState: 2,
 }
