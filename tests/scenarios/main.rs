@@ -36,6 +36,7 @@ mod kube_storm;
 mod laboratory;
 mod laboratory_cluster;
 mod laboratory_services;
+mod limits;
 mod profiles;
 mod prometheus_access;
 mod prometheus_bad_days;

@@ -85,6 +85,8 @@ pub enum Fact {
     Calls(CallsFact),
     /// The state of a circuit breaker in one process.
     Breaker(BreakerFact),
+    /// From where on a mesh was told to refuse calls.
+    Limits(LimitsFact),
     /// What a process itself counted of the calls that it answered. It names no caller, so it is no edge.
     Served(ServedFact),
     /// A rule of the service mesh (Consul's config entries: service-defaults, service-router ...).
@@ -713,6 +715,94 @@ impl BreakerFact {
         }
     }
 }
+
+/// See [`Fact::Limits`]: one rule of a mesh. It says from where on calls are to be refused, and nothing of whether they are.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LimitsFact {
+    /// What carries the rule out: `consul`, `istio`, `linkerd`. Of the rules of one mesh for a call one alone holds.
+    pub mesh: Arc<str>,
+    /// As a person names it: `DestinationRule reviews`, `service-defaults web`.
+    pub rule: Arc<str>,
+    /// Whose calls it is about.
+    pub callers: Callers,
+    /// Calls to whom.
+    pub callees: Callees,
+    /// Where it lies: which rule is asked first depends on it.
+    pub home: RuleHome,
+    /// When it was made; of rules that are alike in all else the oldest holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created: Option<Timestamp>,
+    /// What it says.
+    pub ruling: Ruling,
+}
+
+/// Whose calls a rule limits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Callers {
+    /// Those of one service of the source.
+    One(ServiceName),
+    /// Those of a cluster's instances.
+    Instances {
+        /// In which namespaces.
+        namespaces: Namespaces,
+        /// Which of them; all when it is empty.
+        selects: LabelSelector,
+    },
+}
+
+/// Calls to whom a rule limits. The order is that of belief: the narrower one holds.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Callees {
+    /// To one service of the source; where it has cluster services, to whatever is behind the one of this name.
+    One(ServiceName),
+    /// To a host that is none of the source's.
+    Host(Arc<str>),
+    /// To every service of a namespace.
+    Namespace(Arc<str>),
+    /// To every service of the source.
+    All,
+}
+
+/// Where a rule lies.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RuleHome {
+    /// In a namespace: it is asked first where that is the caller's, then where it is the callee's, and else never.
+    Namespace(Arc<str>),
+    /// With the mesh itself: it is asked when neither namespace has one.
+    Mesh,
+    /// Nowhere else than everywhere: it is asked last.
+    Everywhere,
+}
+
+/// What a rule says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ruling {
+    /// From where on calls are refused; without any, that nothing refuses them.
+    Limits(Vec<Limit>),
+    /// That what the next rule says does not hold while this one is there.
+    Void,
+}
+
+/// From where on a rule lets calls be refused.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Limit {
+    /// Capacity or endpoint.
+    pub kind: BreakerKind,
+    /// The one number that says it, where there is one.
+    pub opens_at: Option<OpensAt>,
+    /// True when it says that calls are never refused.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub off: bool,
+    /// The rule's own values, by its own names.
+    pub raw: BTreeMap<Arc<str>, Arc<str>>,
+}
+
+/// The collection in which Istio's rules of a cluster stand.
+pub const DESTINATION_RULES: &str = "destinationrules";
 
 /// See [`Fact::MeshRule`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -62,7 +62,7 @@ fn front(name: &str, place: Option<usize>) -> Vec<Said> {
 }
 
 /// Four Pods in one namespace, each behind a cluster service of its name.
-fn shop() -> Vec<Said> {
+pub(crate) fn shop() -> Vec<Said> {
     let each = NAMES.iter().enumerate();
     each.flat_map(|(place, name)| [vec![pod(place, name, &[])], front(name, Some(place))].concat()).collect()
 }
@@ -81,7 +81,7 @@ fn mention(from: &str, target: &str) -> Said {
     (cluster("c1"), observed("deployments", format!("mention/shop/{from}/{target}"), 1, Fact::Mention(fact)))
 }
 
-fn counted(from: &str, to: &str) -> Said {
+pub(crate) fn counted(from: &str, to: &str) -> Said {
     let party = |name: &str| Party::NamedIn { namespace: Arc::from("shop"), name: Arc::from(name) };
     let fact = CallsFact {
         caller: party(from),
@@ -95,15 +95,15 @@ fn counted(from: &str, to: &str) -> Said {
     ("prometheus:p".into(), observed("calls", format!("{from}/{to}"), 1, Fact::Calls(fact)))
 }
 
-fn with(label: &str, value: &str) -> LabelSelector {
+pub(crate) fn with(label: &str, value: &str) -> LabelSelector {
     LabelSelector { requires: vec![LabelTest::In(Arc::from(label), vec![Arc::from(value)])] }
 }
 
-fn here(selects: LabelSelector) -> NetworkPeer {
+pub(crate) fn here(selects: LabelSelector) -> NetworkPeer {
     NetworkPeer::Instances { namespaces: Namespaces::Named(vec![Arc::from("shop")]), selects }
 }
 
-fn policy(name: &str, of: &str, permits: Vec<NetworkPeer>) -> Said {
+pub(crate) fn policy(name: &str, of: &str, permits: Vec<NetworkPeer>) -> Said {
     let fact = NetworkPolicyFact { name: named("shop", name), selects: with("app", of), permits };
     (cluster("c1"), observed("networkpolicies", format!("shop/{name}"), 1, Fact::NetworkPolicy(fact)))
 }
