@@ -16,7 +16,7 @@ use crate::kube_live::{MINIKUBE, connect, read, service, web};
 use crate::laboratory_cluster::ONE_OF_ITS_OWN;
 
 /// A server checks who asks when it is asked: with short watches it is asked often.
-fn hasty() -> Pace {
+pub(crate) fn hasty() -> Pace {
     Pace { watch: Duration::from_secs(2), denied_pause: Duration::from_secs(2), ..Pace::default() }
 }
 

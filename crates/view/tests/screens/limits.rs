@@ -90,7 +90,10 @@ fn it_is_in_the_public_json_and_in_why() {
 fn one_that_is_off_is_disabled_and_needs_nobody_to_tell_it() {
     let fleet = ruled(BreakerKind::Capacity, None);
     let rows = breakers::table(&fleet.snapshot()).rows;
-    assert_eq!((rows[0].state, rows[0].opens_at.as_str()), (state::BreakerState::Disabled, "off · service-defaults cart"));
+    assert_eq!(
+        (rows[0].state, rows[0].opens_at.as_str()),
+        (state::BreakerState::Disabled, "off · service-defaults cart")
+    );
     assert!(facts(&fleet).iter().all(|row| row.key != "switch_on"));
 }
 
