@@ -1062,7 +1062,7 @@ pub enum PathMatch {
 pub struct RouteFact {
     /// The object that has the rule.
     pub name: ServiceName,
-    /// What it is: `Ingress`, `HTTPRoute`.
+    /// What it is: `Ingress`, `HTTPRoute`, `GRPCRoute`.
     pub kind: Arc<str>,
     /// What carries it out, where that is said: an ingress class, a Gateway.
     pub gateway: Option<Arc<str>>,

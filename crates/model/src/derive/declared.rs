@@ -120,7 +120,8 @@ fn route<'a>(
     };
     let word = Arc::from(format!("{} {}", fact.kind, fact.name));
     let (callee, basis) = (fact.target.clone(), CallsBasis::Declared(word));
-    (Says { source, object, caller, callee, protocol: Protocol::Http, basis }, &fact.target)
+    let protocol = if &*fact.kind == "GRPCRoute" { Protocol::Grpc } else { Protocol::Http };
+    (Says { source, object, caller, callee, protocol, basis }, &fact.target)
 }
 
 /// Who is outside a gateway of which no Pod is known.

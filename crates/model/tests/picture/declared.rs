@@ -182,9 +182,11 @@ fn a_route_leads_from_the_gateways_own_pods_or_else_from_outside() {
     assert!(edge(&world, "external:outside, by ingress nginx", "web").is_some(), "two that it may be are neither");
 
     let gateway = pod(7, "edge", &[("gateway.networking.k8s.io/gateway-name", "main")]);
-    let world = told(&[shop(), vec![route("HTTPRoute", "shop/main"), gateway]].concat());
-    assert_eq!(state(&world, "edge", "web"), Some(EdgeState::Declared));
-    assert_eq!(world.snapshot().edges.len(), 1);
+    for (kind, protocol) in [("HTTPRoute", Protocol::Http), ("GRPCRoute", Protocol::Grpc)] {
+        let world = told(&[shop(), vec![route(kind, "shop/main"), gateway.clone()]].concat());
+        let found = edge(&world, "edge", "web").unwrap();
+        assert_eq!((found.state, found.protocol, world.snapshot().edges.len()), (EdgeState::Declared, protocol, 1));
+    }
 }
 
 #[test]

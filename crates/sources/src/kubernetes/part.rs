@@ -24,6 +24,7 @@ pub(super) enum Part {
     Secrets,
     Ingresses,
     HttpRoutes,
+    GrpcRoutes,
     NetworkPolicies,
     DestinationRules,
     ServiceProfiles,
@@ -33,7 +34,7 @@ pub(super) enum Part {
 
 impl Part {
     /// Everything that is read.
-    pub(super) const ALL: [Self; 19] = [
+    pub(super) const ALL: [Self; 20] = [
         Self::Nodes,
         Self::ReplicaSets,
         Self::Jobs,
@@ -48,6 +49,7 @@ impl Part {
         Self::Secrets,
         Self::Ingresses,
         Self::HttpRoutes,
+        Self::GrpcRoutes,
         Self::NetworkPolicies,
         Self::DestinationRules,
         Self::ServiceProfiles,
@@ -86,6 +88,7 @@ impl Part {
             Self::Secrets => "secrets",
             Self::Ingresses => "ingresses",
             Self::HttpRoutes => "httproutes",
+            Self::GrpcRoutes => "grpcroutes",
             Self::NetworkPolicies => NETWORK_POLICIES,
             Self::DestinationRules => DESTINATION_RULES,
             Self::ServiceProfiles => "serviceprofiles",
@@ -111,7 +114,7 @@ impl Part {
             Self::Jobs | Self::CronJobs => "batch",
             Self::EndpointSlices => "discovery.k8s.io",
             Self::Ingresses | Self::NetworkPolicies => "networking.k8s.io",
-            Self::HttpRoutes => "gateway.networking.k8s.io",
+            Self::HttpRoutes | Self::GrpcRoutes => "gateway.networking.k8s.io",
             Self::DestinationRules => "networking.istio.io",
             Self::ServiceProfiles => "linkerd.io",
             Self::Autoscalers => "autoscaling",
@@ -122,6 +125,8 @@ impl Part {
     pub(super) fn versions(self) -> (&'static str, &'static [&'static str]) {
         match self {
             Self::Autoscalers => ("v2", &[]),
+            Self::HttpRoutes => ("v1", &["v1beta1"]),
+            Self::GrpcRoutes => ("v1", &["v1alpha2"]),
             Self::DestinationRules => ("v1", &["v1beta1", "v1alpha3"]),
             Self::ServiceProfiles => ("v1alpha2", &["v1alpha1"]),
             _ => ("v1", &[]),

@@ -446,7 +446,7 @@ pub enum PublicStore {
 pub struct PublicRoute {
     /// Stable id.
     pub id: String,
-    /// `Ingress` or `HTTPRoute`.
+    /// `Ingress`, `HTTPRoute` or `GRPCRoute`.
     pub kind: String,
     /// What carries it out (an ingress class, a Gateway), where that is said.
     pub gateway: Option<String>,

@@ -25,7 +25,7 @@ pub(super) use network::{endpoint_slice, service};
 pub(super) use node::node;
 pub(super) use pod::pod;
 pub(super) use policy::network_policy;
-pub(super) use route::{http_route, ingress};
+pub(super) use route::{grpc_route, http_route, ingress};
 pub(super) use workload::{cron_job, daemon_set, deployment, job, replica_set, stateful_set};
 
 use super::ledger::Said;

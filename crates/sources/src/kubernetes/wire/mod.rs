@@ -23,7 +23,7 @@ pub(super) use mesh::{ConnectionPool, DestinationRule, OutlierDetection, Service
 pub(super) use network::{EndpointSlice, IntOrString, ObjectReference, Service, ServicePort};
 pub(super) use pod::{Container, ContainerState, ContainerStatus, Pod, Probe, Terminated};
 pub(super) use policy::{NetworkPolicy, Peer, Selector};
-pub(super) use route::{HttpPathMatch, HttpRoute, Ingress, IngressBackend};
+pub(super) use route::{GrpcMethodMatch, GrpcRoute, HttpPathMatch, HttpRoute, Ingress, IngressBackend, RouteReference};
 pub(super) use variable::{PodTemplate, Reach, TemplateSpec, Variable};
 pub(super) use workload::{CronJob, DaemonSet, Deployment, Job, Node, ReplicaSet, StatefulSet};
 
