@@ -8,7 +8,7 @@ use binnacle_model::fact::{
     Namespaces, Observer, OpensAt, Party, Pattern, Payload, Protocol, RuleHome, Ruling, ServiceName, Signals,
 };
 use binnacle_model::snapshot::{Breaker, ConfiguredLimit};
-use binnacle_model::{SourceId, World};
+use binnacle_model::{BreakerId, SourceId, World};
 use proptest::prelude::*;
 
 use crate::build::{Said, at, breaker, cluster, instance, named, observed, source, told};
@@ -78,7 +78,7 @@ fn without_calls_and_for_calls_that_are_denied_no_breaker_is_drawn() {
     assert_eq!(rules_of(&quiet), Vec::<String>::new());
     let only_spy = policy("to-cart", "cart", vec![here(with("app", "spy"))]);
     let denied = told(&[shop(), vec![counted("web", "cart"), only_spy, said(to_cart())]].concat());
-    let ids: Vec<&str> = denied.snapshot().breakers.keys().map(|id| id.as_str()).collect();
+    let ids: Vec<&str> = denied.snapshot().breakers.keys().map(BreakerId::as_str).collect();
     assert_eq!(ids, ["kube:c1/shop/spy -> kube:c1/shop/cart (endpoint)"]);
 }
 
@@ -149,7 +149,7 @@ fn a_rule_that_makes_others_void_switches_the_next_one_off_and_draws_nothing_alo
 }
 
 /// The limits that a caller of Consul's mesh sets for its upstreams.
-fn defaults(of: usize, callees: Callees, kind: BreakerKind, opens_at: OpensAt) -> Said {
+fn defaults(of: usize, callees: &Callees, kind: BreakerKind, opens_at: OpensAt) -> Said {
     let name = |service: usize| ServiceName::plain(crate::build::NAMES[service]);
     let fact = LimitsFact {
         mesh: Arc::from("consul"),
@@ -170,7 +170,7 @@ fn service(number: usize) -> Callees {
 #[test]
 fn what_a_process_tells_is_believed_before_what_is_configured() {
     let known = [(source(1), instance(0, 0, 1, None)), (source(1), instance(1, 0, 1, None))];
-    let configured = defaults(0, service(1), BreakerKind::Capacity, OpensAt::AtOnce(9));
+    let configured = defaults(0, &service(1), BreakerKind::Capacity, OpensAt::AtOnce(9));
     let measured = |own: Option<OpensAt>, state: BreakerState| {
         let mut one = breaker(0, 0, 1, 1, state);
         let Fact::Breaker(fact) = &mut one.fact else { unreachable!() };
@@ -190,8 +190,8 @@ fn what_a_process_tells_is_believed_before_what_is_configured() {
 fn a_caller_that_sets_limits_for_all_and_for_one_has_the_ones_for_one() {
     let upstreams = [(0, Some(1)), (1, None), (2, Some(1))];
     let known = upstreams.map(|(number, to)| (source(1), instance(number, 0, 1, to)));
-    let all = defaults(0, Callees::All, BreakerKind::Capacity, OpensAt::AtOnce(9));
-    let one = defaults(0, service(1), BreakerKind::Capacity, OpensAt::AtOnce(2));
+    let all = defaults(0, &Callees::All, BreakerKind::Capacity, OpensAt::AtOnce(9));
+    let one = defaults(0, &service(1), BreakerKind::Capacity, OpensAt::AtOnce(2));
     let breaker = only(&told(&[known.as_slice(), &[all.clone(), one]].concat()));
     assert_eq!((breaker.caller.as_str(), breaker.opens_at()), ("consul:dc1/checkout", Some(OpensAt::AtOnce(2))));
     assert_eq!(only(&told(&[known.as_slice(), &[all]].concat())).opens_at(), Some(OpensAt::AtOnce(9)));
@@ -205,9 +205,11 @@ fn any_limits() -> impl Strategy<Value = Vec<Said>> {
     let kind = proptest::sample::select(vec![BreakerKind::Capacity, BreakerKind::Endpoint, BreakerKind::Failure]);
     let callee = prop_oneof![Just(Callees::All), (0..4_usize).prop_map(service)];
     let one = (0..4_usize, callee, kind, any::<bool>()).prop_map(|(of, callee, kind, off)| {
-        let mut said = defaults(of, callee, kind, OpensAt::AtOnce(2));
+        let mut said = defaults(of, &callee, kind, OpensAt::AtOnce(2));
         let Fact::Limits(LimitsFact { ruling: Ruling::Limits(limits), .. }) = &mut said.1.fact else { unreachable!() };
-        limits.iter_mut().for_each(|one| one.off = off);
+        for one in limits {
+            one.off = off;
+        }
         said
     });
     proptest::collection::vec(one, 0..8)

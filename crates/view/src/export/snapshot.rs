@@ -297,7 +297,7 @@ pub struct PublicBreaker {
     pub rejected_per_s: Option<f64>,
     /// The share of calls that failed in the breaker's own window, from 0 to 1; `null` where it is not told, or too few were counted.
     pub failing: Option<f64>,
-    /// From where on it opens; `null` where nobody tells it.
+    /// From where on it opens, by its configuration where no process tells it; `null` where neither does.
     pub opens_at: Option<PublicOpensAt>,
     /// The breaker in each process; without any, nobody tells the state, and it is known by `limits` alone.
     pub processes: Vec<PublicBreakerProcess>,
