@@ -181,6 +181,14 @@ fn a_route_leads_from_the_gateways_own_pods_or_else_from_outside() {
     let world = told(&[shop(), vec![route("Ingress", "nginx"), controller, other]].concat());
     assert!(edge(&world, "external:outside, by ingress nginx", "web").is_some(), "two that it may be are neither");
 
+    for (label, name, is_one) in
+        [("app", "nginx-ingress", true), ("k8s-app", "nginx-ingress-controller", true), ("app", "nginx", false)]
+    {
+        let older = pod(9, "controller", &[(label, name)]);
+        let world = told(&[shop(), vec![route("Ingress", "nginx"), older]].concat());
+        assert_eq!(state(&world, "controller", "web").is_some(), is_one, "{label}: {name}");
+    }
+
     let gateway = pod(7, "edge", &[("gateway.networking.k8s.io/gateway-name", "main")]);
     for (kind, protocol) in [("HTTPRoute", Protocol::Http), ("GRPCRoute", Protocol::Grpc)] {
         let world = told(&[shop(), vec![route(kind, "shop/main"), gateway.clone()]].concat());
