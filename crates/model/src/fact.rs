@@ -103,7 +103,7 @@ pub enum Fact {
     Route(RouteFact),
     /// A variable of a workload's containers that names a cluster service.
     Mention(MentionFact),
-    /// Who may reach some instances (a Kubernetes NetworkPolicy).
+    /// Who may reach some instances, or whom they may reach (a Kubernetes NetworkPolicy).
     NetworkPolicy(NetworkPolicyFact),
     /// Something happened that the source itself calls worth a look.
     Event(EventFact),
@@ -1102,21 +1102,33 @@ pub struct MentionFact {
 }
 
 /// See [`Fact::NetworkPolicy`]. Several policies of the same instances permit what one of them permits; instances that none
-/// selects may be reached by everybody.
+/// selects may be reached by everybody, and reach everybody. One that is for both directions makes two facts.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct NetworkPolicyFact {
     /// Namespace and name.
     pub name: ServiceName,
     /// Which instances of the namespace it is about.
     pub selects: LabelSelector,
-    /// Who may reach them; nobody when there is none.
+    /// Whether it is for what enters them, or for what leaves them.
+    pub direction: Direction,
+    /// Who may reach them, or whom they may reach; nobody when there is none.
     pub permits: Vec<NetworkPeer>,
+}
+
+/// Which calls of some instances a network policy is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// Those that they answer.
+    In,
+    /// Those that they make.
+    Out,
 }
 
 /// The collection in which the policies of a cluster stand.
 pub const NETWORK_POLICIES: &str = "networkpolicies";
 
-/// Somebody whom a network policy lets in.
+/// Somebody whom a network policy lets in, or lets out to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NetworkPeer {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use binnacle_model::World;
 use binnacle_model::fact::{
-    Backend, BackendsFact, CallsBasis, CallsFact, ClusterServiceFact, Exposure, Fact, InstanceFact, LabelSelector,
-    LabelTest, MentionFact, Namespaces, NetworkPeer, NetworkPolicyFact, Observer, Party, PathMatch, Pattern, Payload,
-    Protocol, RouteFact, Signals, WorkloadKind,
+    Backend, BackendsFact, CallsBasis, CallsFact, ClusterServiceFact, Direction, Exposure, Fact, InstanceFact,
+    LabelSelector, LabelTest, MentionFact, Namespaces, NetworkPeer, NetworkPolicyFact, Observer, Party, PathMatch,
+    Pattern, Payload, Protocol, RouteFact, Signals, WorkloadKind,
 };
 use binnacle_model::snapshot::{Edge, EdgeState, SourceState, SourceStatus};
 use binnacle_model::world::Update;
@@ -104,8 +104,18 @@ pub(crate) fn here(selects: LabelSelector) -> NetworkPeer {
 }
 
 pub(crate) fn policy(name: &str, of: &str, permits: Vec<NetworkPeer>) -> Said {
-    let fact = NetworkPolicyFact { name: named("shop", name), selects: with("app", of), permits };
-    (cluster("c1"), observed("networkpolicies", format!("shop/{name}"), 1, Fact::NetworkPolicy(fact)))
+    directed(name, of, Direction::In, permits)
+}
+
+/// A policy for what leaves the Pods of one workload.
+fn policy_out(name: &str, of: &str, permits: Vec<NetworkPeer>) -> Said {
+    directed(name, of, Direction::Out, permits)
+}
+
+fn directed(name: &str, of: &str, direction: Direction, permits: Vec<NetworkPeer>) -> Said {
+    let fact = NetworkPolicyFact { name: named("shop", name), selects: with("app", of), direction, permits };
+    let key = format!("shop/{name}/{direction:?}");
+    (cluster("c1"), observed("networkpolicies", key, 1, Fact::NetworkPolicy(fact)))
 }
 
 fn edge<'a>(world: &'a World, from: &str, to: &str) -> Option<&'a Edge> {
@@ -195,6 +205,30 @@ fn a_route_leads_from_the_gateways_own_pods_or_else_from_outside() {
         let found = edge(&world, "edge", "web").unwrap();
         assert_eq!((found.state, found.protocol, world.snapshot().edges.len()), (EdgeState::Declared, protocol, 1));
     }
+}
+
+#[test]
+fn a_policy_for_what_leaves_declares_whom_it_names_and_denies_whom_it_does_not_let_out_to() {
+    let only_cart = policy_out("of-web", "web", vec![here(with("app", "cart"))]);
+    let world = told(&[shop(), vec![only_cart.clone(), counted("web", "pay"), counted("spy", "pay")]].concat());
+    let declared = edge(&world, "web", "cart").unwrap();
+    assert_eq!(
+        (declared.state, words(declared)),
+        (EdgeState::Declared, vec!["declared by network policy shop/of-web".to_owned()])
+    );
+    let denied = edge(&world, "web", "pay").unwrap();
+    assert_eq!((denied.state, &*words(denied)[1]), (EdgeState::Undeclared, "denied by network policy shop/of-web"));
+    assert_eq!(state(&world, "spy", "pay"), Some(EdgeState::Observed), "it is not about this caller");
+
+    let also_pay = policy_out("to-pay", "web", vec![here(with("app", "pay"))]);
+    let world = told(&[shop(), vec![only_cart.clone(), also_pay, counted("web", "pay")]].concat());
+    assert_eq!(state(&world, "web", "pay"), Some(EdgeState::Observed), "what one permits is permitted");
+    let to_addresses = policy_out("to-some", "web", vec![NetworkPeer::Somebody]);
+    let world = told(&[shop(), vec![only_cart, to_addresses, counted("web", "pay")]].concat());
+    assert_eq!(state(&world, "web", "pay"), Some(EdgeState::Observed), "an address may be anybody's");
+    let nobody = policy_out("closed", "web", vec![]);
+    let world = told(&[shop(), vec![nobody, counted("web", "pay")]].concat());
+    assert_eq!(state(&world, "web", "pay"), Some(EdgeState::Undeclared));
 }
 
 #[test]

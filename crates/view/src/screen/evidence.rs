@@ -1,8 +1,8 @@
 //! The observations behind one fact.
 
 use binnacle_model::fact::{
-    AlertFact, AlertState, BreakerFact, CallsBasis, CallsFact, CheckStatus, CheckSubject, ClusterServiceFact, Fact,
-    How, Observer, Party, RouteFact, Side, Signals, TargetFact, TargetHealth, WorkloadFact,
+    AlertFact, AlertState, BreakerFact, CallsBasis, CallsFact, CheckStatus, CheckSubject, ClusterServiceFact,
+    Direction, Fact, How, Observer, Party, RouteFact, Side, Signals, TargetFact, TargetHealth, WorkloadFact,
 };
 use binnacle_model::id::ConfigId;
 use binnacle_model::snapshot::{Breaker, Edge, EdgeState, Evidence, Service, Snapshot, Source};
@@ -336,7 +336,11 @@ pub fn says(fact: &Fact) -> String {
             mention.target
         ),
         Fact::NetworkPolicy(policy) => {
-            format!("network policy {} is about Pods with {}", policy.name, policy.selects)
+            let what = match policy.direction {
+                Direction::In => "enters",
+                Direction::Out => "leaves",
+            };
+            format!("network policy {} is about what {what} Pods with {}", policy.name, policy.selects)
         }
         Fact::Event(event) => {
             format!("{} ({} times, says {}): {}", event.reason, event.count, event.reporter, event.message)
