@@ -14,7 +14,7 @@ use binnacle_view::contract::config::{
     AuditRow, ConfigApplied, ConfigApplyArgs, ConfigHistoryArgs, ConfigMergeArgs, ConfigPlanArgs, ConfigPlanUndoArgs,
     ConfigPlanned, ConfigReadArgs, ConfigValue, Merged,
 };
-use binnacle_view::contract::history::{HistoryArgs, HistoryCloseArgs, SignalHistory};
+use binnacle_view::contract::history::{BreakerHistory, HistoryArgs, HistoryCloseArgs, SignalHistory};
 use binnacle_view::contract::inspector::{EvidenceArgs, EvidenceReport};
 use binnacle_view::contract::logs::{LogsArgs, LogsBatch, LogsOpenArgs, LogsOpened};
 use binnacle_view::contract::palette::{PaletteArgs, PaletteItem};
@@ -153,6 +153,11 @@ pub(crate) async fn evidence(app: Shared<'_>, args: EvidenceArgs) -> Answer<Evid
 #[tauri::command]
 pub(crate) async fn history(app: Shared<'_>, args: HistoryArgs) -> Answer<SignalHistory> {
     history::of(&app, &args).await
+}
+
+#[tauri::command]
+pub(crate) async fn breaker_history(app: Shared<'_>, args: HistoryArgs) -> Answer<BreakerHistory> {
+    history::of_breaker(&app, &args).await
 }
 
 #[tauri::command]

@@ -12,7 +12,7 @@ use axum::extract::{Path, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use axum::routing::get;
-use binnacle_model::fact::{CallsBasis, Fact, Observation, Party, Signals};
+use binnacle_model::fact::{BreakerState, CallsBasis, Fact, Observation, Party, Signals};
 use binnacle_model::id::SourceId;
 use binnacle_sources::Environment;
 use binnacle_sources::history::{Historian as _, HistoryQuery};
@@ -249,6 +249,24 @@ fn alike(one: Option<f64>, other: Option<f64>) -> bool {
     }
 }
 
+fn process_of(breaker: &Observation) -> Arc<str> {
+    let Fact::Breaker(fact) = &breaker.fact else { panic!("{breaker:?}") };
+    fact.process(&breaker.object)
+}
+
+fn state_of(fact: &Fact) -> BreakerState {
+    let Fact::Breaker(fact) = fact else { panic!("{fact:?}") };
+    fact.state
+}
+
+/// The moment that was asked about, of which the answer tells by another clock.
+fn moment(at: jiff::Timestamp) -> i64 {
+    let step = STEP.as_secs_f64();
+    #[allow(clippy::cast_possible_truncation, reason = "a moment of these days")]
+    let moment = ((at.as_duration().as_secs_f64() / step).round() * step) as i64;
+    moment
+}
+
 async fn every_dialect_has_a_history(native: bool) {
     // Some samples lie ahead, so that there are enough in the window for as long as this takes.
     let last = jiff::Timestamp::now().as_second() + 20;
@@ -268,6 +286,14 @@ async fn every_dialect_has_a_history(native: bool) {
     for fact in facts {
         by_dialect.entry(counted(&fact.fact).unwrap().0).or_default().push(fact);
     }
+    let told = scraped.direct.iter().filter(|one| matches!(one.fact, Fact::Breaker(_))).count();
+    let breakers = picture
+        .until("all breakers", |world| {
+            let facts = world.store().sources().get(&source_id)?.observations();
+            let facts: Vec<_> = facts.filter(|one| matches!(one.fact, Fact::Breaker(_))).cloned().collect();
+            (facts.len() == told).then_some(facts)
+        })
+        .await;
     let comparing = async {
         let mut compared = BTreeMap::new();
         let mut moments: BTreeMap<i64, Vec<Observation>> = BTreeMap::new();
@@ -275,9 +301,7 @@ async fn every_dialect_has_a_history(native: bool) {
             let history = source.history(&HistoryQuery { facts: facts.clone(), reach: STEP * 4 }).await.unwrap();
             assert_eq!((history.step, history.window, &*history.missing), (STEP, STEP * 4, &[][..]), "{dialect}");
             for point in history.points.iter().filter(|point| point.signals.rps.is_some()).take(2) {
-                let step = STEP.as_secs_f64();
-                #[allow(clippy::cast_possible_truncation, reason = "a moment of these days")]
-                let moment = ((point.at.as_duration().as_secs_f64() / step).round() * step) as i64;
+                let moment = moment(point.at);
                 if let Entry::Vacant(unasked) = moments.entry(moment) {
                     unasked.insert(scraped.observations(moment).await);
                 }
@@ -288,6 +312,25 @@ async fn every_dialect_has_a_history(native: bool) {
                 let pairs = [(now.rps, then.rps), (now.error_ratio, then.error_ratio), (now.p95_ms, then.p95_ms)];
                 assert!(pairs.iter().all(|(one, other)| alike(*one, *other)), "{dialect} at {moment}: {pairs:?}");
                 compared.insert(dialect.clone(), now.rps);
+            }
+        }
+        // Each is asked about alone, which takes longer than the samples are in the window: so this looks further back.
+        for breaker in breakers {
+            let query = HistoryQuery { facts: vec![breaker.clone()], reach: STEP * 40 };
+            let history = source.breaker_history(&query).await.unwrap();
+            assert_eq!((history.step, &*history.missing), (STEP, &[][..]), "{breaker:?}");
+            let runs = history.courses.get(&process_of(&breaker)).map(Vec::as_slice).unwrap_or_default();
+            // Where one state becomes another, the later one begins.
+            let state = |at| runs.iter().rfind(|run| run.from <= at && at <= run.until).map(|run| run.state);
+            let all = history.rejected_per_s.iter().map(|(at, _)| *at);
+            let known: Vec<_> = all.filter(|at| state(*at).is_some()).take(2).collect();
+            assert!(!known.is_empty(), "{breaker:?} was in no state: {history:?}");
+            for at in known {
+                if let Entry::Vacant(unasked) = moments.entry(moment(at)) {
+                    unasked.insert(scraped.observations(moment(at)).await);
+                }
+                let then = moments[&moment(at)].iter().find(|one| one.object == breaker.object);
+                assert_eq!(state(at), then.map(|one| state_of(&one.fact)), "{breaker:?} at {at}: {history:?}");
             }
         }
         compared

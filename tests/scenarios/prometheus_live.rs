@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use binnacle_model::fact::{AlertFact, AlertState, BreakerState, Fact, Party, Signals, TargetHealth};
+use binnacle_model::measured;
 use binnacle_model::snapshot::SourceState;
 use binnacle_model::world::World;
+use binnacle_sources::history::{Historian as _, HistoryQuery, StateRun};
 use binnacle_sources::{Connection as _, Environment};
 use lab::{Fault, FaultyWire, Prometheus, VictoriaMetrics, job};
 use serde_json::json;
@@ -89,7 +92,8 @@ async fn a_breaker_that_opens_is_seen_through_the_server() {
     let demo = fleet().await;
     let server = Prometheus::builder().scraping(job("fleet", endpoints(&demo))).start().await.unwrap();
     let source = id(&server.address());
-    let mut picture = reading(&server.address());
+    let connection = Arc::new(connect(&server.address(), &Environment::default()));
+    let mut picture = Picture::of_all(vec![connection.clone()]);
     let toward_payments = |world: &World| {
         let payments = Some(Party::Named("payments".into()));
         breakers(world, &source).into_iter().find(|((_, callee), _)| *callee == payments).map(|(_, state)| state)
@@ -106,6 +110,19 @@ async fn a_breaker_that_opens_is_seen_through_the_server() {
             edges(world, &source).values().any(failed).then_some(())
         })
         .await;
+    // What it was before is kept by the server.
+    let snapshot = picture.world.snapshot();
+    let breaker = snapshot.breakers.values().find(|one| one.state == BreakerState::Open).unwrap();
+    let measured = measured::of_breaker(snapshot, breaker.id.as_str()).unwrap();
+    assert_eq!(measured.source.as_str(), source);
+    let query = HistoryQuery { facts: measured.facts, reach: Duration::from_secs(60) };
+    let history = picture.meanwhile(connection.breaker_history(&query)).await.unwrap();
+    assert!(history.missing.is_empty(), "{history:?}");
+    let states = |runs: &Vec<StateRun>| runs.iter().map(|run| run.state).collect::<Vec<_>>();
+    let courses: Vec<_> = history.courses.values().map(states).collect();
+    let opened = [BreakerState::Closed, BreakerState::Open];
+    assert!(courses.iter().any(|states| states.windows(2).any(|pair| pair == opened)), "{history:?}");
+    assert!(history.rejected_per_s.iter().any(|(_, rejected)| rejected.is_some()), "{history:?}");
     picture.stop().await;
     demo.stop().await;
 }

@@ -350,6 +350,32 @@ describe('tables', () => {
       await page.getByText('7 breakers are hidden by the filter or the kind').waitFor();
     }));
 
+  test('breakers: what the server kept stands before what this window saw', () =>
+    visit({}, async (page) => {
+      await screen(page, 'Breakers');
+      await page.evaluate(() => {
+        const [now, step] = [window.host.now(), 15_000];
+        const at = [...Array(121).keys()].map((i) => now - (120 - i) * step);
+        const [start, opened, end] = [at[0] ?? 0, at[60] ?? 0, at[120] ?? 0];
+        const runs = [{ from: start, to: opened, state: 'closed' as const }, { from: opened, to: end, state: 'open' as const }];
+        const result = {
+          source: 'prometheus:p', name: 'prometheus p', courses: [{ process: 'gone:8080', runs }], step_ms: step, queries: [], missing: [],
+          rejected: at.map((at, i) => ({ at, rejected_per_s: i < 60 ? 0 : 118 })),
+          calls: at.map((at, i) => ({ at, rps: 60, error_ratio: i < 60 ? 0.01 : 0.4, p95_ms: null })),
+        };
+        window.host.answerWith({ command: 'breaker_history', result });
+        window.host.answerWith({ command: 'history_close' });
+        window.host.play({ view: 'breakers', put: [{ key: 'b-open-checkout>payments', history: 'prometheus p' }] });
+      });
+      await page.getByRole('row', { name: /^checkout to payments/ }).click();
+      const panel = page.getByRole('region', { name: 'Breaker checkout to payments' });
+      await panel.getByText('from prometheus p').waitFor();
+      expect(await panel.getByRole('img', { name: 'refused calls per second' }).locator('path[fill=none]').count()).toBe(1);
+      expect(await panel.getByRole('img', { name: 'ratio of failed calls' }).locator('path[fill=none]').count()).toBe(1);
+      await panel.getByRole('img', { name: 'gone:8080: closed, then open' }).waitFor();
+      expect(await calls(page, 'breaker_history')).toMatchObject([{ subject: { kind: 'breaker', id: 'b-open-checkout>payments' }, reach_s: 1800 }]);
+    }));
+
   test('sources: state, code, hint and the next try are said', () =>
     visit({}, async (page) => {
       await screen(page, 'Sources');

@@ -133,7 +133,7 @@ const BREAKERS: readonly BreakerRow[] = edges.flatMap((edge) => {
   if (edge.breaker === null) return [];
   const { id, kind, state, since, open, of, rejected_per_s } = edge.breaker;
   const [caller, callee] = [edge.from.slice(2), edge.to.slice(2)];
-  return [{ key: `${id}-${edge.id}`, caller: { id: caller, name: caller }, callee: { id: callee, name: callee }, name: `${callee}-client`, kind, state, since, open, of, rejected_per_s, derived: false, failing: state === 'open' ? 0.81 : 0.004, opens_at: '≥ 50 % failed', threshold: 0.5, edge: edge.id, stale: false, sources: [S] }];
+  return [{ key: `${id}-${edge.id}`, caller: { id: caller, name: caller }, callee: { id: callee, name: callee }, name: `${callee}-client`, kind, state, since, open, of, rejected_per_s, derived: false, failing: state === 'open' ? 0.81 : 0.004, opens_at: '≥ 50 % failed', threshold: 0.5, edge: edge.id, stale: false, sources: [S], history: null }];
 });
 
 const source = (name: string, more: Partial<SourceRow>): SourceRow => ({

@@ -8,13 +8,13 @@ use crate::fact::Observation;
 use crate::id::{SourceId, SourceKind};
 use crate::snapshot::{Evidence, Snapshot};
 
-/// A metrics server, and what it states now of the calls that make up the signals of one thing.
+/// A metrics server, and what it states now of the calls that make up the signals of one thing, or of a breaker.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Measured {
     /// The server.
     pub source: SourceId,
     /// Those of its statements that are believed: observed [`Fact::Calls`](crate::fact::Fact::Calls), or
-    /// [`Fact::Served`](crate::fact::Fact::Served).
+    /// [`Fact::Served`](crate::fact::Fact::Served); of a breaker each [`Fact::Breaker`](crate::fact::Fact::Breaker).
     pub facts: Vec<Arc<Observation>>,
 }
 
@@ -31,6 +31,18 @@ pub fn of_service(snapshot: &Snapshot, id: &str) -> Option<Measured> {
         return of(snapshot, edges.map(|edge| &*edge.evidence));
     }
     of(snapshot, std::iter::once(&**own))
+}
+
+/// Who keeps the states of a breaker; of several servers a current one, then the one that knows more processes.
+pub fn of_breaker(snapshot: &Snapshot, id: &str) -> Option<Measured> {
+    let mut servers: BTreeMap<&SourceId, Vec<Arc<Observation>>> = BTreeMap::new();
+    let kept = |one: &&Evidence| one.source.kind() == Some(SourceKind::Prometheus);
+    for evidence in snapshot.breakers.get(id)?.evidence.iter().filter(kept) {
+        servers.entry(&evidence.source).or_default().push(evidence.observation.clone());
+    }
+    let (source, facts) =
+        servers.into_iter().max_by_key(|(source, facts)| (is_current(snapshot, source), facts.len()))?;
+    Some(Measured { source: source.clone(), facts })
 }
 
 /// Which of the statements about one edge, or about one service's own count, its numbers are made of.

@@ -5,7 +5,7 @@ import { parse, type Filter } from '../filter';
 import { asFailure, type Args, type CommandName, type Host, type Result } from '../host';
 import type { BreakerSwitch, Failure, Screen, Subject, Theme } from '../host/contract/types';
 import { ConfigDesk } from './config-desk.svelte';
-import { SignalPast } from './signal-history.svelte';
+import { Past } from './signal-history.svelte';
 import { Traces } from './traces.svelte';
 import { Topology } from './topology.svelte';
 import { Views } from './views.svelte';
@@ -49,14 +49,17 @@ export class App {
   readonly desk: ConfigDesk;
   readonly traces = new Traces();
   /** How the signals of what is inspected went. */
-  readonly past: SignalPast;
+  readonly past: Past<'history'>;
+  /** In which states the breaker was that is looked at. */
+  readonly breakerPast: Past<'breaker_history'>;
   private readonly parsed: Filter = $derived(parse([...this.filterTerms, this.filterDraft].join(' ')));
 
   constructor(readonly host: Host) {
     this.views = new Views(host);
     this.topology = new Topology(host, this.views.topology);
     this.desk = new ConfigDesk(this);
-    this.past = new SignalPast(host);
+    this.past = new Past(host, 'history');
+    this.breakerPast = new Past(host, 'breaker_history');
   }
 
   get filter(): Filter {

@@ -1,6 +1,6 @@
-/** How the signals of what is inspected went, from the server that measures them: asked once when it is opened, taken back when it is closed. */
-import { asFailure, type Host } from '../host';
-import type { Failure, HistoryPoint, SignalHistory, Subject } from '../host/contract/types';
+/** How what is looked at went, from the server that keeps it: asked once when it is opened, taken back when it is closed. */
+import { asFailure, type Host, type Result } from '../host';
+import type { BreakerHistory, Failure, HistoryPoint, SignalHistory, Subject } from '../host/contract/types';
 import type { Sample } from './traces.svelte';
 
 /** How far back is asked. */
@@ -11,16 +11,17 @@ export const SETTLE_MS = 250;
 /** The window's numbers for its questions. */
 let asked = 0;
 
-export class SignalPast {
-  /** What came of the thing that is inspected. */
-  answer = $state.raw<SignalHistory | null>(null);
+/** One at a time of a kind. */
+export class Past<K extends 'history' | 'breaker_history'> {
+  /** What came of the thing that is looked at. */
+  answer = $state.raw<Result<K> | null>(null);
   failure = $state.raw<Failure | null>(null);
   /** True while an answer may come. */
   asking = $state(false);
 
   private ask = 0;
 
-  constructor(private readonly host: Host) {}
+  constructor(private readonly host: Host, private readonly kind: K) {}
 
   async open(subject: Subject): Promise<void> {
     this.close();
@@ -29,7 +30,7 @@ export class SignalPast {
     this.ask = ask;
     this.asking = true;
     try {
-      const answer = await this.host.call('history', { subject: { kind: subject.kind, id: subject.id }, reach_s: REACH_MS / 1000, ask });
+      const answer = await this.host.call(this.kind, { subject: { kind: subject.kind, id: subject.id }, reach_s: REACH_MS / 1000, ask });
       if (ask === this.ask) this.answer = answer;
     } catch (thrown) {
       if (ask === this.ask) this.failure = asFailure(thrown);
@@ -51,11 +52,21 @@ export class SignalPast {
 }
 
 /** What the server kept, and before and after that what this window watched. Pure. */
-export function together(history: SignalHistory | null, watched: readonly Sample[]): readonly Sample[] {
-  const [first, last] = [history?.points[0]?.at, history?.points.at(-1)?.at];
-  if (history === null || first === undefined || last === undefined) return watched;
+export function together(history: Pick<SignalHistory, 'points'> | null, watched: readonly Sample[]): readonly Sample[] {
+  return between(history?.points ?? [], watched);
+}
+
+function between(kept: readonly HistoryPoint[], watched: readonly Sample[]): readonly Sample[] {
+  const [first, last] = [kept[0]?.at, kept.at(-1)?.at];
+  if (first === undefined || last === undefined) return watched;
   const sample = ({ at, rps, error_ratio, p95_ms }: HistoryPoint): Sample => ({ at, signals: { rps, error_ratio, p50_ms: null, p95_ms, p99_ms: null } });
-  return [...watched.filter(({ at }) => at < first), ...history.points.map(sample), ...watched.filter(({ at }) => at > last)];
+  return [...watched.filter(({ at }) => at < first), ...kept.map(sample), ...watched.filter(({ at }) => at > last)];
+}
+
+/** The same of what a breaker refused. */
+export function refusals(history: BreakerHistory | null, watched: readonly Sample[]): readonly Sample[] {
+  const rates = (history?.rejected ?? []).map(({ at, rejected_per_s }) => ({ at, rps: rejected_per_s, error_ratio: null, p95_ms: null }));
+  return between(rates, watched);
 }
 
 /** The lowest and the highest number of some lines, and how many of them there are, in words for who does not see them. Pure. */

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { SignalHistory } from '../host/contract/types';
 import { RecordedHost, type Recording } from '../host/recorded';
-import { SignalPast, spoken, together } from './signal-history.svelte';
+import { Past, refusals, spoken, together } from './signal-history.svelte';
 import { unbroken } from './traces.svelte';
 
 const STEP = 15_000;
@@ -27,6 +27,12 @@ test('without a server there is what this window watched', () => {
   expect(together(history([]), [watched(1, 1)])).toEqual([watched(1, 1)]);
 });
 
+test('what a breaker refused goes on after what the server kept', () => {
+  const kept = { source: 'p', name: 'p', courses: [], rejected: [{ at: 0, rejected_per_s: 3 }, { at: STEP, rejected_per_s: null }], calls: [], step_ms: STEP, queries: [], missing: [] };
+  const all = refusals(kept, [watched(STEP / 2, 9), watched(STEP * 2, 5)]);
+  expect(values(unbroken(all, ({ rps }) => rps, 0))).toEqual([[3], [5]]);
+});
+
 test('a line is told in words', () => {
   const line = [{ value: 3 }, { value: 1 }];
   const text = (value: number) => `${value}/s`;
@@ -39,7 +45,7 @@ const EMPTY: Recording = { at: 0, layout: { number: 0, boxes: [] }, views: {}, i
 
 test('a question is taken back when nobody looks any more, and its late answer is not shown', async () => {
   const host = new RecordedHost({ ...EMPTY, answers: [{ command: 'history', result: history([1]) }, { command: 'history_close' }] });
-  const past = new SignalPast(host);
+  const past = new Past(host, 'history');
   const release = host.hold('history');
   const opened = past.open({ kind: 'service', id: 'a' });
   expect(past.asking).toBe(true);
@@ -53,7 +59,7 @@ test('a question is taken back when nobody looks any more, and its late answer i
 
 test('an answer is kept until something else is looked at, and nothing is taken back then', async () => {
   const host = new RecordedHost({ ...EMPTY, answers: [{ command: 'history', result: history([1]) }, { command: 'history_close' }] });
-  const past = new SignalPast(host);
+  const past = new Past(host, 'history');
   await past.open({ kind: 'edge', id: 'a -> b' });
   expect(past.answer?.points.length).toBe(1);
   past.close();

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Lane, TimelineRow } from '../host/contract/types';
-import { bars, lanes, past, roomy, runs, SLOT_MS, ticks } from './timeline';
+import { bars, before, lanes, past, roomy, runs, SLOT_MS, ticks } from './timeline';
 
 function event(at: number, id: string, from: string, to: string, lane: Lane = 'health'): TimelineRow {
   const tone = to === 'critical' ? 'critical' : 'normal';
@@ -63,4 +63,14 @@ test('each process of a breaker swims in the lane of its state, always on its ow
     ['a', 'closed', 0, 0, 20], ['a', 'open', 0, 20, 60], ['a', 'half-open', 0, 60, 100], ['b', 'open', 1, 0, 100], ['c', 'closed', 2, 0, 100],
   ]);
   expect(lanes([course('d', 'unknown')]).lanes).toContain('unknown');
+});
+
+test('what a server kept stands before what this window saw, and one state is one run', () => {
+  const kept = [{ from: 0, to: 30, state: 'closed' }, { from: 40, to: 60, state: 'open' }, { from: 60, to: 90, state: 'closed' }];
+  const own = past([], { state: 'closed', since: 70 }, 0, 100);
+  expect(before(kept, own, 10).map(({ from, to, state }) => [from, to, state])).toEqual([[10, 30, 'closed'], [40, 60, 'open'], [60, 100, 'closed']]);
+  // A gap in what the server kept stays one.
+  expect(before([{ from: 0, to: 50, state: 'closed' }], own, 0).map(({ from, to }) => [from, to])).toEqual([[0, 50], [70, 100]]);
+  expect(before([], own, 0)).toEqual(own);
+  expect(before(kept, [], 50).map(({ from, to }) => [from, to])).toEqual([[50, 60], [60, 90]]);
 });

@@ -45,6 +45,19 @@ export function past(events: readonly Pick<TimelineRow, 'at' | 'from' | 'to'>[],
   });
 }
 
+/** What a server kept of a process, up to where this window's own knowledge of it begins: that has the very moments of changes. */
+export function before(kept: readonly Omit<Run, 'subject'>[], own: readonly Run[], from: number): Run[] {
+  const begins = Math.min(...own.map((run) => run.from));
+  const earlier = kept.flatMap(({ from: since, to, state }) => {
+    const run = { from: Math.max(from, since), to: Math.min(begins, to), state, subject: '' };
+    return run.to > run.from ? [run] : [];
+  });
+  const [last, first] = [earlier.at(-1), own[0]];
+  // One state on both sides is one run.
+  if (last === undefined || first === undefined || last.state !== first.state || last.to < first.from) return [...earlier, ...own];
+  return [...earlier.slice(0, -1), { ...first, from: last.from }, ...own.slice(1)];
+}
+
 export interface Bar {
   readonly at: number;
   readonly critical: number;

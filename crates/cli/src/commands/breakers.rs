@@ -97,7 +97,7 @@ fn table(session: &Session, snapshot: &Snapshot, breakers: &[&Breaker]) -> Strin
     table.render(&session.terminal)
 }
 
-fn tone(state: BreakerState) -> Tone {
+pub(crate) fn tone(state: BreakerState) -> Tone {
     match state {
         BreakerState::Closed => Tone::Good,
         BreakerState::Disabled | BreakerState::Unknown => Tone::Dim,

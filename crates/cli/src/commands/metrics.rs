@@ -109,7 +109,7 @@ impl Understood {
     fn of(listing: &Listing<'_>) -> Self {
         let sample = |sample: &lexer::Sample<'_>| Sample {
             name: sample.name.to_owned(),
-            labels: sample.labels.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),
+            labels: sample.labels.iter().map(|(name, value)| ((*name).to_owned(), value.to_string())).collect(),
             value: spelled(sample),
             timestamp_ms: sample.time.map(|time| milliseconds(time, listing.is_open_metrics)),
         };

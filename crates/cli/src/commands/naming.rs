@@ -1,9 +1,9 @@
 //! What a person names: a service by id or name, an edge by its two ends.
 
 use binnacle_model::id::ServiceId;
-use binnacle_model::snapshot::{Edge, Service, Snapshot};
+use binnacle_model::snapshot::{Breaker, Edge, Service, Snapshot};
 
-use super::listing::Names;
+use super::listing::{Names, word};
 use crate::failure::{Exit, Failure};
 
 /// How alike two names are, from 0 to 1, so that one is offered for the other.
@@ -34,6 +34,24 @@ pub(crate) fn edge<'a>(snapshot: &'a Snapshot, named: &str, ends: (&str, &str)) 
     let edges = snapshot.edges.values().map(AsRef::as_ref);
     let found = edges.filter(|edge: &&Edge| is_end(&edge.from, ends.0) && is_end(&edge.to, ends.1)).collect();
     one(named, "edge", found, |edge| edge.id.to_string(), Vec::new)
+}
+
+/// The breaker of this id, or the one between these ends of this kind, written `CALLER -> CALLEE (KIND)`; `None` where the text is
+/// neither.
+pub(crate) fn breaker<'a>(snapshot: &'a Snapshot, named: &str) -> Result<Option<&'a Breaker>, Failure> {
+    if let Some(breaker) = snapshot.breakers.get(named) {
+        return Ok(Some(breaker));
+    }
+    let written = named.strip_suffix(')').and_then(|text| text.rsplit_once(" ("));
+    let Some(((from, to), kind)) = written.and_then(|(text, kind)| Some((ends(text)?, kind))) else { return Ok(None) };
+    let names = Names::of(snapshot);
+    let is_end = |id: &ServiceId, text: &str| text == id.as_str() || text == names.name(id);
+    let is_it = |breaker: &&Breaker| {
+        let toward = breaker.callee.as_ref().map_or(to == &*breaker.name, |callee| is_end(callee, to));
+        toward && is_end(&breaker.caller, from) && word(breaker.kind) == kind
+    };
+    let found = snapshot.breakers.values().map(AsRef::as_ref).filter(is_it).collect();
+    one(named, "breaker", found, |breaker| breaker.id.to_string(), Vec::new).map(Some)
 }
 
 fn one<'a, T>(

@@ -1,7 +1,7 @@
-//! How signals went: the questions of the beat, asked about many moments and about few processes, when somebody looks.
+//! How signals went and in which states breakers were: the questions of the beat, asked about many moments and about few processes, when somebody looks.
 //!
 //! ```text
-//!  facts ─asked─▶ their series ─promql─▶ questions ─api─▶ lines ─▶ at each moment: board ─map─▶ facts ─▶ signals
+//!  facts ─asked─▶ their series ─promql─▶ questions ─api─▶ lines ─▶ at each moment: board ─map─▶ facts ─▶ signals, states
 //! ```
 //!
 //! A moment is understood by the code of the beat, so that a history evaluated at one moment is what the beat would have told then.
@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use binnacle_model::fact::{CallsBasis, CallsFact, Fact, ObjectKey, Observation, Party, Signals};
+use binnacle_model::fact::{BreakerState, CallsBasis, CallsFact, Fact, ObjectKey, Observation, Party, Signals};
 use binnacle_model::snapshot::Fault;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Semaphore;
@@ -18,11 +18,11 @@ use tokio::time::Instant;
 
 use super::api::{Answer, Span};
 use super::map::{self, Board, Known, Row};
-use super::promql::{self, Counted, Key, Kind, Query};
+use super::promql::{self, Counted, Key, Query};
 use super::wire::{Line, Rows};
 use super::{Prometheus, SYSTEM, round};
 use crate::error::{ErrorKind, SourceError};
-use crate::history::{HistoryPoint, HistoryQuery, LONGEST_REACH, SHORTEST_REACH, SignalHistory};
+use crate::history::{BreakerHistory, HistoryPoint, HistoryQuery, LONGEST_REACH, SHORTEST_REACH, SignalHistory};
 use crate::scrape::dialect::{Dialect, Dialects};
 use crate::scrape::map::observations;
 
@@ -127,14 +127,14 @@ impl<'a> Wanted<'a> {
 
     /// The dialects that read them.
     fn dialects(&self, all: &Dialects) -> Dialects {
-        let reads = |counter: &Arc<str>, dialect: &Dialect| dialect.traced(counter, &[]).is_some();
+        let reads = |counter: &Arc<str>, dialect: &Dialect| !dialect.traced(counter, &[]).is_empty();
         all.only(|dialect| self.counted.keys().any(|counter| reads(counter, dialect)))
     }
 
     /// How many processes are known to count them.
     fn processes(&self, dialects: &Dialects) -> usize {
         let counted = || self.counted.iter();
-        let traced = dialects.iter().flat_map(|dialect| counted().filter_map(|(id, facts)| dialect.traced(id, facts)));
+        let traced = dialects.iter().flat_map(|dialect| counted().flat_map(|(id, facts)| dialect.traced(id, facts)));
         traced.flat_map(|one| one.processes).collect::<BTreeSet<&Party>>().len()
     }
 }
@@ -188,74 +188,140 @@ struct Answered {
     courses: Vec<Course>,
 }
 
-/// What the beat would have told of the wanted facts at a step, added up.
-fn signals(answers: &[Answered], wanted: &Wanted<'_>, dialects: &Dialects, step: u32, seen: Timestamp) -> Signals {
-    let known = |answered: &Answered| {
-        let at = |course: &'_ Course| course.numbers.get(&step).copied();
-        let numbers = answered.courses.iter().filter_map(|one| Some((&one.row, at(one)?)));
-        (answered.query.key.clone(), Known::then(answered.evidence.clone(), seen, numbers))
-    };
-    let board: Board = answers.iter().map(known).collect();
-    let told = map::processes(&board, dialects, observations).into_values().flatten();
-    let told = told.filter(|one| wanted.objects.contains(&one.object));
-    told.fold(Signals::default(), |sum, one| match &one.fact {
-        Fact::Calls(CallsFact { basis: CallsBasis::Observed(signals), .. }) => sum.and(signals),
-        Fact::Served(served) => sum.and(&served.signals),
-        _ => sum,
+/// What was answered about some facts over a time.
+struct Past<'a> {
+    wanted: Wanted<'a>,
+    dialects: Dialects,
+    grid: Grid,
+    /// What rates look back over.
+    window: Duration,
+    answers: Vec<Answered>,
+    missing: Vec<Fault>,
+    /// One moment, by the server's clock and by this computer's.
+    now: (f64, Timestamp),
+}
+
+impl<'a> Past<'a> {
+    async fn of(prometheus: &Prometheus, query: &'a HistoryQuery) -> Result<Self, SourceError> {
+        let ground = prometheus.ground().clone();
+        let refused = |kind, came_back: &str, hint: &str| SourceError {
+            system: SYSTEM,
+            kind,
+            tried: format!("GET {}/api/v1/query_range", prometheus.api.shown()),
+            came_back: came_back.to_owned(),
+            hint: hint.to_owned(),
+        };
+        let Some(clock) = ground.clock else {
+            let why = "the server has not answered yet";
+            return Err(refused(ErrorKind::Unreachable, why, "See the Sources screen; then look again."));
+        };
+        let wanted = Wanted::of(&query.facts, &ground.asked);
+        let dialects = wanted.dialects(&prometheus.dialects);
+        let window = round::window(ground.interval);
+        let questions = promql::about(&dialects, &wanted.counted, &ground.has, window);
+        if questions.is_empty() {
+            let why = "none of its metrics is there any more";
+            return Err(refused(ErrorKind::NotFound, why, "What is shown may be old: see the Sources screen."));
+        }
+        let now = (clock.now(), Timestamp::now());
+        let grid = Grid::new(now.0, query.reach, ground.interval);
+        let (mut answers, mut missing) = (Vec::new(), Vec::new());
+        for question in questions {
+            prometheus.allowance.take().await;
+            match prometheus.api.query_over_time(&question.text, grid.over).await {
+                Ok(answer) => {
+                    missing.extend(remarks(prometheus, &question, &answer));
+                    let evidence = prometheus.api.evidence_over_time(&question.text);
+                    let courses = courses(&grid, &question, answer.data);
+                    answers.push(Answered { query: question, evidence, courses });
+                }
+                // Without rates and states there is nothing to show; without a percentile there is.
+                Err(error) if !question.key.kind.is_of_durations() => return Err(error),
+                Err(error) => missing.push(error.fault()),
+            }
+        }
+        Ok(Self { wanted, dialects, grid, window, answers, missing, now })
+    }
+
+    /// The steps, with their moments by this computer's clock.
+    fn moments(&self) -> impl Iterator<Item = (u32, Timestamp)> {
+        let (now, here) = self.now;
+        (0..=self.grid.steps).map(move |step| {
+            let ago = SignedDuration::try_from_secs_f64(now - self.grid.moment(step)).unwrap_or_default();
+            (step, here.checked_sub(ago).unwrap_or(here))
+        })
+    }
+
+    /// What the beat would have told of the wanted facts at a step.
+    fn told(&self, step: u32) -> impl Iterator<Item = Observation> {
+        let known = |answered: &Answered| {
+            let at = |course: &'_ Course| course.numbers.get(&step).copied();
+            let numbers = answered.courses.iter().filter_map(|one| Some((&one.row, at(one)?)));
+            (answered.query.key.clone(), Known::then(answered.evidence.clone(), self.now.1, numbers))
+        };
+        let board: Board = self.answers.iter().map(known).collect();
+        let told = map::processes(&board, &self.dialects, observations).into_values().flatten();
+        told.filter(|one| self.wanted.objects.contains(&one.object))
+    }
+
+    /// All signals of a step, added up.
+    fn signals(&self, step: u32) -> Signals {
+        self.told(step).fold(Signals::default(), |sum, one| match &one.fact {
+            Fact::Calls(CallsFact { basis: CallsBasis::Observed(signals), .. }) => sum.and(signals),
+            Fact::Served(served) => sum.and(&served.signals),
+            _ => sum,
+        })
+    }
+
+    /// The states of a step by process, and all that was refused. A told state is believed before a concluded one, and of several
+    /// breakers of one process the worst counts, as it does now.
+    fn states(&self, step: u32) -> (BTreeMap<Arc<str>, BreakerState>, Option<f64>) {
+        let mut states: BTreeMap<Arc<str>, (bool, BreakerState, Option<f64>)> = BTreeMap::new();
+        for one in self.told(step) {
+            let Fact::Breaker(fact) = &one.fact else { continue };
+            let rejected_per_s = |known: Option<f64>| known.into_iter().chain(fact.rejected_per_s).reduce(f64::max);
+            let process = fact.process(&one.object);
+            let (is_told, state, rejected) = states.entry(process).or_insert((!fact.derived, fact.state, None));
+            (*is_told, *state) = (*is_told, *state).max((!fact.derived, fact.state));
+            *rejected = rejected_per_s(*rejected);
+        }
+        let rejected_per_s = states.values().filter_map(|(_, _, rejected)| *rejected).reduce(|one, other| one + other);
+        (states.into_iter().map(|(process, (_, state, _))| (process, state)).collect(), rejected_per_s)
+    }
+
+    fn queries(&self) -> Vec<Arc<str>> {
+        self.answers.iter().map(|answered| answered.evidence.clone()).collect()
+    }
+}
+
+/// See [`crate::history::Historian::history`].
+pub(super) async fn of(prometheus: &Prometheus, query: &HistoryQuery) -> Result<SignalHistory, SourceError> {
+    let past = Past::of(prometheus, query).await?;
+    Ok(SignalHistory {
+        points: past.moments().map(|(step, at)| HistoryPoint { at, signals: past.signals(step) }).collect(),
+        step: past.grid.over.step,
+        window: past.window,
+        processes: past.wanted.processes(&past.dialects),
+        queries: past.queries(),
+        missing: past.missing,
     })
 }
 
-/// See [`crate::history::Historian`].
-pub(super) async fn of(prometheus: &Prometheus, query: &HistoryQuery) -> Result<SignalHistory, SourceError> {
-    let ground = prometheus.ground().clone();
-    let refused = |kind, came_back: &str, hint: &str| SourceError {
-        system: SYSTEM,
-        kind,
-        tried: format!("GET {}/api/v1/query_range", prometheus.api.shown()),
-        came_back: came_back.to_owned(),
-        hint: hint.to_owned(),
-    };
-    let Some(clock) = ground.clock else {
-        let why = "the server has not answered yet";
-        return Err(refused(ErrorKind::Unreachable, why, "See the Sources screen; then look again."));
-    };
-    let wanted = Wanted::of(&query.facts, &ground.asked);
-    let dialects = wanted.dialects(&prometheus.dialects);
-    let window = round::window(ground.interval);
-    let questions = promql::about(&dialects, &wanted.counted, &ground.has, window);
-    if questions.is_empty() {
-        let why = "none of its counters is there any more";
-        return Err(refused(ErrorKind::NotFound, why, "What is shown may be old: see the Sources screen."));
+/// See [`crate::history::Historian::breaker_history`].
+pub(super) async fn of_breaker(prometheus: &Prometheus, query: &HistoryQuery) -> Result<BreakerHistory, SourceError> {
+    let past = Past::of(prometheus, query).await?;
+    let (mut moments, mut rejected_per_s) = (Vec::new(), Vec::new());
+    for (step, at) in past.moments() {
+        let (states, rejected) = past.states(step);
+        moments.push((at, states));
+        rejected_per_s.push((at, rejected));
     }
-    let (now, here) = (clock.now(), Timestamp::now());
-    let grid = Grid::new(now, query.reach, ground.interval);
-    let (mut answers, mut missing) = (Vec::new(), Vec::new());
-    for question in questions {
-        prometheus.allowance.take().await;
-        match prometheus.api.query_over_time(&question.text, grid.over).await {
-            Ok(answer) => {
-                missing.extend(remarks(prometheus, &question, &answer));
-                let evidence = prometheus.api.evidence_over_time(&question.text);
-                let courses = courses(&grid, &question, answer.data);
-                answers.push(Answered { query: question, evidence, courses });
-            }
-            // Without rates there is nothing to show; without a percentile there is.
-            Err(error) if question.key.kind == Kind::Rate => return Err(error),
-            Err(error) => missing.push(error.fault()),
-        }
-    }
-    let point = |step: u32| {
-        let ago = SignedDuration::try_from_secs_f64(now - grid.moment(step)).unwrap_or_default();
-        let at = here.checked_sub(ago).unwrap_or(here);
-        HistoryPoint { at, signals: signals(&answers, &wanted, &dialects, step, here) }
-    };
-    Ok(SignalHistory {
-        points: (0..=grid.steps).map(point).collect(),
-        step: grid.over.step,
-        window,
-        processes: wanted.processes(&dialects),
-        queries: answers.iter().map(|answered| answered.evidence.clone()).collect(),
-        missing,
+    Ok(BreakerHistory {
+        courses: BreakerHistory::courses(&moments),
+        rejected_per_s,
+        step: past.grid.over.step,
+        queries: past.queries(),
+        missing: past.missing,
     })
 }
 
@@ -279,6 +345,7 @@ fn remarks(prometheus: &Prometheus, question: &Query, answer: &Answer<Rows<Line>
 mod tests {
     use binnacle_model::fact::{How, Observer, Origin, Pattern, Payload, Protocol};
 
+    use super::super::promql::Kind;
     use super::*;
 
     fn calls(caller: Party, callee: Party, query: &str) -> Arc<Observation> {
@@ -410,10 +477,53 @@ mod tests {
             calls.callee == cart && calls.caller != at(2)
         };
         let facts: Vec<_> = told.filter(wants).map(Arc::new).collect();
-        let answers = [Answered { query, evidence, courses }];
         let wanted = Wanted::of(&facts, &asked);
-        let rates = [0, 1, 2].map(|step| signals(&answers, &wanted, &all, step, seen).rps);
+        let past = past(all, wanted, grid, vec![Answered { query, evidence, courses }]);
+        let rates = [0, 1, 2].map(|step| past.signals(step).rps);
         assert_eq!(rates, [Some(5002.0), None, None]);
+    }
+
+    fn past(dialects: Dialects, wanted: Wanted<'_>, grid: Grid, answers: Vec<Answered>) -> Past<'_> {
+        let now = (grid.over.end, Timestamp::UNIX_EPOCH);
+        Past { wanted, dialects, grid, window: Duration::from_secs(30), answers, missing: Vec::new(), now }
+    }
+
+    #[test]
+    fn a_breaker_was_in_the_state_that_its_metrics_tell_of_each_moment() {
+        let line = |instance: &str, name: &str, state: &str, values: &str| {
+            format!(r#"{{"metric":{{"instance":"{instance}","name":"{name}","state":"{state}"}},"values":{values}}}"#)
+        };
+        let lines = [
+            line("10.0.0.1:1", "cart", "closed", r#"[[100,"1"],[110,"0"],[120,"0"]]"#),
+            line("10.0.0.1:1", "cart", "open", r#"[[100,"0"],[110,"1"],[120,"0"]]"#),
+            line("10.0.0.1:1", "cart", "half_open", r#"[[100,"0"],[110,"0"],[120,"1"]]"#),
+            line("10.0.0.1:2", "cart", "closed", r#"[[110,"1"]]"#),
+            line("10.0.0.1:1", "orders", "open", r#"[[100,"1"],[110,"1"],[120,"1"]]"#),
+        ];
+        let rows: Rows<Line> = serde_json::from_str(&format!("[{}]", lines.join(","))).unwrap();
+        let grid = Grid { over: Span { start: 100.0, end: 120.0, step: Duration::from_secs(10) }, steps: 2 };
+        let all = Dialects::built_in();
+        let has = BTreeSet::from(["resilience4j_circuitbreaker_state".to_owned()]);
+        let query = promql::plan(&all, &has, Duration::from_secs(30)).remove(0);
+        let (evidence, seen) = (Arc::<str>::from("q"), Timestamp::UNIX_EPOCH);
+        let mut asked = Asked::default();
+        asked.note(evidence.clone(), query.key.clone());
+        let courses = courses(&grid, &query, rows);
+        let at_110 = courses.iter().filter_map(|one| Some((&one.row, *one.numbers.get(&1)?)));
+        let board = Board::from([(query.key.clone(), Known::then(evidence.clone(), seen, at_110))]);
+        let told = map::processes(&board, &all, observations).into_values().flatten();
+        let is_cart = |one: &Observation| matches!(&one.fact, Fact::Breaker(fact) if &*fact.name == "cart");
+        let facts: Vec<_> = told.filter(is_cart).map(Arc::new).collect();
+        assert_eq!(facts.len(), 2);
+        let wanted = Wanted::of(&facts, &asked);
+        let texts = promql::about(&all, &wanted.counted, &has, Duration::from_secs(30));
+        let narrow = texts.iter().any(|one| one.text.contains(r#"name=~"cart""#) && one.text.contains("instance=~"));
+        assert!(narrow, "{texts:#?}");
+        let past = past(all, wanted, grid, vec![Answered { query, evidence, courses }]);
+        let states = [0, 1, 2].map(|step| past.states(step).0.into_values().collect::<Vec<_>>());
+        let expected =
+            [vec![BreakerState::Closed], vec![BreakerState::Open, BreakerState::Closed], vec![BreakerState::HalfOpen]];
+        assert_eq!(states, expected);
     }
 
     #[tokio::test]

@@ -48,7 +48,7 @@ use self::wire::{Envelope, Found};
 use crate::connection::{Connection, ConnectionSpec, Meter, Outbox, Probe};
 use crate::environment::Environment;
 use crate::error::{ErrorKind, SourceError};
-use crate::history::{Historian, HistoryQuery, SignalHistory};
+use crate::history::{BreakerHistory, Historian, HistoryQuery, SignalHistory};
 use crate::kubernetes::Doors;
 use crate::meaning::Meaning;
 use crate::scrape::dialect::{Dialect, Dialects};
@@ -231,5 +231,9 @@ impl Connection for Prometheus {
 impl Historian for Prometheus {
     async fn history(&self, query: &HistoryQuery) -> Result<SignalHistory, SourceError> {
         history::of(self, query).await
+    }
+
+    async fn breaker_history(&self, query: &HistoryQuery) -> Result<BreakerHistory, SourceError> {
+        history::of_breaker(self, query).await
     }
 }

@@ -39,6 +39,13 @@ pub(super) enum Kind {
     Percentile(usize),
 }
 
+impl Kind {
+    /// Whether it is about how long calls took.
+    pub(super) fn is_of_durations(self) -> bool {
+        matches!(self, Self::Quantiles | Self::Percentile(_))
+    }
+}
+
 /// What tells one question from all others: which series of which metric, and what of them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Key {
@@ -282,9 +289,10 @@ pub(super) fn about(
     let mut plan = Plan::new(has, window, &[P95]);
     for dialect in dialects.iter() {
         for (counter, facts) in counted {
-            let Some(traced) = dialect.traced(counter, facts) else { continue };
-            for (series, reads) in &traced.series {
-                plan.ask(series, *reads, &selections::of(&traced, series.of_process));
+            for traced in dialect.traced(counter, facts) {
+                for (series, reads) in &traced.series {
+                    plan.ask(series, *reads, &selections::of(&traced, series.of_process));
+                }
             }
         }
     }

@@ -130,7 +130,7 @@ mod tests {
     /// The matchers of each selection, with a comma between.
     fn selected(text: &str, counter: &str, facts: &[Fact]) -> Vec<String> {
         let dialect = Dialect::parse("x.toml", &format!("name = \"x\"\ntitle = \"X\"\n{text}")).unwrap();
-        let traced = dialect.traced(counter, &facts.iter().collect::<Vec<_>>()).unwrap();
+        let traced = dialect.traced(counter, &facts.iter().collect::<Vec<_>>()).remove(0);
         let of_process = traced.series[0].0.of_process;
         of(&traced, of_process).iter().map(|matchers| matchers.join(",")).collect()
     }

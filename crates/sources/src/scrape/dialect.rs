@@ -235,6 +235,22 @@ impl Breakers {
         let parts: Vec<&str> = self.name.iter().filter_map(|label| label.of(labels)).map(|value| &**value).collect();
         (!parts.is_empty()).then(|| Arc::from(parts.join("/")))
     }
+
+    fn series(&self) -> Vec<(&Series, Reads)> {
+        let mut all: Vec<(&Series, Reads)> = match &self.tells {
+            Tells::OneHot(gauges, _) | Tells::Codes(gauges, _) => {
+                gauges.iter().map(|gauge| (gauge, Reads::Value)).collect()
+            }
+            Tells::OutOf(out, of) => vec![(&**out, Reads::Value), (&**of, Reads::Value)],
+            Tells::Inferred(from) => {
+                let told = [(&from.opened, Reads::Both), (&from.closed, Reads::Both)];
+                told.into_iter().chain(from.passed.iter().map(|series| (series, Reads::Growth))).collect()
+            }
+        };
+        all.extend(self.refused.iter().map(|series| (series, Reads::Growth)));
+        all.extend(self.failing.iter().map(|series| (series, Reads::Value)));
+        all
+    }
 }
 
 /// How the state of a breaker is told.
@@ -323,20 +339,7 @@ impl Dialect {
         let mut all = Vec::new();
         all.extend(self.calls.iter().flat_map(Calls::series));
         all.extend(self.served.iter().flat_map(Served::series));
-        for breakers in &self.breakers {
-            match &breakers.tells {
-                Tells::OneHot(gauges, _) | Tells::Codes(gauges, _) => {
-                    all.extend(gauges.iter().map(|gauge| (gauge, Reads::Value)));
-                }
-                Tells::OutOf(out, of) => all.extend([(&**out, Reads::Value), (&**of, Reads::Value)]),
-                Tells::Inferred(from) => {
-                    all.extend([(&from.opened, Reads::Both), (&from.closed, Reads::Both)]);
-                    all.extend(from.passed.iter().map(|series| (series, Reads::Growth)));
-                }
-            }
-            all.extend(breakers.refused.iter().map(|series| (series, Reads::Growth)));
-            all.extend(breakers.failing.iter().map(|series| (series, Reads::Value)));
-        }
+        all.extend(self.breakers.iter().flat_map(Breakers::series));
         all.extend(self.channels.iter().map(|channels| (&channels.total, Reads::Growth)));
         all
     }

@@ -4,6 +4,7 @@
 //! them where the page is silent: an unknown escape in a label value stands for itself, blanks and tabs may stand between
 //! any two tokens, and what OpenMetrics adds behind a value (an exemplar) is skipped.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// The longest line that is read, in bytes.
@@ -72,7 +73,7 @@ pub struct Sample<'a> {
     /// The metric's name; may hold `:`.
     pub name: &'a str,
     /// Labels in the order of the line; no name occurs twice.
-    pub labels: Vec<(&'a str, String)>,
+    pub labels: Vec<(&'a str, Cow<'a, str>)>,
     /// The value; may be infinite or not a number.
     pub value: f64,
     /// The value as it is written.
@@ -84,7 +85,7 @@ pub struct Sample<'a> {
 impl Sample<'_> {
     /// The value of a label.
     pub fn label(&self, name: &str) -> Option<&str> {
-        self.labels.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
+        self.labels.iter().find(|(known, _)| *known == name).map(|(_, value)| &**value)
     }
 }
 
@@ -207,7 +208,7 @@ fn name_length(text: &str) -> usize {
     }
 }
 
-type Labels<'a> = Vec<(&'a str, String)>;
+type Labels<'a> = Vec<(&'a str, Cow<'a, str>)>;
 
 /// The labels behind an opening brace, and what follows the closing one.
 fn labels(mut text: &str) -> Result<(Labels<'_>, &str), Reason> {
@@ -242,26 +243,30 @@ fn label_name(text: &str) -> Result<(&str, &str), Reason> {
 }
 
 /// A quoted value: `\\`, `\"` and `\n` are escapes, any other backslash stands for itself.
-fn label_value(text: &str) -> Result<(String, &str), Reason> {
+fn label_value(text: &str) -> Result<(Cow<'_, str>, &str), Reason> {
     let text = text.trim_start_matches(is_blank).strip_prefix('"').ok_or(Reason::Labels)?;
-    let mut value = String::new();
-    let mut chars = text.char_indices();
-    while let Some((at, c)) = chars.next() {
-        match c {
-            '"' => return Ok((value, text.get(at + 1..).unwrap_or_default())),
-            '\\' => match chars.next() {
-                Some((_, 'n')) => value.push('\n'),
-                Some((_, escaped @ ('\\' | '"'))) => value.push(escaped),
-                Some((_, other)) => value.extend(['\\', other]),
-                None => return Err(Reason::Labels),
-            },
-            other => value.push(other),
+    let mut value = Cow::Borrowed("");
+    let mut rest = text;
+    loop {
+        let (plain, behind) = rest.split_at(rest.find(['"', '\\']).ok_or(Reason::Labels)?);
+        if value.is_empty() {
+            value = Cow::Borrowed(plain);
+        } else {
+            value.to_mut().push_str(plain);
         }
-        if value.len() > LONGEST_VALUE {
-            return Err(Reason::TooLong);
+        let mut marks = behind.chars();
+        let is_end = marks.next() == Some('"');
+        if is_end {
+            let is_short = value.len() <= LONGEST_VALUE;
+            return if is_short { Ok((value, marks.as_str())) } else { Err(Reason::TooLong) };
         }
+        match marks.next().ok_or(Reason::Labels)? {
+            'n' => value.to_mut().push('\n'),
+            escaped @ ('\\' | '"') => value.to_mut().push(escaped),
+            other => value.to_mut().extend(['\\', other]),
+        }
+        rest = marks.as_str();
     }
-    Err(Reason::Labels)
 }
 
 #[cfg(test)]
@@ -294,7 +299,7 @@ mod tests {
     fn characters_that_mean_something_elsewhere_are_kept_in_values() {
         let sample = read(r#"job:rate:sum{a="{x}",b="1,2=3",c="",d="\d",e="ß→",} 1"#);
         assert_eq!(sample.name, "job:rate:sum");
-        let values: Vec<&str> = sample.labels.iter().map(|(_, value)| value.as_str()).collect();
+        let values: Vec<&str> = sample.labels.iter().map(|(_, value)| &**value).collect();
         assert_eq!(values, ["{x}", "1,2=3", "", r"\d", "ß→"]);
     }
 

@@ -2,13 +2,12 @@
 //! server, and for the demo fleet. Brings measured calls and breakers, seen from the caller's side.
 //!
 //! ```text
-//!  body ─lexer─▶ lines ─canonical─▶ prometheus-parse ─exposition─▶ samples ─rate─▶ window ─map + dialect─▶ observations
+//!  body ─lexer─▶ lines ─exposition─▶ samples ─rate─▶ window ─map + dialect─▶ observations
 //! ```
 //!
 //! A process that does not answer is named as a failing part while the others are read on; when none answers, the source is
 //! failing and its facts stay, marked as old. What one process measured longer ago than its window is unknown.
 
-mod canonical;
 pub mod dialect;
 pub mod dump;
 pub mod exposition;

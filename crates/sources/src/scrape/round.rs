@@ -302,9 +302,6 @@ fn complaint(target: &Target, exposition: &Exposition, window: &Window) -> Optio
             let lines = tally.fed + tally.passed_over;
             format!("{} of {lines} lines were not understood; line {}: {}", tally.rejected, first.line, first.reason)
         }
-        None if tally.lost() > 0 => {
-            format!("{} of {} samples were lost while they were assembled", tally.lost(), tally.fed)
-        }
         None if exposition.cut => "its end (`# EOF`) is missing: something may have been cut off".to_owned(),
         None => {
             let names: Vec<&str> = window.falling().into_iter().map(|name| &**name).collect();

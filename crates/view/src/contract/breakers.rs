@@ -55,4 +55,6 @@ pub struct BreakerRow {
     pub stale: bool,
     /// Who says so.
     pub sources: Vec<Pip>,
+    /// The server that can be asked in which states it was, for people; `null` where none keeps them.
+    pub history: Option<String>,
 }

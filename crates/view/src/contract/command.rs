@@ -28,6 +28,7 @@ macro_rules! for_each_command {
             try_now(TryNowArgs) -> (), "Makes a failing source try at once.";
             evidence(EvidenceArgs) -> EvidenceReport, "The observations behind one fact.";
             history(HistoryArgs) -> SignalHistory, "How the signals of a service or an edge went, asked of the server that measures them.";
+            breaker_history(HistoryArgs) -> BreakerHistory, "In which states a breaker was, asked of the server that keeps them.";
             history_close(HistoryCloseArgs) -> (), "Nobody looks any more: a history that is under way is taken back.";
             palette(PaletteArgs) -> PaletteItems, "Everything that can be found by typing.";
             config_read(ConfigReadArgs) -> ConfigValue, "A key with its value, read from the store now.";

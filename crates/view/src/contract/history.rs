@@ -4,12 +4,12 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use super::failure::Failure;
-use super::state::Subject;
+use super::state::{BreakerState, Subject};
 
-/// What `history` is asked with. One that is still under way in this window is taken back.
+/// What `history` and `breaker_history` are asked with. One of the same kind that is still under way in this window is taken back.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, TS)]
 pub struct HistoryArgs {
-    /// A service or an edge.
+    /// A service or an edge; for `breaker_history` a breaker.
     pub subject: Subject,
     /// How far back, in seconds; at most a day.
     pub reach_s: u32,
@@ -56,4 +56,54 @@ pub struct HistoryPoint {
     pub error_ratio: Option<f64>,
     /// 95th percentile of the latency in milliseconds.
     pub p95_ms: Option<f64>,
+}
+
+/// In which states a breaker was, and how the calls went that it guards.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+pub struct BreakerHistory {
+    /// The source's id.
+    pub source: String,
+    /// The same for people.
+    pub name: String,
+    /// The states of each process that has it.
+    pub courses: Vec<BreakerCourse>,
+    /// What was refused; one a step, oldest first, also where nothing is known.
+    pub rejected: Vec<RejectedPoint>,
+    /// The calls of its edge by the server that counts them; empty where none does.
+    pub calls: Vec<HistoryPoint>,
+    /// Milliseconds between two moments. A state that came and went between them is not seen.
+    pub step_ms: f64,
+    /// What was asked.
+    pub queries: Vec<String>,
+    /// What is missing of it.
+    pub missing: Vec<Failure>,
+}
+
+/// The states of one process, oldest first; where nothing is known of it there is a gap between two of them.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+pub struct BreakerCourse {
+    /// Its name, as in the inspector's rows.
+    pub process: String,
+    /// Its states.
+    pub runs: Vec<BreakerRun>,
+}
+
+/// A time in one state.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, TS)]
+pub struct BreakerRun {
+    /// When it was first seen in it, milliseconds since 1970.
+    pub from: f64,
+    /// When it was seen in another one, or last in this.
+    pub to: f64,
+    /// The state.
+    pub state: BreakerState,
+}
+
+/// What was refused at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, TS)]
+pub struct RejectedPoint {
+    /// Milliseconds since 1970.
+    pub at: f64,
+    /// Refused calls per second of all processes; null where nobody counted them.
+    pub rejected_per_s: Option<f64>,
 }

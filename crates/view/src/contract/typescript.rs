@@ -14,7 +14,7 @@ use super::config::{
     ConfigPlanned, ConfigReadArgs, ConfigValue, Merged,
 };
 use super::failure::Failure;
-use super::history::{HistoryArgs, HistoryCloseArgs, SignalHistory};
+use super::history::{BreakerHistory, HistoryArgs, HistoryCloseArgs, SignalHistory};
 use super::inspector::{EvidenceArgs, EvidenceReport};
 use super::logs::{LogsArgs, LogsBatch, LogsOpenArgs, LogsOpened};
 use super::palette::{PaletteArgs, PaletteItem};
@@ -87,6 +87,7 @@ fn types() -> String {
     all.add::<HistoryArgs>();
     all.add::<HistoryCloseArgs>();
     all.add::<SignalHistory>();
+    all.add::<BreakerHistory>();
     all.add::<PaletteArgs>();
     all.add::<PaletteItem>();
     all.add::<ConfigReadArgs>();

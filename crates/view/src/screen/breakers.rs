@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use binnacle_model::fact::{BreakerState, OpensAt};
 use binnacle_model::id::{EdgeId, ServiceId};
+use binnacle_model::measured;
 use binnacle_model::snapshot::{Breaker, Snapshot};
 
 use super::limits::opening;
-use super::{Table, count, named, pips, why_empty};
+use super::{Table, count, named, pips, source_name, why_empty};
 use crate::contract::breakers::{BreakerRow, BreakersHead};
 use crate::text;
 
@@ -56,6 +57,7 @@ fn row(snapshot: &Snapshot, breaker: &Breaker, edge: Option<String>) -> BreakerR
         edge,
         stale: breaker.stale,
         sources: pips(&breaker.evidence),
+        history: measured::of_breaker(snapshot, breaker.id.as_str()).map(|one| source_name(&one.source)),
     }
 }
 

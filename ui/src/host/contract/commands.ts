@@ -35,6 +35,8 @@ export interface Commands {
   evidence: { args: T.EvidenceArgs; result: T.EvidenceReport };
   /** How the signals of a service or an edge went, asked of the server that measures them. */
   history: { args: T.HistoryArgs; result: T.SignalHistory };
+  /** In which states a breaker was, asked of the server that keeps them. */
+  breaker_history: { args: T.HistoryArgs; result: T.BreakerHistory };
   /** Nobody looks any more: a history that is under way is taken back. */
   history_close: { args: T.HistoryCloseArgs; result: null };
   /** Everything that can be found by typing. */
@@ -91,6 +93,7 @@ export const COMMANDS = [
   'try_now',
   'evidence',
   'history',
+  'breaker_history',
   'history_close',
   'palette',
   'config_read',

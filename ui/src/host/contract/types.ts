@@ -121,6 +121,32 @@ count: number,
 /** How loud. */
 tone: Tone, };
 
+/** The states of one process, oldest first; where nothing is known of it there is a gap between two of them. */
+export type BreakerCourse = { 
+/** Its name, as in the inspector's rows. */
+process: string, 
+/** Its states. */
+runs: Array<BreakerRun>, };
+
+/** In which states a breaker was, and how the calls went that it guards. */
+export type BreakerHistory = { 
+/** The source's id. */
+source: string, 
+/** The same for people. */
+name: string, 
+/** The states of each process that has it. */
+courses: Array<BreakerCourse>, 
+/** What was refused; one a step, oldest first, also where nothing is known. */
+rejected: Array<RejectedPoint>, 
+/** The calls of its edge by the server that counts them; empty where none does. */
+calls: Array<HistoryPoint>, 
+/** Milliseconds between two moments. A state that came and went between them is not seen. */
+step_ms: number, 
+/** What was asked. */
+queries: Array<string>, 
+/** What is missing of it. */
+missing: Array<Failure>, };
+
 /** The three kinds of breaker. */
 export type BreakerKind = "failure" | "capacity" | "endpoint";
 
@@ -159,7 +185,18 @@ edge: string | null,
 /** True when none of its sources is current. */
 stale: boolean, 
 /** Who says so. */
-sources: Array<Pip>, };
+sources: Array<Pip>, 
+/** The server that can be asked in which states it was, for people; `null` where none keeps them. */
+history: string | null, };
+
+/** A time in one state. */
+export type BreakerRun = { 
+/** When it was first seen in it, milliseconds since 1970. */
+from: number, 
+/** When it was seen in another one, or last in this. */
+to: number, 
+/** The state. */
+state: BreakerState, };
 
 /** The state of a breaker, worst last. */
 export type BreakerState = "closed" | "disabled" | "unknown" | "half_open" | "forced_open" | "open";
@@ -952,9 +989,9 @@ empty: string | null, };
 /** Causes first, then every check that does not pass, then every alert. */
 export type HealthRow = { "kind": "problem" } & Problem | { "kind": "check" } & FailingCheck | { "kind": "alert" } & AlertRow;
 
-/** What `history` is asked with. One that is still under way in this window is taken back. */
+/** What `history` and `breaker_history` are asked with. One of the same kind that is still under way in this window is taken back. */
 export type HistoryArgs = { 
-/** A service or an edge. */
+/** A service or an edge; for `breaker_history` a breaker. */
 subject: Subject, 
 /** How far back, in seconds; at most a day. */
 reach_s: number, 
@@ -1493,6 +1530,13 @@ export type RegistryApplyArgs = {
 plan: string, 
 /** Why, for the audit; may be empty. */
 why: string, };
+
+/** What was refused at one moment. */
+export type RejectedPoint = { 
+/** Milliseconds since 1970. */
+at: number, 
+/** Refused calls per second of all processes; null where nobody counted them. */
+rejected_per_s: number | null, };
 
 /** What `relayout` is asked with. */
 export type RelayoutArgs = { 

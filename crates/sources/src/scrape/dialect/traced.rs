@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use binnacle_model::fact::{CallsFact, Fact, Party, ServedFact, Side};
+use binnacle_model::fact::{BreakerFact, CallsFact, Fact, Party, ServedFact, Side};
 
 use super::party::{PartyRule, said, said_of_namespaces};
 use super::words::{LabelName, Told};
-use super::{Calls, Channels, Dialect, Reads, Series, Served};
+use super::{Breakers, Calls, Channels, Dialect, Reads, Series, Served};
 use crate::scrape::exposition::Labels;
 
 /// Which series some facts were read from. Others may be among them: who reads them again finds out.
@@ -44,17 +44,25 @@ pub enum Fit {
 }
 
 impl Dialect {
-    /// Which series some facts were read from that were counted by this one ([`Series::id`]); `None` when it is not the dialect's.
-    pub fn traced<'a>(&'a self, counter: &str, facts: &[&'a Fact]) -> Option<Traced<'a>> {
+    /// Which series some facts were read from that were counted by this one, or told by it ([`Series::id`]), rule by rule; none when it
+    /// is not the dialect's.
+    pub fn traced<'a>(&'a self, counter: &str, facts: &[&'a Fact]) -> Vec<Traced<'a>> {
         let is_it = |series: &Series| *series.id == *counter;
         if let Some(rule) = self.calls.iter().find(|rule| is_it(&rule.total)) {
-            return Some(rule.traced(&calls(facts)));
+            return vec![rule.traced(&calls(facts))];
         }
         if let Some(rule) = self.served.iter().find(|rule| is_it(&rule.total)) {
-            return Some(rule.traced(&served(facts)));
+            return vec![rule.traced(&served(facts))];
         }
-        let rule = self.channels.iter().find(|rule| is_it(&rule.total))?;
-        Some(rule.traced(&calls(facts)))
+        if let Some(rule) = self.channels.iter().find(|rule| is_it(&rule.total)) {
+            return vec![rule.traced(&calls(facts))];
+        }
+        // Several rules may tell parts of one breaker.
+        if self.breakers.iter().any(|rule| rule.series().iter().any(|(series, _)| is_it(series))) {
+            let facts = breakers(facts);
+            return self.breakers.iter().map(|rule| rule.traced(&facts)).collect();
+        }
+        Vec::new()
     }
 }
 
@@ -66,6 +74,11 @@ fn calls<'a>(facts: &[&'a Fact]) -> Vec<&'a CallsFact> {
 fn served<'a>(facts: &[&'a Fact]) -> Vec<&'a ServedFact> {
     let served = |fact: &&'a Fact| if let Fact::Served(served) = *fact { Some(served) } else { None };
     facts.iter().filter_map(served).collect()
+}
+
+fn breakers<'a>(facts: &[&'a Fact]) -> Vec<&'a BreakerFact> {
+    let breakers = |fact: &&'a Fact| if let Fact::Breaker(breaker) = *fact { Some(breaker) } else { None };
+    facts.iter().filter_map(breakers).collect()
 }
 
 /// Whether only the process itself can be meant.
@@ -129,6 +142,27 @@ impl Channels {
         }
         let channel = Said { label: self.channel.clone(), texts, fit: Fit::Is };
         Traced { series: vec![(&self.total, Reads::Growth)], processes, labels: vec![vec![channel]] }
+    }
+}
+
+impl Breakers {
+    fn traced<'a>(&'a self, facts: &[&'a BreakerFact]) -> Traced<'a> {
+        let callers: Vec<&Party> = facts.iter().map(|one| &one.caller).collect();
+        let callees: Vec<&Party> = facts.iter().filter_map(|one| one.callee.as_ref()).collect();
+        let name = match self.name.as_slice() {
+            [label] => {
+                let texts = facts.iter().map(|one| one.name.clone()).collect();
+                Some(vec![Said { label: label.clone(), texts, fit: Fit::Is }])
+            }
+            _ => None,
+        };
+        let labels = [name, said(&self.callee, &callees), said(&self.caller, &callers)];
+        let by_process = self.caller.is_empty() || is_process(&self.caller);
+        Traced {
+            series: self.series(),
+            processes: callers.into_iter().filter(|_| by_process).collect(),
+            labels: labels.into_iter().flatten().filter(|said| !said.is_empty()).collect(),
+        }
     }
 }
 
