@@ -16,7 +16,7 @@ use crate::kube_live::{MINIKUBE, connect, read, service, web};
 use crate::laboratory_cluster::ONE_OF_ITS_OWN;
 
 /// A server checks who asks when it is asked: with short watches it is asked often.
-fn hasty() -> Pace {
+pub(crate) fn hasty() -> Pace {
     Pace { watch: Duration::from_secs(2), denied_pause: Duration::from_secs(2), ..Pace::default() }
 }
 
@@ -176,20 +176,21 @@ async fn namespaces_deleted_together_are_gone_and_what_a_finalizer_keeps_is_on_i
     picture.stop().await;
 }
 
-/// The kind HTTPRoute with a schema that takes anything, in one version.
-fn http_routes(version: &str) -> String {
+/// A kind of route with a schema that takes anything, in one version.
+fn routes_of(kind: &str, version: &str) -> String {
+    let singular = kind.to_lowercase();
     json!({ "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
-        "metadata": { "name": "httproutes.gateway.networking.k8s.io",
+        "metadata": { "name": format!("{singular}s.gateway.networking.k8s.io"),
                       "annotations": { "api-approved.kubernetes.io": "unapproved, of the lab" } },
         "spec": { "group": "gateway.networking.k8s.io", "scope": "Namespaced",
-            "names": { "kind": "HTTPRoute", "plural": "httproutes", "singular": "httproute" },
+            "names": { "kind": kind, "plural": format!("{singular}s"), "singular": singular },
             "versions": [{ "name": version, "served": true, "storage": true, "schema": { "openAPIV3Schema": {
                 "type": "object", "x-kubernetes-preserve-unknown-fields": true } } }] } })
     .to_string()
 }
 
-fn route(version: &str) -> String {
-    json!({ "apiVersion": format!("gateway.networking.k8s.io/{version}"), "kind": "HTTPRoute",
+fn route(kind: &str, version: &str) -> String {
+    json!({ "apiVersion": format!("gateway.networking.k8s.io/{version}"), "kind": kind,
         "metadata": { "name": "web", "namespace": "kube-kinds" },
         "spec": { "hostnames": ["web.example.com"], "rules": [{ "backendRefs": [{ "name": "web", "port": 80 }] }] } })
     .to_string()
@@ -204,8 +205,8 @@ async fn apply_once_served(cluster: &Cluster, object: &str) {
 async fn a_kind_in_an_unknown_version_is_left_out_and_one_that_comes_and_goes_is_followed() {
     let cluster = lab::shared::cluster().await.unwrap();
     cluster.apply(&web("kube-kinds", 1)).await.unwrap();
-    cluster.apply(&http_routes("v1alpha2")).await.unwrap();
-    apply_once_served(cluster, &route("v1alpha2")).await;
+    cluster.apply(&routes_of("HTTPRoute", "v1alpha2")).await.unwrap();
+    apply_once_served(cluster, &route("HTTPRoute", "v1alpha2")).await;
     let mut picture = Picture::of(connect(&cluster.kubeconfig(), "minikube").with_pace(hasty()));
     let routes = |world: &World| count(world, MINIKUBE, "httproutes");
     let well = picture.live(MINIKUBE).await;
@@ -215,12 +216,18 @@ async fn a_kind_in_an_unknown_version_is_left_out_and_one_that_comes_and_goes_is
 
     let remove = ["delete", "customresourcedefinition", "httproutes.gateway.networking.k8s.io"];
     cluster.kubectl(&remove).await.unwrap();
-    cluster.apply(&http_routes("v1")).await.unwrap();
-    apply_once_served(cluster, &route("v1")).await;
+    cluster.apply(&routes_of("HTTPRoute", "v1")).await.unwrap();
+    apply_once_served(cluster, &route("HTTPRoute", "v1")).await;
     picture.until("the route", |world| (routes(world) == 1).then_some(())).await;
 
     cluster.kubectl(&remove).await.unwrap();
     picture.until("no route", |world| (routes(world) == 0).then_some(())).await;
+    cluster.apply(&routes_of("GRPCRoute", "v1alpha2")).await.unwrap();
+    apply_once_served(cluster, &route("GRPCRoute", "v1alpha2")).await;
+    let of_grpc = |world: &World| count(world, MINIKUBE, "grpcroutes");
+    picture.until("the route in the older version", |world| (of_grpc(world) == 1).then_some(())).await;
+    cluster.kubectl(&["delete", "customresourcedefinition", "grpcroutes.gateway.networking.k8s.io"]).await.unwrap();
+    picture.until("no route of gRPC", |world| (of_grpc(world) == 0).then_some(())).await;
     let still = picture.live(MINIKUBE).await;
     assert_eq!((still.fault, still.partial), (None, vec![]));
     passes(&mut picture, "kube:minikube/kube-kinds/web", 1).await;

@@ -24,7 +24,7 @@ fn workload(namespace: &str, name: &str, env: &Value) -> [Value; 2] {
 }
 
 /// Web is told by a variable where the cart is, a policy lets it in there, and a route leads to it.
-fn shop(namespace: &str) -> String {
+pub(crate) fn shop(namespace: &str) -> String {
     let env = json!([
         { "name": "CART_URL", "value": "http://ann:s3cret-word@cart:8080/api?key=s3cret-word" },
         { "name": "CART_PASSWORD", "value": "s3cret.word" },

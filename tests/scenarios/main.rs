@@ -37,6 +37,7 @@ mod kube_storm;
 mod laboratory;
 mod laboratory_cluster;
 mod laboratory_services;
+mod limits;
 mod profiles;
 mod prometheus_access;
 mod prometheus_bad_days;

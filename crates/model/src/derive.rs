@@ -3,7 +3,7 @@
 //! The order of the steps: [`services`] builds registries' services with their instances and checks, [`fronts`] finds out which
 //! of them stands behind an address that is not an instance's, [`identity`] joins what several sources say of the same one,
 //! [`parties`] finds out whom a call or a breaker speaks of and makes places for externals and channels, [`edges`] and
-//! [`breakers`] join what is said about the same pair, and the signals of the edges are summed up at the callee,
+//! [`breakers`] join what is said about the same pair, [`limits`] adds what a mesh was told of it, and the signals of the edges are summed up at the callee,
 //! unless it counts what it answers itself.
 
 mod alerts;
@@ -15,6 +15,7 @@ mod disagreements;
 mod edges;
 mod fronts;
 mod identity;
+mod limits;
 mod parties;
 mod patched;
 mod policies;
@@ -77,7 +78,8 @@ pub fn picture(store: &Store, before: &Snapshot, now: Timestamp) -> Picture {
         parties.scraped(job, process);
     }
     let edges = edges::of(store, &mut services, &mut parties, before, now);
-    let breakers = breakers::of(store, &mut services, &mut parties, before, now);
+    let mut breakers = breakers::of(store, &mut services, &mut parties, before, now);
+    limits::configure(&mut breakers, &edges, &limits::Rules::of(store, &parties), &services, (before, now));
     services::add_signals(&mut services, &edges);
     services::take_served(&mut services, store, &parties, before, now);
     let cluster_services = cluster_services::of(store, &services);

@@ -85,6 +85,8 @@ pub enum Fact {
     Calls(CallsFact),
     /// The state of a circuit breaker in one process.
     Breaker(BreakerFact),
+    /// From where on a mesh was told to refuse calls.
+    Limits(LimitsFact),
     /// What a process itself counted of the calls that it answered. It names no caller, so it is no edge.
     Served(ServedFact),
     /// A rule of the service mesh (Consul's config entries: service-defaults, service-router ...).
@@ -101,7 +103,7 @@ pub enum Fact {
     Route(RouteFact),
     /// A variable of a workload's containers that names a cluster service.
     Mention(MentionFact),
-    /// Who may reach some instances (a Kubernetes NetworkPolicy).
+    /// Who may reach some instances, or whom they may reach (a Kubernetes NetworkPolicy).
     NetworkPolicy(NetworkPolicyFact),
     /// Something happened that the source itself calls worth a look.
     Event(EventFact),
@@ -714,6 +716,94 @@ impl BreakerFact {
     }
 }
 
+/// See [`Fact::Limits`]: one rule of a mesh. It says from where on calls are to be refused, and nothing of whether they are.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LimitsFact {
+    /// What carries the rule out: `consul`, `istio`, `linkerd`. Of the rules of one mesh for a call one alone holds.
+    pub mesh: Arc<str>,
+    /// As a person names it: `DestinationRule reviews`, `service-defaults web`.
+    pub rule: Arc<str>,
+    /// Whose calls it is about.
+    pub callers: Callers,
+    /// Calls to whom.
+    pub callees: Callees,
+    /// Where it lies: which rule is asked first depends on it.
+    pub home: RuleHome,
+    /// When it was made; of rules that are alike in all else the oldest holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created: Option<Timestamp>,
+    /// What it says.
+    pub ruling: Ruling,
+}
+
+/// Whose calls a rule limits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Callers {
+    /// Those of one service of the source.
+    One(ServiceName),
+    /// Those of a cluster's instances.
+    Instances {
+        /// In which namespaces.
+        namespaces: Namespaces,
+        /// Which of them; all when it is empty.
+        selects: LabelSelector,
+    },
+}
+
+/// Calls to whom a rule limits. The order is that of belief: the narrower one holds.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Callees {
+    /// To one service of the source; where it has cluster services, to whatever is behind the one of this name.
+    One(ServiceName),
+    /// To a host that is none of the source's.
+    Host(Arc<str>),
+    /// To every service of a namespace.
+    Namespace(Arc<str>),
+    /// To every service of the source.
+    All,
+}
+
+/// Where a rule lies.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RuleHome {
+    /// In a namespace: it is asked first where that is the caller's, then where it is the callee's, and else never.
+    Namespace(Arc<str>),
+    /// With the mesh itself: it is asked when neither namespace has one.
+    Mesh,
+    /// Nowhere else than everywhere: it is asked last.
+    Everywhere,
+}
+
+/// What a rule says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ruling {
+    /// From where on calls are refused; without any, that nothing refuses them.
+    Limits(Vec<Limit>),
+    /// That what the next rule says does not hold while this one is there.
+    Void,
+}
+
+/// From where on a rule lets calls be refused.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Limit {
+    /// Capacity or endpoint.
+    pub kind: BreakerKind,
+    /// The one number that says it, where there is one.
+    pub opens_at: Option<OpensAt>,
+    /// True when it says that calls are never refused.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub off: bool,
+    /// The rule's own values, by its own names.
+    pub raw: BTreeMap<Arc<str>, Arc<str>>,
+}
+
+/// The collection in which Istio's rules of a cluster stand.
+pub const DESTINATION_RULES: &str = "destinationrules";
+
 /// See [`Fact::MeshRule`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MeshRuleFact {
@@ -972,7 +1062,7 @@ pub enum PathMatch {
 pub struct RouteFact {
     /// The object that has the rule.
     pub name: ServiceName,
-    /// What it is: `Ingress`, `HTTPRoute`.
+    /// What it is: `Ingress`, `HTTPRoute`, `GRPCRoute`.
     pub kind: Arc<str>,
     /// What carries it out, where that is said: an ingress class, a Gateway.
     pub gateway: Option<Arc<str>>,
@@ -1012,21 +1102,33 @@ pub struct MentionFact {
 }
 
 /// See [`Fact::NetworkPolicy`]. Several policies of the same instances permit what one of them permits; instances that none
-/// selects may be reached by everybody.
+/// selects may be reached by everybody, and reach everybody. One that is for both directions makes two facts.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct NetworkPolicyFact {
     /// Namespace and name.
     pub name: ServiceName,
     /// Which instances of the namespace it is about.
     pub selects: LabelSelector,
-    /// Who may reach them; nobody when there is none.
+    /// Whether it is for what enters them, or for what leaves them.
+    pub direction: Direction,
+    /// Who may reach them, or whom they may reach; nobody when there is none.
     pub permits: Vec<NetworkPeer>,
+}
+
+/// Which calls of some instances a network policy is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// Those that they answer.
+    In,
+    /// Those that they make.
+    Out,
 }
 
 /// The collection in which the policies of a cluster stand.
 pub const NETWORK_POLICIES: &str = "networkpolicies";
 
-/// Somebody whom a network policy lets in.
+/// Somebody whom a network policy lets in, or lets out to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NetworkPeer {

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::fact::{
     AlertFact, AlertState, Among, AutoscalerFact, Backend, BreakerKind, BreakerState, CheckStatus, ClusterServiceFact,
-    EventFact, Fact, InstancePort, NetworkScope, Observation, OpensAt, Origin, Pattern, Payload, Protocol, RouteFact,
-    ServiceName, Signals, StoreKind, Tripping, WorkloadFact,
+    EventFact, Fact, InstancePort, Limit, NetworkScope, Observation, OpensAt, Origin, Pattern, Payload, Protocol,
+    RouteFact, ServiceName, Signals, StoreKind, Tripping, WorkloadFact,
 };
 use crate::id::{
     BreakerId, CheckId, ConfigId, DisagreementId, EdgeId, InstanceId, Revision, ServiceId, SourceId, SourceKind,
@@ -594,6 +594,31 @@ pub struct BreakerProcess {
     pub stale: bool,
 }
 
+/// A limit that a mesh was told for the calls of a breaker. It says nothing of the breaker's state.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ConfiguredLimit {
+    /// What carries it out: `consul`, `istio`, `linkerd`.
+    pub mesh: Arc<str>,
+    /// The rule that has it, as a person names it.
+    pub rule: Arc<str>,
+    /// The limit.
+    pub limit: Limit,
+    /// Who says so.
+    pub evidence: Evidence,
+    /// The rule that makes it void, where one does: then it never refuses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub void_by: Option<Evidence>,
+    /// True when its source is not current.
+    pub stale: bool,
+}
+
+impl ConfiguredLimit {
+    /// Whether it never refuses calls.
+    pub fn is_off(&self) -> bool {
+        self.limit.off || self.void_by.is_some()
+    }
+}
+
 /// A circuit breaker, over all instances of its caller.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Breaker {
@@ -622,10 +647,13 @@ pub struct Breaker {
     pub rejected_per_s: Option<f64>,
     /// True when none of its sources is current.
     pub stale: bool,
-    /// The processes that have it, by name.
+    /// The processes that have it, by name. Without any its state is told by nobody, and it is known by its limits alone.
     #[serde(default)]
     pub processes: Vec<BreakerProcess>,
-    /// One observation an instance.
+    /// What its mesh was told, a rule a source.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<ConfiguredLimit>,
+    /// One observation an instance; those of its limits where no instance reports it.
     pub evidence: Vec<Evidence>,
 }
 
@@ -635,9 +663,23 @@ impl Breaker {
         self.processes.iter().filter_map(|one| one.tripping.failing).reduce(f64::max)
     }
 
-    /// From where on it opens, in the first process that tells it.
+    /// From where on it opens, in the first process that tells it, else by its configuration.
     pub fn opens_at(&self) -> Option<OpensAt> {
-        self.processes.iter().find_map(|one| one.tripping.opens_at)
+        let told = self.processes.iter().find_map(|one| one.tripping.opens_at);
+        told.or_else(|| self.configured().filter(|one| !one.is_off())?.limit.opens_at)
+    }
+
+    /// The configured limit that stands in for what no process tells: one that is in force before one that is off.
+    pub fn configured(&self) -> Option<&ConfiguredLimit> {
+        if self.processes.iter().any(|one| one.tripping.opens_at.is_some()) {
+            return None;
+        }
+        self.limits.iter().find(|one| !one.is_off()).or_else(|| self.limits.first())
+    }
+
+    /// Its state, where a process tells it; one of which only limits are known has none to show before others.
+    pub fn told_state(&self) -> Option<BreakerState> {
+        (!self.processes.is_empty()).then_some(self.state)
     }
 }
 

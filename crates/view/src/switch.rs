@@ -51,7 +51,9 @@ pub fn why_not(point: &SwitchPoint, now: BreakerState, to: BreakerState) -> Opti
 
 fn why_none(breaker: &Breaker) -> &'static str {
     let by = |kind: SourceKind| breaker.evidence.iter().any(|evidence| evidence.source.kind() == Some(kind));
-    if by(SourceKind::Actuator) {
+    if breaker.told_state().is_none() {
+        "only its limits are known: they are changed where the rule is"
+    } else if by(SourceKind::Actuator) {
         "its actuator does not answer now"
     } else if by(SourceKind::Envoy) && breaker.kind == BreakerKind::Endpoint {
         "an Envoy has one setting for the endpoints of all its clusters, not one for each"

@@ -14,7 +14,7 @@ use ts_rs::TS;
 
 use crate::contract::state::{BreakerKind, BreakerState, EdgeState, Health, Named, Signals, SourceState};
 use crate::screen::evidence::says;
-use crate::screen::{alerts, named};
+use crate::screen::{alerts, limits, named};
 use crate::text;
 
 /// The chain of evidence of one thing.
@@ -257,7 +257,11 @@ pub struct BreakerWhy {
     pub of: u32,
     /// Refused calls per second; `null` when nobody counts them.
     pub rejected_per_s: Option<f64>,
-    /// Who says so, one an instance.
+    /// What its mesh was told of when to refuse calls: the limits with their rules, in words.
+    pub limits: Vec<String>,
+    /// What would tell its state, where nobody does; empty where somebody does.
+    pub switch_on: String,
+    /// Who says so, one an instance; those of its limits come last.
     pub said: Vec<Statement>,
 }
 
@@ -357,6 +361,9 @@ impl Told<'_> {
     }
 
     fn breaker(&self, breaker: &Breaker) -> BreakerWhy {
+        let is_new = |one: &&Evidence| !breaker.evidence.contains(*one);
+        let of_limits = breaker.limits.iter().flat_map(|one| std::iter::once(&one.evidence).chain(&one.void_by));
+        let of_limits = of_limits.filter(is_new);
         BreakerWhy {
             id: breaker.id.to_string(),
             caller: self.named(&breaker.caller),
@@ -368,7 +375,9 @@ impl Told<'_> {
             open: breaker.open,
             of: breaker.of,
             rejected_per_s: breaker.rejected_per_s,
-            said: breaker.evidence.iter().map(|one| self.statement(one)).collect(),
+            limits: breaker.limits.iter().map(limits::words).collect(),
+            switch_on: limits::switch_on(breaker).unwrap_or_default().to_owned(),
+            said: breaker.evidence.iter().chain(of_limits).map(|one| self.statement(one)).collect(),
         }
     }
 
@@ -376,7 +385,7 @@ impl Told<'_> {
     fn breakers(&self, fits: impl Fn(&Breaker) -> bool) -> Vec<BreakerWhy> {
         let mut found: Vec<&Breaker> =
             self.snapshot.breakers.values().map(AsRef::as_ref).filter(|one| fits(one)).collect();
-        found.sort_by(|a, b| (b.state, &a.id).cmp(&(a.state, &b.id)));
+        found.sort_by(|a, b| (b.told_state(), &a.id).cmp(&(a.told_state(), &b.id)));
         found.into_iter().map(|one| self.breaker(one)).collect()
     }
 

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use binnacle_model::fact::BreakerState;
 use binnacle_model::snapshot::{Breaker, Snapshot};
 use binnacle_view::export::snapshot::PublicBreaker;
-use binnacle_view::screen::breakers::opens_at;
+use binnacle_view::screen::limits::opening;
 
 use super::listing::{Filter, Names, pretty, rate, word};
 use crate::arguments::{Form, Output};
@@ -21,7 +21,8 @@ Examples:
 
 Kinds: failure (opens when calls fail), capacity (refuses when too many are under way), endpoint (takes single endpoints \
 out). OPEN counts the caller's instances in which it lets no call pass. A state that is derived is told by nobody: it is \
-concluded from counts of openings and closings. FAILING is counted by the breaker itself, in its own window; it opens from OPENS AT on.";
+concluded from counts of openings and closings. FAILING is counted by the breaker itself, in its own window; it opens from OPENS AT on. \
+A rule behind it says that this is what a mesh was told; where nobody tells the state too, that is unknown.";
 
 /// Circuit breakers: whose calls they guard, their state, and how many calls they refuse
 #[derive(clap::Args, Debug)]
@@ -53,7 +54,7 @@ fn chosen<'a>(snapshot: &'a Snapshot, filter: &Filter) -> Vec<&'a Breaker> {
     let breakers = snapshot.breakers.values().map(|breaker| &**breaker);
     let mut breakers: Vec<&Breaker> =
         breakers.filter(|breaker| filter.keeps(&[breaker.id.as_str(), &breaker.name])).collect();
-    breakers.sort_by(|a, b| (Reverse(a.state), &a.id).cmp(&(Reverse(b.state), &b.id)));
+    breakers.sort_by(|a, b| (Reverse(a.told_state()), &a.id).cmp(&(Reverse(b.told_state()), &b.id)));
     breakers
 }
 
@@ -79,16 +80,17 @@ fn table(session: &Session, snapshot: &Snapshot, breakers: &[&Breaker]) -> Strin
         for (_, mark) in marks.into_iter().filter(|(is_so, _)| *is_so) {
             state = format!("{state} ({mark})");
         }
+        let opening = opening(breaker);
         table.row([
             Cell::text(names.name(&breaker.caller)),
             Cell::text(breaker.callee.as_ref().map_or("-", |callee| names.name(callee))),
             Cell::text(&breaker.name),
             Cell::text(word(breaker.kind)),
             Cell::text(state).in_tone(tone(breaker.state)),
-            Cell::text(format!("{} of {}", breaker.open, breaker.of)),
+            Cell::text(breaker.told_state().map_or("-".to_owned(), |_| format!("{} of {}", breaker.open, breaker.of))),
             Cell::number(breaker.rejected_per_s.map(rate)),
             Cell::number(breaker.failing().map(|ratio| format!("{:.1} %", ratio * 100.0))),
-            Cell::text(breaker.opens_at().map_or_else(|| "-".to_owned(), opens_at)),
+            Cell::text(if opening.is_empty() { "-" } else { &opening }),
             Cell::text(sources.join(", ")),
         ]);
     }

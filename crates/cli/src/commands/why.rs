@@ -203,13 +203,29 @@ impl Told<'_> {
                 Cell::text(one.callee.as_ref().map_or("-", |callee| &callee.name)),
                 Cell::text(&one.name),
                 Cell::text(if one.derived { format!("{state} (derived)") } else { state }),
-                Cell::text(format!("{} of {}", one.open, one.of)),
+                Cell::text(if one.of == 0 { "-".to_owned() } else { format!("{} of {}", one.open, one.of) }),
                 Cell::number(one.rejected_per_s.map(rate)),
                 Cell::text(sources.join(", ")),
                 one.said.first().map_or_else(|| Cell::text("-"), age),
             ]);
         }
         self.table(page, &table, breakers.len());
+        self.limits(page, breakers);
+    }
+
+    /// What the breakers' meshes were told, and what would tell the states that nobody tells.
+    fn limits(&self, page: &mut Page, breakers: &[BreakerWhy]) {
+        let mut table = Table::new(["LIMIT", "TOWARDS", "CONFIGURED"]);
+        let said = breakers.iter().flat_map(|one| one.limits.iter().map(move |limit| (one, limit)));
+        for (one, limit) in said.clone() {
+            let callee = one.callee.as_ref().map_or("-", |callee| &callee.name);
+            table.row([Cell::text(word(one.kind)), Cell::text(callee), Cell::text(limit)]);
+        }
+        self.table(page, &table, said.count());
+        let hints: std::collections::BTreeSet<&str> = breakers.iter().map(|one| one.switch_on.as_str()).collect();
+        for hint in hints.into_iter().filter(|hint| !hint.is_empty()) {
+            page.line(format!("state not told: {hint}"));
+        }
     }
 
     fn alerts(&self, page: &mut Page, alerts: &[AlertWhy]) {

@@ -145,7 +145,7 @@ fn processes(reports: &[Report], before: Option<&Breaker>, now: Timestamp) -> Ve
 }
 
 fn breaker(key: Key, group: Group, before: &Snapshot, now: Timestamp) -> (BreakerId, Breaker) {
-    let id = BreakerId::from(format!("{} -> {} ({})", key.caller, key.toward, kind_word(key.kind)));
+    let id = breaker_id(&key.caller, &key.toward, key.kind);
     let old = before.breakers.get(&id);
     let mut processes = processes(&group.reports, old.map(AsRef::as_ref), now);
     // A sum is of the processes that speak for themselves beside it.
@@ -173,9 +173,15 @@ fn breaker(key: Key, group: Group, before: &Snapshot, now: Timestamp) -> (Breake
         rejected_per_s: processes.iter().filter_map(|process| process.rejected_per_s).reduce(|a, b| a + b),
         stale: group.reports.iter().all(|report| report.stale),
         evidence: group.reports.into_iter().map(|report| report.evidence).collect(),
+        limits: Vec::new(),
         processes,
     };
     (id, breaker)
+}
+
+/// The id of a breaker of a caller toward a service, or toward what has a name.
+pub(super) fn breaker_id(caller: &ServiceId, toward: &str, kind: BreakerKind) -> BreakerId {
+    BreakerId::from(format!("{caller} -> {toward} ({})", kind_word(kind)))
 }
 
 fn refuses(state: BreakerState) -> bool {

@@ -19,6 +19,8 @@ use crate::store::{SourceFacts, Store};
 const OF_GATEWAY: &str = "gateway.networking.k8s.io/gateway-name";
 /// What a Pod is a copy of (<https://kubernetes.io/docs/concepts/overview/working-with-objects/common-labels/>).
 const APPLICATION: &str = "app.kubernetes.io/name";
+/// The same, as older manifests have it. Anything may be called so: only what is named a controller's is one.
+const OLDER: [&str; 2] = ["app", "k8s-app"];
 
 /// What is stated of one pair, by an object that is not about a pair alone.
 pub(super) struct Stated {
@@ -120,7 +122,8 @@ fn route<'a>(
     };
     let word = Arc::from(format!("{} {}", fact.kind, fact.name));
     let (callee, basis) = (fact.target.clone(), CallsBasis::Declared(word));
-    (Says { source, object, caller, callee, protocol: Protocol::Http, basis }, &fact.target)
+    let protocol = if &*fact.kind == "GRPCRoute" { Protocol::Grpc } else { Protocol::Http };
+    (Says { source, object, caller, callee, protocol, basis }, &fact.target)
 }
 
 /// Who is outside a gateway of which no Pod is known.
@@ -135,21 +138,25 @@ fn outside(fact: &RouteFact) -> Arc<str> {
 
 /// The services of one cluster whose Pods are a gateway's. A name that several have tells nothing.
 struct Gateways<'a> {
-    by_name: BTreeMap<(&'a str, &'a str), BTreeSet<&'a ServiceName>>,
-    by_application: BTreeMap<&'a str, BTreeSet<&'a ServiceName>>,
+    names: BTreeMap<(&'a str, &'a str), BTreeSet<&'a ServiceName>>,
+    applications: BTreeMap<&'a str, BTreeSet<&'a ServiceName>>,
+    older: BTreeMap<&'a str, BTreeSet<&'a ServiceName>>,
 }
 
 impl<'a> Gateways<'a> {
     fn of(facts: &'a SourceFacts) -> Self {
-        let mut found = Self { by_name: BTreeMap::new(), by_application: BTreeMap::new() };
+        let mut found = Self { names: BTreeMap::new(), applications: BTreeMap::new(), older: BTreeMap::new() };
         for observation in facts.observations() {
             let Fact::Instance(fact) = &observation.fact else { continue };
             let namespace = fact.service.namespace.as_deref().unwrap_or_default();
             if let Some(name) = fact.meta.get(OF_GATEWAY) {
-                found.by_name.entry((namespace, name)).or_default().insert(&fact.service);
+                found.names.entry((namespace, name)).or_default().insert(&fact.service);
             }
             if let Some(name) = fact.meta.get(APPLICATION) {
-                found.by_application.entry(name).or_default().insert(&fact.service);
+                found.applications.entry(name).or_default().insert(&fact.service);
+            }
+            for name in OLDER.into_iter().filter_map(|label| fact.meta.get(label)) {
+                found.older.entry(name).or_default().insert(&fact.service);
             }
         }
         found
@@ -163,17 +170,21 @@ impl<'a> Gateways<'a> {
             all.next().filter(|_| all.next().is_none())
         };
         if let Some((namespace, name)) = gateway.split_once('/') {
-            return only(self.by_name.get(&(namespace, name)));
+            return only(self.names.get(&(namespace, name)));
         }
         // A class is called like its controller, or like that without what it is.
-        let full = format!("ingress-{gateway}");
-        only(self.by_application.get(full.as_str())).or_else(|| only(self.by_application.get(gateway)))
+        let named =
+            [format!("ingress-{gateway}"), format!("{gateway}-ingress"), format!("{gateway}-ingress-controller")];
+        let of = |labels: &BTreeMap<&'a str, BTreeSet<&'a ServiceName>>| {
+            named.iter().find_map(|name| only(labels.get(name.as_str())))
+        };
+        of(&self.applications).or_else(|| only(self.applications.get(gateway))).or_else(|| of(&self.older))
     }
 }
 
 /// Whether two sets of labels name different gateways.
 pub(super) fn tell_apart(was: &InstanceFact, is: &InstanceFact) -> bool {
-    [OF_GATEWAY, APPLICATION].into_iter().any(|label| was.meta.get(label) != is.meta.get(label))
+    [OF_GATEWAY, APPLICATION].into_iter().chain(OLDER).any(|label| was.meta.get(label) != is.meta.get(label))
 }
 
 /// The service that a name is of in a source.

@@ -17,6 +17,8 @@ pub(super) struct Fronts {
     by_name: BTreeMap<Arc<str>, Option<ServiceId>>,
     /// Every cluster service, with what is behind it where that is one service.
     behind: BTreeMap<SourceId, BTreeMap<ServiceName, Option<ServiceId>>>,
+    /// Those behind which several are.
+    shared: BTreeMap<SourceId, BTreeMap<ServiceName, Vec<ServiceId>>>,
 }
 
 impl Fronts {
@@ -47,6 +49,10 @@ impl Fronts {
             let backends = lists.get(&fact.name).into_iter().flatten().flat_map(|list| &list.backends);
             let behind: BTreeSet<&ServiceName> =
                 backends.filter_map(|backend| instances.get(backend.instance.as_deref()?).copied()).collect();
+            if behind.len() > 1 {
+                let all = behind.iter().map(|name| service_id(source, name)).collect();
+                self.shared.entry(source.clone()).or_default().insert(fact.name.clone(), all);
+            }
             let mut behind = behind.into_iter();
             let to = match (behind.next(), behind.next()) {
                 (Some(only), None) => Some(service_id(source, only)),
@@ -81,6 +87,12 @@ impl Fronts {
     pub(super) fn behind(&self, source: &SourceId, name: &ServiceName) -> Option<ServiceId> {
         let to = self.behind.get(source)?.get(name)?;
         Some(to.clone().unwrap_or_else(|| service_id(source, name)))
+    }
+
+    /// All that a cluster service of a source leads to, as far as it leads to known ones.
+    pub(super) fn all_behind(&self, source: &SourceId, name: &ServiceName) -> Vec<ServiceId> {
+        let shared = self.shared.get(source).and_then(|all| all.get(name)).cloned();
+        shared.unwrap_or_else(|| self.behind(source, name).into_iter().collect())
     }
 
     /// The service, by the id that its own source gives it, that is reached at an address.

@@ -92,6 +92,14 @@ impl Directory {
         Some(self.resolve(self.fronts.behind(source, name)?)).filter(|id| known.contains_key(id))
     }
 
+    /// All whom a cluster service of a source leads to, or whoever else has the name there.
+    pub(super) fn all_behind(&self, source: &SourceId, name: &ServiceName) -> Vec<ServiceId> {
+        let behind = self.fronts.all_behind(source, name);
+        let named = || vec![service_id(source, name)];
+        let found = if behind.is_empty() { named() } else { behind };
+        found.into_iter().map(|id| self.resolve(id)).collect()
+    }
+
     /// Finds the service that a party is; `near` prefers a service of the same place when a bare name fits several.
     pub(super) fn find(&self, party: &Party, near: Option<&Service>) -> Option<Found> {
         match party {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::services::{check_of, in_order, rollup, service_id, worst_of};
-use super::{declared, evidence, policies, since};
+use super::{declared, evidence, limits, policies, since};
 use crate::fact::{CheckFact, CheckSubject, Fact, InstanceFact, InstanceRole, Observation};
 use crate::id::{ServiceId, SourceId, SourceKind};
 use crate::snapshot::{Evidence, Instance, Service, Snapshot};
@@ -85,9 +85,11 @@ impl Patched<'_> {
         Some(())
     }
 
-    /// Whether a cluster service or a network policy selects the one and not the other, or only one of them is a gateway's.
+    /// Whether a cluster service, a network policy or a mesh's rule selects the one and not the other, or only one of them is a
+    /// gateway's.
     fn selects_otherwise(&self, source: &SourceId, was: &InstanceFact, is: &InstanceFact) -> bool {
         let told_apart = declared::tell_apart(was, is) || policies::tell_apart(self.store, source, was, is);
+        let told_apart = told_apart || limits::tell_apart(self.store, source, was, is);
         told_apart || self.is_another_backend(source, was, is)
     }
 

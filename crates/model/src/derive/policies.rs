@@ -1,6 +1,6 @@
-//! Network policies: who may reach whom by them. A policy that names callers by their labels declares their calls; one that lets in
-//! everybody, or a whole namespace, declares nothing. Calls that are counted although no policy of the callee permits them are
-//! denied: a network that does not carry policies out lets them pass.
+//! Network policies: who may reach whom by them. A policy that names the other end by its labels declares the calls; one that permits
+//! everybody, or a whole namespace, declares nothing. Calls that are counted although no policy of the callee lets them in, or none of
+//! the caller lets them out, are denied: a network that does not carry policies out lets them pass.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -9,8 +9,8 @@ use super::declared::{Says, Stated, id_of};
 use super::is_stale;
 use super::parties::{Directory, Found};
 use crate::fact::{
-    CallsBasis, Fact, InstanceFact, LabelSelector, NETWORK_POLICIES, Namespaces, NetworkPeer, NetworkPolicyFact,
-    NetworkScope, Observation, Party, Protocol, ServiceName,
+    CallsBasis, Direction, Fact, InstanceFact, LabelSelector, NETWORK_POLICIES, Namespaces, NetworkPeer,
+    NetworkPolicyFact, NetworkScope, Observation, Party, Protocol, ServiceName,
 };
 use crate::id::{ServiceId, SourceId};
 use crate::store::{SourceFacts, Store};
@@ -96,43 +96,62 @@ impl<'a> Cluster<'a> {
     fn selecting<'s>(
         &'s self,
         group: &'s Group<'a>,
+        direction: Direction,
     ) -> impl Iterator<Item = &'s (&'a NetworkPolicyFact, &'a Observation)> {
-        self.policies.iter().filter(|(policy, _)| {
-            policy.name.namespace == group.name.namespace && group.labels.iter().any(|one| policy.selects.fits(one))
+        self.policies.iter().filter(move |(policy, _)| {
+            policy.direction == direction
+                && policy.name.namespace == group.name.namespace
+                && group.labels.iter().any(|one| policy.selects.fits(one))
         })
     }
 
     fn declared(&self) -> Vec<Stated> {
         let mut all = Vec::new();
-        for (to, callee) in &self.services {
-            for (policy, object) in self.selecting(callee) {
-                let callers = self.services.iter().filter(|(from, _)| *from != to);
-                let named = callers.filter(|(_, caller)| policy.permits.iter().any(|peer| names(peer, caller)));
-                let word = format!("network policy {}", policy.name);
-                all.extend(named.map(|(from, caller)| {
-                    let basis = CallsBasis::Declared(Arc::from(word.as_str()));
-                    self.stated((from, caller), (to, callee), object, basis)
-                }));
+        for (id, group) in &self.services {
+            for direction in [Direction::In, Direction::Out] {
+                for (policy, object) in self.selecting(group, direction) {
+                    let others = self.services.iter().filter(|(other, _)| *other != id);
+                    let named = others.filter(|(_, other)| policy.permits.iter().any(|peer| names(peer, other)));
+                    let word = format!("network policy {}", policy.name);
+                    all.extend(named.map(|other| {
+                        let basis = CallsBasis::Declared(Arc::from(word.as_str()));
+                        match direction {
+                            Direction::In => self.stated(other, (id, group), object, basis),
+                            Direction::Out => self.stated((id, group), other, object, basis),
+                        }
+                    }));
+                }
             }
         }
         all
     }
 
-    /// What denies calls between two: all Pods of the callee are selected by policies, and none of these lets the caller in.
+    /// What denies calls between two: all Pods of one end are selected by policies, and none of these permits the other end.
     fn denial(&self, from: &ServiceId, to: &ServiceId) -> Option<Stated> {
         let (caller, callee) = (self.services.get(from)?, self.services.get(to)?);
         if !self.whole || caller.on_node || callee.on_node || from == to {
             return None;
         }
-        let selecting: Vec<_> = self.selecting(callee).collect();
-        let is_selected = |labels: &&Labels| selecting.iter().any(|(policy, _)| policy.selects.fits(labels));
-        let permits = |peer: &NetworkPeer| may_be(peer, caller);
-        if !callee.labels.iter().all(is_selected) || selecting.iter().any(|(one, _)| one.permits.iter().any(permits)) {
-            return None;
-        }
-        let (policy, object) = selecting.first()?;
+        let by_callee = || self.refusing(callee, caller, Direction::In);
+        let (policy, object) = by_callee().or_else(|| self.refusing(caller, callee, Direction::Out))?;
         let basis = CallsBasis::Denied(Arc::from(format!("network policy {}", policy.name)));
         Some(self.stated((from, caller), (to, callee), object, basis))
+    }
+
+    /// The first of the policies that select all of one end, where none of them permits the other.
+    fn refusing(
+        &self,
+        group: &Group<'a>,
+        other: &Group<'_>,
+        direction: Direction,
+    ) -> Option<(&'a NetworkPolicyFact, &'a Observation)> {
+        let selecting: Vec<_> = self.selecting(group, direction).collect();
+        let is_selected = |labels: &&Labels| selecting.iter().any(|(policy, _)| policy.selects.fits(labels));
+        let permits = |peer: &NetworkPeer| may_be(peer, other);
+        if !group.labels.iter().all(is_selected) || selecting.iter().any(|(one, _)| one.permits.iter().any(permits)) {
+            return None;
+        }
+        selecting.first().map(|(policy, object)| (*policy, *object))
     }
 
     fn stated(

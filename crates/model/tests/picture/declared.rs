@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use binnacle_model::World;
 use binnacle_model::fact::{
-    Backend, BackendsFact, CallsBasis, CallsFact, ClusterServiceFact, Exposure, Fact, InstanceFact, LabelSelector,
-    LabelTest, MentionFact, Namespaces, NetworkPeer, NetworkPolicyFact, Observer, Party, PathMatch, Pattern, Payload,
-    Protocol, RouteFact, Signals, WorkloadKind,
+    Backend, BackendsFact, CallsBasis, CallsFact, ClusterServiceFact, Direction, Exposure, Fact, InstanceFact,
+    LabelSelector, LabelTest, MentionFact, Namespaces, NetworkPeer, NetworkPolicyFact, Observer, Party, PathMatch,
+    Pattern, Payload, Protocol, RouteFact, Signals, WorkloadKind,
 };
 use binnacle_model::snapshot::{Edge, EdgeState, SourceState, SourceStatus};
 use binnacle_model::world::Update;
@@ -62,7 +62,7 @@ fn front(name: &str, place: Option<usize>) -> Vec<Said> {
 }
 
 /// Four Pods in one namespace, each behind a cluster service of its name.
-fn shop() -> Vec<Said> {
+pub(crate) fn shop() -> Vec<Said> {
     let each = NAMES.iter().enumerate();
     each.flat_map(|(place, name)| [vec![pod(place, name, &[])], front(name, Some(place))].concat()).collect()
 }
@@ -81,7 +81,7 @@ fn mention(from: &str, target: &str) -> Said {
     (cluster("c1"), observed("deployments", format!("mention/shop/{from}/{target}"), 1, Fact::Mention(fact)))
 }
 
-fn counted(from: &str, to: &str) -> Said {
+pub(crate) fn counted(from: &str, to: &str) -> Said {
     let party = |name: &str| Party::NamedIn { namespace: Arc::from("shop"), name: Arc::from(name) };
     let fact = CallsFact {
         caller: party(from),
@@ -95,17 +95,27 @@ fn counted(from: &str, to: &str) -> Said {
     ("prometheus:p".into(), observed("calls", format!("{from}/{to}"), 1, Fact::Calls(fact)))
 }
 
-fn with(label: &str, value: &str) -> LabelSelector {
+pub(crate) fn with(label: &str, value: &str) -> LabelSelector {
     LabelSelector { requires: vec![LabelTest::In(Arc::from(label), vec![Arc::from(value)])] }
 }
 
-fn here(selects: LabelSelector) -> NetworkPeer {
+pub(crate) fn here(selects: LabelSelector) -> NetworkPeer {
     NetworkPeer::Instances { namespaces: Namespaces::Named(vec![Arc::from("shop")]), selects }
 }
 
-fn policy(name: &str, of: &str, permits: Vec<NetworkPeer>) -> Said {
-    let fact = NetworkPolicyFact { name: named("shop", name), selects: with("app", of), permits };
-    (cluster("c1"), observed("networkpolicies", format!("shop/{name}"), 1, Fact::NetworkPolicy(fact)))
+pub(crate) fn policy(name: &str, of: &str, permits: Vec<NetworkPeer>) -> Said {
+    directed(name, of, Direction::In, permits)
+}
+
+/// A policy for what leaves the Pods of one workload.
+fn policy_out(name: &str, of: &str, permits: Vec<NetworkPeer>) -> Said {
+    directed(name, of, Direction::Out, permits)
+}
+
+fn directed(name: &str, of: &str, direction: Direction, permits: Vec<NetworkPeer>) -> Said {
+    let fact = NetworkPolicyFact { name: named("shop", name), selects: with("app", of), direction, permits };
+    let key = format!("shop/{name}/{direction:?}");
+    (cluster("c1"), observed("networkpolicies", key, 1, Fact::NetworkPolicy(fact)))
 }
 
 fn edge<'a>(world: &'a World, from: &str, to: &str) -> Option<&'a Edge> {
@@ -181,10 +191,44 @@ fn a_route_leads_from_the_gateways_own_pods_or_else_from_outside() {
     let world = told(&[shop(), vec![route("Ingress", "nginx"), controller, other]].concat());
     assert!(edge(&world, "external:outside, by ingress nginx", "web").is_some(), "two that it may be are neither");
 
+    for (label, name, is_one) in
+        [("app", "nginx-ingress", true), ("k8s-app", "nginx-ingress-controller", true), ("app", "nginx", false)]
+    {
+        let older = pod(9, "controller", &[(label, name)]);
+        let world = told(&[shop(), vec![route("Ingress", "nginx"), older]].concat());
+        assert_eq!(state(&world, "controller", "web").is_some(), is_one, "{label}: {name}");
+    }
+
     let gateway = pod(7, "edge", &[("gateway.networking.k8s.io/gateway-name", "main")]);
-    let world = told(&[shop(), vec![route("HTTPRoute", "shop/main"), gateway]].concat());
-    assert_eq!(state(&world, "edge", "web"), Some(EdgeState::Declared));
-    assert_eq!(world.snapshot().edges.len(), 1);
+    for (kind, protocol) in [("HTTPRoute", Protocol::Http), ("GRPCRoute", Protocol::Grpc)] {
+        let world = told(&[shop(), vec![route(kind, "shop/main"), gateway.clone()]].concat());
+        let found = edge(&world, "edge", "web").unwrap();
+        assert_eq!((found.state, found.protocol, world.snapshot().edges.len()), (EdgeState::Declared, protocol, 1));
+    }
+}
+
+#[test]
+fn a_policy_for_what_leaves_declares_whom_it_names_and_denies_whom_it_does_not_let_out_to() {
+    let only_cart = policy_out("of-web", "web", vec![here(with("app", "cart"))]);
+    let world = told(&[shop(), vec![only_cart.clone(), counted("web", "pay"), counted("spy", "pay")]].concat());
+    let declared = edge(&world, "web", "cart").unwrap();
+    assert_eq!(
+        (declared.state, words(declared)),
+        (EdgeState::Declared, vec!["declared by network policy shop/of-web".to_owned()])
+    );
+    let denied = edge(&world, "web", "pay").unwrap();
+    assert_eq!((denied.state, &*words(denied)[1]), (EdgeState::Undeclared, "denied by network policy shop/of-web"));
+    assert_eq!(state(&world, "spy", "pay"), Some(EdgeState::Observed), "it is not about this caller");
+
+    let also_pay = policy_out("to-pay", "web", vec![here(with("app", "pay"))]);
+    let world = told(&[shop(), vec![only_cart.clone(), also_pay, counted("web", "pay")]].concat());
+    assert_eq!(state(&world, "web", "pay"), Some(EdgeState::Observed), "what one permits is permitted");
+    let to_addresses = policy_out("to-some", "web", vec![NetworkPeer::Somebody]);
+    let world = told(&[shop(), vec![only_cart, to_addresses, counted("web", "pay")]].concat());
+    assert_eq!(state(&world, "web", "pay"), Some(EdgeState::Observed), "an address may be anybody's");
+    let nobody = policy_out("closed", "web", vec![]);
+    let world = told(&[shop(), vec![nobody, counted("web", "pay")]].concat());
+    assert_eq!(state(&world, "web", "pay"), Some(EdgeState::Undeclared));
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod declared;
 mod disagreements;
 mod identity;
 mod labelled;
+mod limits;
 mod measured;
 mod merge;
 mod observers;

@@ -1,11 +1,13 @@
 //! From Consul's answers to observations. Pure: the same answer gives the same facts, whatever time it is.
 
+mod limits;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
 use binnacle_model::fact::{
-    CallsBasis, CallsFact, CheckFact, CheckStatus, CheckSubject, ConfigFact, Fact, InstanceFact, InstanceRole,
+    Callees, CallsBasis, CallsFact, CheckFact, CheckStatus, CheckSubject, ConfigFact, Fact, InstanceFact, InstanceRole,
     MeshRuleFact, NodeFact, ObjectKey, Observation, Observer, Origin, Party, Pattern, Payload, Protocol, ServiceFact,
     ServiceName, SessionFact, StoreKind, Upstream,
 };
@@ -192,7 +194,7 @@ pub(super) fn session(known: &mut Known, seen: &Seen, session: &Session) {
     });
 }
 
-/// A config entry: the rule itself, and the calls that it declares or denies.
+/// A config entry: the rule itself, the calls that it declares or denies, and the limits that it sets for calls.
 pub(super) fn config_entry(known: &mut Known, seen: &Seen, source: &SourceId, entry: &ConfigEntry) {
     let stamp = Stamp::version(entry.modify_index);
     known.take(&format!("rule/{}", pair(&entry.kind, &entry.name)), stamp, |object| {
@@ -206,6 +208,21 @@ pub(super) fn config_entry(known: &mut Known, seen: &Seen, source: &SourceId, en
     for call in calls(source, entry) {
         let key = call_key(&entry.kind, &entry.name, &call);
         known.take(&key, stamp, |object| seen.observation(object, Fact::Calls(call), Some(entry.modify_index)));
+    }
+    take_limits(known, seen, entry);
+}
+
+/// What a config entry says of when calls are refused.
+fn take_limits(known: &mut Known, seen: &Seen, entry: &ConfigEntry) {
+    for fact in limits::of(entry) {
+        let to = match &fact.callees {
+            Callees::One(name) => name.to_string(),
+            Callees::Host(_) | Callees::Namespace(_) | Callees::All => "*".to_owned(),
+        };
+        let key = format!("limits/{}/{to}", pair(&entry.kind, &entry.name));
+        known.take(&key, Stamp::version(entry.modify_index), |object| {
+            seen.observation(object, Fact::Limits(fact), Some(entry.modify_index))
+        });
     }
 }
 

@@ -18,6 +18,11 @@ fn or_empty<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(from: D) -
     Ok(Option::deserialize(from)?.unwrap_or_default())
 }
 
+/// Reads what is no count as none: such a limit costs itself only.
+fn count_or_none<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+    Ok(serde_json::Value::deserialize(from)?.as_u64())
+}
+
 /// A key of `GET /v1/kv/?recurse`.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -351,9 +356,11 @@ pub(super) struct Named {
 pub(super) struct UpstreamConfig {
     #[serde(deserialize_with = "or_empty")]
     pub(super) overrides: Vec<UpstreamOverride>,
+    #[serde(deserialize_with = "or_empty")]
+    pub(super) defaults: UpstreamOverride,
 }
 
-/// The same for one upstream.
+/// The same for one upstream; without a name for all of them.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub(super) struct UpstreamOverride {
@@ -363,6 +370,32 @@ pub(super) struct UpstreamOverride {
     pub(super) namespace: String,
     #[serde(deserialize_with = "or_empty")]
     pub(super) peer: String,
+    pub(super) limits: Option<UpstreamLimits>,
+    pub(super) passive_health_check: Option<PassiveHealthCheck>,
+}
+
+/// How much a sidecar sends to one upstream at once.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct UpstreamLimits {
+    #[serde(rename = "MaxConnections", deserialize_with = "count_or_none")]
+    pub(super) connections: Option<u64>,
+    #[serde(rename = "MaxPendingRequests", deserialize_with = "count_or_none")]
+    pub(super) pending: Option<u64>,
+    #[serde(rename = "MaxConcurrentRequests", deserialize_with = "count_or_none")]
+    pub(super) requests: Option<u64>,
+}
+
+/// When a sidecar puts an instance of an upstream out.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(super) struct PassiveHealthCheck {
+    #[serde(deserialize_with = "count_or_none")]
+    pub(super) max_failures: Option<u64>,
+    #[serde(rename = "EnforcingConsecutive5xx", deserialize_with = "count_or_none")]
+    pub(super) enforcing_consecutive_5xx: Option<u64>,
+    #[serde(deserialize_with = "count_or_none")]
+    pub(super) max_ejection_percent: Option<u64>,
 }
 
 /// A rule of an `http-route`.

@@ -23,7 +23,7 @@ use super::map::{self, Context, Saying, Words};
 use super::owners::Owners;
 use super::part::Part;
 use super::standing::Standing;
-use super::wire::{EventKind, Line, List, Meta, Named, Status, Version};
+use super::wire::{ApiGroup, EventKind, Line, List, Meta, Named, Status, Version};
 use super::{Pace, SYSTEM, chance, wire};
 use crate::connection::Outbox;
 use crate::error::{ErrorKind, SourceError};
@@ -53,6 +53,8 @@ struct Reading<T> {
     part: Part,
     say: Say<T>,
     ledger: Ledger,
+    /// The version of the API that it was listed in.
+    version: &'static str,
     origin: Arc<Origin>,
     /// Objects that will mean something else later, or once their owners are known.
     unsettled: HashMap<Arc<str>, Unsettled<T>>,
@@ -104,7 +106,10 @@ objects!(
     Secret,
     Ingress,
     HttpRoute,
+    GrpcRoute,
     NetworkPolicy,
+    DestinationRule,
+    ServiceProfile,
     Autoscaler,
     Event
 );
@@ -153,7 +158,10 @@ impl<'a> Cluster<'a> {
             self.follow(Part::Secrets, map::secret),
             self.follow(Part::Ingresses, map::ingress),
             self.follow(Part::HttpRoutes, map::http_route),
+            self.follow(Part::GrpcRoutes, map::grpc_route),
             self.follow(Part::NetworkPolicies, map::network_policy),
+            self.follow(Part::DestinationRules, map::destination_rule),
+            self.follow(Part::ServiceProfiles, map::service_profile),
             self.follow(Part::Autoscalers, map::autoscaler),
             self.follow(Part::Events, map::event),
         );
@@ -234,7 +242,8 @@ impl<'a> Cluster<'a> {
             part,
             say,
             ledger: Ledger::new(self.id.clone(), part.collection()),
-            origin: Arc::new(Origin { query: Arc::from(format!("GET {}", part.path(None))), how: How::Pushed }),
+            version: part.versions().0,
+            origin: origin(part, part.versions().0),
             unsettled: HashMap::new(),
             complaint: None,
         }
@@ -333,6 +342,11 @@ impl<'a> Cluster<'a> {
     async fn list<T: Object>(&self, reading: &mut Reading<T>) -> Result<Mark, Failed> {
         let _one_of_few = self.api.listings.acquire().await;
         let namespace = self.api.door.session().await?.namespace.clone();
+        let version = self.version(reading.part).await?;
+        if version != reading.version {
+            reading.version = version;
+            reading.origin = origin(reading.part, version);
+        }
         match self.list_in(reading, None).await {
             Err(failed) if failed.error.kind == ErrorKind::Forbidden && reading.part.is_namespaced() => {
                 match self.list_in(reading, Some(namespace)).await {
@@ -345,9 +359,25 @@ impl<'a> Cluster<'a> {
         }
     }
 
+    /// The version of a part to ask for. What has to be installed is looked for first: asking for what is not there is refused like
+    /// asking for what may not be seen.
+    async fn version(&self, part: Part) -> Result<&'static str, Failed> {
+        let (first, others) = part.versions();
+        if !part.is_installed() {
+            return Ok(first);
+        }
+        let group: ApiGroup = match self.api.json(&format!("/apis/{}", part.group())).await {
+            // Who may not look asks for it all the same.
+            Err(failed) if failed.error.kind == ErrorKind::Forbidden => return Ok(first),
+            answered => answered?,
+        };
+        let is_served = |version: &&&str| group.versions.iter().any(|one| one.version == **version);
+        Ok(std::iter::once(&first).chain(others).find(is_served).copied().unwrap_or(first))
+    }
+
     async fn list_in<T: Object>(&self, reading: &mut Reading<T>, namespace: Option<Arc<str>>) -> Result<Mark, Failed> {
         let part = reading.part;
-        let path = part.path(namespace.as_deref());
+        let path = part.path(reading.version, namespace.as_deref());
         let accept = if part.metadata_only() { METADATA_LIST } else { JSON };
         let mut more = String::new();
         let mut begun = false;
@@ -404,7 +434,7 @@ impl<'a> Cluster<'a> {
         let spread = self.pace.watch.mul_f64(1.0 + 0.2 * chance());
         let target = format!(
             "{}?watch=1&allowWatchBookmarks=true&resourceVersion={}&timeoutSeconds={}{}",
-            part.path(mark.namespace.as_deref()),
+            part.path(reading.version, mark.namespace.as_deref()),
             segment(&mark.version),
             spread.as_secs().max(1),
             part.selector(),
@@ -504,6 +534,10 @@ fn form(error: &serde_json::Error) -> String {
         serde_json::error::Category::Syntax | serde_json::error::Category::Io => "it is not JSON",
     };
     format!("{what}, at line {}, column {}", error.line(), error.column())
+}
+
+fn origin(part: Part, version: &str) -> Arc<Origin> {
+    Arc::new(Origin { query: Arc::from(format!("GET {}", part.path(version, None))), how: How::Pushed })
 }
 
 fn silent(answer: &Answer) -> SourceError {

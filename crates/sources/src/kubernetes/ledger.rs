@@ -124,6 +124,7 @@ fn print(fact: &Fact, version: Option<u64>) -> u64 {
         Fact::Calls(_)
         | Fact::Served(_)
         | Fact::Breaker(_)
+        | Fact::Limits(_)
         | Fact::MeshRule(_)
         | Fact::Session(_)
         | Fact::Target(_)

@@ -1,6 +1,6 @@
 //! What is read by a watch of its own: where it stands in the API, and which rule allows it.
 
-use binnacle_model::fact::NETWORK_POLICIES;
+use binnacle_model::fact::{DESTINATION_RULES, NETWORK_POLICIES};
 
 /// How many objects come in one answer of a listing.
 const PAGE: u32 = 500;
@@ -24,14 +24,17 @@ pub(super) enum Part {
     Secrets,
     Ingresses,
     HttpRoutes,
+    GrpcRoutes,
     NetworkPolicies,
+    DestinationRules,
+    ServiceProfiles,
     Autoscalers,
     Events,
 }
 
 impl Part {
     /// Everything that is read.
-    pub(super) const ALL: [Self; 17] = [
+    pub(super) const ALL: [Self; 20] = [
         Self::Nodes,
         Self::ReplicaSets,
         Self::Jobs,
@@ -46,7 +49,10 @@ impl Part {
         Self::Secrets,
         Self::Ingresses,
         Self::HttpRoutes,
+        Self::GrpcRoutes,
         Self::NetworkPolicies,
+        Self::DestinationRules,
+        Self::ServiceProfiles,
         Self::Autoscalers,
         Self::Events,
     ];
@@ -82,7 +88,10 @@ impl Part {
             Self::Secrets => "secrets",
             Self::Ingresses => "ingresses",
             Self::HttpRoutes => "httproutes",
+            Self::GrpcRoutes => "grpcroutes",
             Self::NetworkPolicies => NETWORK_POLICIES,
+            Self::DestinationRules => DESTINATION_RULES,
+            Self::ServiceProfiles => "serviceprofiles",
             Self::Autoscalers => "horizontalpodautoscalers",
             Self::Events => "events",
         }
@@ -105,17 +114,35 @@ impl Part {
             Self::Jobs | Self::CronJobs => "batch",
             Self::EndpointSlices => "discovery.k8s.io",
             Self::Ingresses | Self::NetworkPolicies => "networking.k8s.io",
-            Self::HttpRoutes => "gateway.networking.k8s.io",
+            Self::HttpRoutes | Self::GrpcRoutes => "gateway.networking.k8s.io",
+            Self::DestinationRules => "networking.istio.io",
+            Self::ServiceProfiles => "linkerd.io",
             Self::Autoscalers => "autoscaling",
         }
     }
 
-    /// The path of the resource, in one namespace or in all.
-    pub(super) fn path(self, namespace: Option<&str>) -> String {
+    /// The versions of its group that are understood, the one to ask for first: of what every cluster has the one alone.
+    pub(super) fn versions(self) -> (&'static str, &'static [&'static str]) {
+        match self {
+            Self::Autoscalers => ("v2", &[]),
+            Self::HttpRoutes => ("v1", &["v1beta1"]),
+            Self::GrpcRoutes => ("v1", &["v1alpha2"]),
+            Self::DestinationRules => ("v1", &["v1beta1", "v1alpha3"]),
+            Self::ServiceProfiles => ("v1alpha2", &["v1alpha1"]),
+            _ => ("v1", &[]),
+        }
+    }
+
+    /// Whether a cluster has it only where somebody installed it, in one of several versions.
+    pub(super) fn is_installed(self) -> bool {
+        !self.versions().1.is_empty()
+    }
+
+    /// The path of the resource in a version, in one namespace or in all.
+    pub(super) fn path(self, version: &str, namespace: Option<&str>) -> String {
         let root = match self.group() {
-            "" => "/api/v1".to_owned(),
-            group if self == Self::Autoscalers => format!("/apis/{group}/v2"),
-            group => format!("/apis/{group}/v1"),
+            "" => format!("/api/{version}"),
+            group => format!("/apis/{group}/{version}"),
         };
         match namespace.filter(|_| self.is_namespaced()) {
             Some(namespace) => format!("{root}/namespaces/{}/{}", super::api::segment(namespace), self.plural()),
@@ -130,7 +157,7 @@ impl Part {
 
     /// Of these only name, owner and the like are needed: the server leaves out the rest.
     pub(super) fn metadata_only(self) -> bool {
-        matches!(self, Self::ReplicaSets)
+        matches!(self, Self::ReplicaSets | Self::ServiceProfiles)
     }
 
     /// What is asked for beside the path. Of events only those that are worth a look.

@@ -37,7 +37,7 @@ pub struct BreakerRow {
     pub since: Since,
     /// Caller instances in which it lets no call pass.
     pub open: u32,
-    /// Caller instances that report it.
+    /// Caller instances that report it; 0 where nobody tells the state and its limits alone are known.
     pub of: u32,
     /// True when nobody tells the state and it is concluded from something else.
     pub derived: bool,
@@ -45,7 +45,7 @@ pub struct BreakerRow {
     pub rejected_per_s: Option<f64>,
     /// The share of calls that failed in the breaker's own window, 0 to 1; `null` where it is not told or too few were counted.
     pub failing: Option<f64>,
-    /// From where on it opens, in words; empty where nobody tells it.
+    /// From where on it opens, in words, with the rule where it is configured and told by no process; empty where neither is.
     pub opens_at: String,
     /// The share of failed calls from which on it opens, 0 to 1; `null` where it goes by something else, or nobody tells it.
     pub threshold: Option<f64>,

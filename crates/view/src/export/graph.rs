@@ -176,7 +176,8 @@ fn edge_label(edge: &Edge, breaker: Option<&Breaker>) -> String {
     }
     if let Some(breaker) = breaker.filter(|breaker| breaker.state != BreakerState::Closed) {
         let word = binnacle_model::world::breaker_word(breaker.state).replace('_', " ");
-        parts.push(format!("breaker {word}, {} of {}", breaker.open, breaker.of));
+        let count = breaker.told_state().map(|_| format!(", {} of {}", breaker.open, breaker.of));
+        parts.push(format!("breaker {word}{}", count.unwrap_or_default()));
     }
     parts.join(", ")
 }
@@ -187,7 +188,7 @@ fn breakers_by_pair(snapshot: &Snapshot) -> BTreeMap<(&ServiceId, &ServiceId), &
     for breaker in snapshot.breakers.values() {
         let Some(callee) = &breaker.callee else { continue };
         let held = worst.entry((&breaker.caller, callee)).or_insert(breaker);
-        if breaker.state > held.state {
+        if breaker.told_state() > held.told_state() {
             *held = breaker;
         }
     }

@@ -8,13 +8,15 @@ use binnacle_model::fact::{
 };
 use binnacle_model::id::SourceId;
 use binnacle_model::snapshot::{
-    Breaker, BreakerProcess, Check, Claim, ConfigItem, Disagreement, Edge, EdgeState, Evidence, Health, Instance,
-    JoinReason, Route, Service, ServiceRole, Snapshot, Source, SourceState,
+    Breaker, BreakerProcess, Check, Claim, ConfigItem, ConfiguredLimit, Disagreement, Edge, EdgeState, Evidence,
+    Health, Instance, JoinReason, Route, Service, ServiceRole, Snapshot, Source, SourceState,
 };
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde::Serialize;
+
+use crate::screen::limits;
 
 /// The whole picture at one revision.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
@@ -295,10 +297,12 @@ pub struct PublicBreaker {
     pub rejected_per_s: Option<f64>,
     /// The share of calls that failed in the breaker's own window, from 0 to 1; `null` where it is not told, or too few were counted.
     pub failing: Option<f64>,
-    /// From where on it opens; `null` where nobody tells it.
+    /// From where on it opens, by its configuration where no process tells it; `null` where neither does.
     pub opens_at: Option<PublicOpensAt>,
-    /// The breaker in each process.
+    /// The breaker in each process; without any, nobody tells the state, and it is known by `limits` alone.
     pub processes: Vec<PublicBreakerProcess>,
+    /// What its mesh was told of when to refuse calls.
+    pub limits: Vec<PublicLimit>,
     /// The source that states it.
     pub source: String,
     /// The source's own values, of the instance that is in the most notable state.
@@ -320,6 +324,40 @@ pub struct PublicBreakerProcess {
     pub rejected_per_s: Option<f64>,
     /// The share of calls that failed in its own window, from 0 to 1.
     pub failing: Option<f64>,
+}
+
+/// A limit that a mesh was told for the calls of a breaker. It says nothing of the breaker's state.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct PublicLimit {
+    /// `consul`, `istio` or `linkerd`.
+    pub mesh: String,
+    /// The rule that has it, as a person names it.
+    pub rule: String,
+    /// From where on it refuses; `null` where no single number says it, or it is off.
+    pub opens_at: Option<PublicOpensAt>,
+    /// True when it never refuses.
+    pub off: bool,
+    /// The rule that makes it void, where one does; then it is off.
+    pub void_by: Option<String>,
+    /// The source that states it.
+    pub source: String,
+    /// The rule's own values, by its own names.
+    pub raw: BTreeMap<String, String>,
+}
+
+impl PublicLimit {
+    fn of(one: &ConfiguredLimit) -> Self {
+        let raw = one.limit.raw.iter().map(|(name, value)| (name.to_string(), value.to_string()));
+        Self {
+            mesh: one.mesh.to_string(),
+            rule: one.rule.to_string(),
+            opens_at: one.limit.opens_at.filter(|_| !one.is_off()).map(Into::into),
+            off: one.is_off(),
+            void_by: limits::void_by(one),
+            source: one.evidence.source.to_string(),
+            raw: raw.collect(),
+        }
+    }
 }
 
 /// From where on a breaker opens.
@@ -408,7 +446,7 @@ pub enum PublicStore {
 pub struct PublicRoute {
     /// Stable id.
     pub id: String,
-    /// `Ingress` or `HTTPRoute`.
+    /// `Ingress`, `HTTPRoute` or `GRPCRoute`.
     pub kind: String,
     /// What carries it out (an ingress class, a Gateway), where that is said.
     pub gateway: Option<String>,
@@ -678,6 +716,7 @@ impl PublicBreaker {
             _ => None,
         });
         let worst = reports.max_by_key(|(_, fact)| fact.state);
+        let source = worst.map(|(evidence, _)| evidence).or_else(|| breaker.evidence.first());
         Self {
             id: breaker.id.to_string(),
             caller: breaker.caller.to_string(),
@@ -693,7 +732,8 @@ impl PublicBreaker {
             failing: breaker.failing(),
             opens_at: breaker.opens_at().map(Into::into),
             processes: breaker.processes.iter().map(PublicBreakerProcess::of).collect(),
-            source: worst.map(|(evidence, _)| evidence.source.to_string()).unwrap_or_default(),
+            limits: breaker.limits.iter().map(PublicLimit::of).collect(),
+            source: source.map(|evidence| evidence.source.to_string()).unwrap_or_default(),
             raw: worst
                 .map(|(_, fact)| fact.raw.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect())
                 .unwrap_or_default(),

@@ -7,6 +7,7 @@ use binnacle_model::id::{EdgeId, ServiceId};
 use binnacle_model::measured;
 use binnacle_model::snapshot::{Breaker, Snapshot};
 
+use super::limits::opening;
 use super::{Table, count, named, pips, source_name, why_empty};
 use crate::contract::breakers::{BreakerRow, BreakersHead};
 use crate::text;
@@ -16,7 +17,7 @@ pub fn table(snapshot: &Snapshot) -> Table<BreakersHead, BreakerRow> {
     let edges: BTreeMap<(&ServiceId, &ServiceId), &EdgeId> =
         snapshot.edges.values().map(|edge| ((&edge.from, &edge.to), &edge.id)).collect();
     let mut breakers: Vec<&Breaker> = snapshot.breakers.values().map(AsRef::as_ref).collect();
-    breakers.sort_by(|a, b| (b.state, &a.id).cmp(&(a.state, &b.id)));
+    breakers.sort_by(|a, b| (b.told_state(), &a.id).cmp(&(a.told_state(), &b.id)));
     let in_state = |states: &[BreakerState]| count(breakers.iter().filter(|one| states.contains(&one.state)).count());
     let head = BreakersHead {
         total: count(breakers.len()),
@@ -26,7 +27,7 @@ pub fn table(snapshot: &Snapshot) -> Table<BreakersHead, BreakerRow> {
             why_empty(
                 snapshot,
                 "breakers",
-                "They come from an actuator (resilience4j), an Envoy, a Sentinel, a Hystrix stream or metrics. Add a source.",
+                "They come from an actuator (resilience4j), an Envoy, a Sentinel, a Hystrix stream, metrics or a mesh's rules. Add a source.",
             )
         }),
     };
@@ -51,7 +52,7 @@ fn row(snapshot: &Snapshot, breaker: &Breaker, edge: Option<String>) -> BreakerR
         derived: breaker.derived,
         rejected_per_s: breaker.rejected_per_s,
         failing: breaker.failing(),
-        opens_at: breaker.opens_at().map(opens_at).unwrap_or_default(),
+        opens_at: opening(breaker),
         threshold: breaker.opens_at().and_then(OpensAt::failing),
         edge,
         stale: breaker.stale,

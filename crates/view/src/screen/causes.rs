@@ -335,8 +335,8 @@ fn nodes_behind<'a>(signs: &Signs<'a>) -> BTreeSet<Thing<'a>> {
 
 /// Callees of whose calls nobody says how they go.
 fn unmeasured(snapshot: &Snapshot) -> BTreeMap<&ServiceId, Vec<&ServiceId>> {
-    let watched: BTreeSet<_> =
-        snapshot.breakers.values().filter_map(|breaker| Some((&breaker.caller, breaker.callee.as_ref()?))).collect();
+    let told = snapshot.breakers.values().filter(|breaker| breaker.told_state().is_some());
+    let watched: BTreeSet<_> = told.filter_map(|breaker| Some((&breaker.caller, breaker.callee.as_ref()?))).collect();
     let mut all: BTreeMap<&ServiceId, Vec<&ServiceId>> = BTreeMap::new();
     for edge in snapshot.edges.values() {
         if edge.signals.error_ratio.is_none() && !watched.contains(&(&edge.from, &edge.to)) {

@@ -1,13 +1,14 @@
 //! The observations behind one fact.
 
 use binnacle_model::fact::{
-    AlertFact, AlertState, BreakerFact, CallsBasis, CallsFact, CheckStatus, CheckSubject, ClusterServiceFact, Fact,
-    How, Observer, Party, RouteFact, Side, Signals, TargetFact, TargetHealth, WorkloadFact,
+    AlertFact, AlertState, BreakerFact, CallsBasis, CallsFact, CheckStatus, CheckSubject, ClusterServiceFact,
+    Direction, Fact, How, Observer, Party, RouteFact, Side, Signals, TargetFact, TargetHealth, WorkloadFact,
 };
 use binnacle_model::id::ConfigId;
 use binnacle_model::snapshot::{Breaker, Edge, EdgeState, Evidence, Service, Snapshot, Source};
 
 use super::inspector::{call_evidence, instance_evidence};
+use super::limits::{self, rule_words};
 use super::{letter, named, source_name};
 use crate::contract::inspector::{EvidenceArgs, EvidenceCard, EvidenceReport};
 use crate::contract::state::{SubjectKind, millis};
@@ -159,6 +160,13 @@ fn of_edge(snapshot: &Snapshot, edge: &Edge, fact: &str) -> EvidenceReport {
 fn of_breaker(snapshot: &Snapshot, breaker: &Breaker, fact: &str) -> EvidenceReport {
     let word = binnacle_model::world::breaker_word(breaker.state).replace('_', "-");
     let title = format!("{} is {word}", super::timeline::breaker_title(snapshot, breaker));
+    match fact.strip_prefix("limit:") {
+        Some(rule) => return of_limit(snapshot, breaker, title, Some(rule)),
+        None if fact == "opens_at" && breaker.configured().is_some() => {
+            return of_limit(snapshot, breaker, title, None);
+        }
+        None => {}
+    }
     let report = fact.strip_prefix("report:");
     let process = fact.strip_prefix("process:");
     let chosen = breaker.evidence.iter().filter(|evidence| {
@@ -166,7 +174,22 @@ fn of_breaker(snapshot: &Snapshot, breaker: &Breaker, fact: &str) -> EvidenceRep
         let speaks_of = |process: &str| matches!(fact, Fact::Breaker(fact) if *fact.process(object) == *process);
         report.is_none_or(|key| format!("{}/{}", evidence.source, object.key) == key) && process.is_none_or(speaks_of)
     });
+    if breaker.told_state().is_none() {
+        let rule = "Nobody tells the state: what is known is what the mesh was told, and that says nothing of whether calls are refused.";
+        return EvidenceReport {
+            meaning: limits::switch_on(breaker).unwrap_or_default().to_owned(),
+            ..build(snapshot, title, rule, &breaker.evidence)
+        };
+    }
     build(snapshot, title, "The most notable state among the caller's instances; the count says in how many.", chosen)
+}
+
+/// The rule that limits a breaker's calls, and the one that makes it void; without a name all of them.
+fn of_limit(snapshot: &Snapshot, breaker: &Breaker, title: String, rule: Option<&str>) -> EvidenceReport {
+    let meant = breaker.limits.iter().filter(|one| rule.is_none_or(|rule| *one.rule == *rule));
+    let said = meant.flat_map(|one| std::iter::once(&one.evidence).chain(&one.void_by));
+    let rule = "Of the rules of a mesh the one for the fewest callees and callers holds, and what a process tells is believed before it.";
+    build(snapshot, title, rule, said)
 }
 
 fn of_config(snapshot: &Snapshot, id: &str) -> Option<EvidenceReport> {
@@ -295,6 +318,7 @@ pub fn says(fact: &Fact) -> String {
         Fact::Config(config) => format!("{}: {} bytes, flags {}", config.path, config.size_bytes, config.flags),
         Fact::Calls(calls) => calls_words(calls),
         Fact::Breaker(breaker) => breaker_words(breaker),
+        Fact::Limits(rule) => rule_words(rule),
         Fact::Served(served) => {
             format!("calls that {} answered{}", party(&served.process), signals_words(&served.signals))
         }
@@ -312,7 +336,11 @@ pub fn says(fact: &Fact) -> String {
             mention.target
         ),
         Fact::NetworkPolicy(policy) => {
-            format!("network policy {} is about Pods with {}", policy.name, policy.selects)
+            let what = match policy.direction {
+                Direction::In => "enters",
+                Direction::Out => "leaves",
+            };
+            format!("network policy {} is about what {what} Pods with {}", policy.name, policy.selects)
         }
         Fact::Event(event) => {
             format!("{} ({} times, says {}): {}", event.reason, event.count, event.reporter, event.message)

@@ -12,14 +12,13 @@ use binnacle_model::snapshot::{
 };
 use binnacle_model::world::breaker_state;
 
-use super::breakers::opens_at;
 use super::config_tree::edit_offer;
 use super::evidence::signals_evidence;
 use super::health::address;
 use super::timeline::breaker_title;
 use super::{
-    Happened, Scene, Table, alerts, concerns, count, disagreements, facet_pips, named, number, pip, pips, plural,
-    runtime, source_name, stale_since,
+    Happened, Scene, Table, alerts, concerns, count, disagreements, facet_pips, limits, named, number, pip, pips,
+    plural, runtime, source_name, stale_since,
 };
 use crate::contract::inspector::{
     Action, ActionKind, AlertLine, CallRow, CheckRow, Chip, ClaimRow, ConfigUsed, DisagreementLine, EmptySection,
@@ -409,7 +408,7 @@ fn breaker_rows(snapshot: &Snapshot, service: &Service) -> Vec<InspectorRow> {
         .filter(|one| one.caller == service.id || one.callee.as_ref() == Some(&service.id))
         .map(AsRef::as_ref)
         .collect();
-    breakers.sort_by(|a, b| (b.state, &a.id).cmp(&(a.state, &b.id)));
+    breakers.sort_by(|a, b| (b.told_state(), &a.id).cmp(&(a.told_state(), &b.id)));
     breakers.into_iter().take(MOST).map(|one| InspectorRow::Breaker(breaker_row(snapshot, one))).collect()
 }
 
@@ -515,7 +514,7 @@ fn empty_sections(snapshot: &Snapshot, service: &Service, rows: &[InspectorRow])
         (Section::Alerts, no_alert),
         (
             Section::Breakers,
-            "No breaker is known. They come from an actuator, an Envoy, a Sentinel, a Hystrix stream or metrics.",
+            "No breaker is known. They come from an actuator, an Envoy, a Sentinel, a Hystrix stream, metrics or a mesh's rules.",
         ),
         (Section::Rules, "No rule of the mesh names it."),
         (Section::Config, "No key has its name in its path."),
@@ -626,8 +625,7 @@ fn of_edge(scene: &Scene, edge: &Edge) -> (InspectorHead, Vec<InspectorRow>) {
     let breakers: Vec<&Breaker> = snapshot.breakers.values().map(AsRef::as_ref).filter(on_it).collect();
     if breakers.is_empty() {
         let reason =
-            "No breaker is known on it. They come from an actuator, an Envoy, a Sentinel, a Hystrix stream or metrics."
-                .to_owned();
+            "No breaker is known on it. They come from an actuator, an Envoy, a Sentinel, a Hystrix stream, metrics or a mesh's rules.".to_owned();
         empty.push(EmptySection { section: Section::Breakers, reason });
     }
     rows.extend(breakers.into_iter().map(|one| InspectorRow::Breaker(breaker_row(snapshot, one))));
@@ -644,7 +642,11 @@ fn of_edge(scene: &Scene, edge: &Edge) -> (InspectorHead, Vec<InspectorRow>) {
 fn of_breaker(scene: &Scene, breaker: &Breaker) -> (InspectorHead, Vec<InspectorRow>) {
     let snapshot = &scene.snapshot;
     let word = binnacle_model::world::breaker_word(breaker.state).replace('_', "-");
-    let state = format!("{word}, {} of {}", breaker.open, plural(breaker.of as usize, "instance"));
+    let state = match (breaker.told_state(), breaker.state) {
+        (Some(_), _) => format!("{word}, {} of {}", breaker.open, plural(breaker.of as usize, "instance")),
+        (None, BreakerState::Disabled) => format!("{word} by its rule"),
+        (None, _) => format!("{word}: limits are set, and nobody tells the state"),
+    };
     let service = |id: &str| Some(Subject { kind: SubjectKind::Service, id: id.to_owned() });
     let pips = pips(&breaker.evidence);
     let caller = named(snapshot, &breaker.caller);
@@ -660,14 +662,25 @@ fn of_breaker(scene: &Scene, breaker: &Breaker) -> (InspectorHead, Vec<Inspector
     if let Some(failing) = breaker.failing() {
         facts.push(fact("failing", "Failing", format!("{:.1} %", failing * 100.0), pips.clone()));
     }
-    if let Some(limit) = breaker.opens_at() {
-        facts.push(fact("opens_at", "Opens at", opens_at(limit), pips.clone()));
+    let opening = limits::opening(breaker);
+    if !opening.is_empty() {
+        let said = breaker.configured().map(|one| super::pips([&one.evidence]));
+        facts.push(fact("opens_at", "Opens at", opening, said.unwrap_or_else(|| pips.clone())));
     }
     if breaker.derived {
         let how = "concluded from counts of openings and closings: nobody tells it".to_owned();
         facts.push(fact("derived", "Known by", how, pips.clone()));
     }
-    facts.push(fact("rejected", "Rejected", rejected, pips));
+    if breaker.told_state().is_some() {
+        facts.push(fact("rejected", "Rejected", rejected, pips.clone()));
+    }
+    facts.extend(breaker.limits.iter().take(MOST).map(|one| {
+        let value = format!("{} · {}", limits::words(one), limits::values(&one.limit));
+        fact(&format!("limit:{}", one.rule), "Configured", value, super::pips([&one.evidence]))
+    }));
+    if let Some(how) = limits::switch_on(breaker) {
+        facts.push(fact("switch_on", "To see its state", how.to_owned(), pips));
+    }
     for evidence in breaker.evidence.iter().take(MOST) {
         let Fact::Breaker(report) = &evidence.observation.fact else { continue };
         let word = binnacle_model::world::breaker_word(report.state).replace('_', "-");

@@ -9,6 +9,7 @@ pub mod evidence;
 pub mod first_run;
 pub mod health;
 pub mod inspector;
+pub mod limits;
 pub mod palette;
 mod runtime;
 pub mod services;

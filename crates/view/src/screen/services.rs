@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use binnacle_model::fact::BreakerState;
 use binnacle_model::id::ServiceId;
-use binnacle_model::snapshot::{Service, Snapshot};
+use binnacle_model::snapshot::{Breaker, Service, Snapshot};
 
 use super::{Table, count, degrees, facet_pips, stale_since, why_empty};
 use crate::contract::services::{ServiceRow, ServicesHead};
@@ -26,7 +25,7 @@ pub fn table(snapshot: &Snapshot) -> Table<ServicesHead, ServiceRow> {
                 callers,
                 callees,
                 disagreements: disputed.get(&service.id).copied().unwrap_or_default(),
-                breaker: breakers.get(&service.id).map(|state| (*state).into()),
+                breaker: breakers.get(&service.id).map(|breaker| breaker.state.into()),
                 ..row(snapshot, service)
             }
         })
@@ -75,12 +74,14 @@ pub(super) fn disputed(snapshot: &Snapshot) -> BTreeMap<&ServiceId, u32> {
 }
 
 /// The most notable breaker that guards calls of a service or to it.
-fn breakers(snapshot: &Snapshot) -> BTreeMap<&ServiceId, BreakerState> {
-    let mut worst: BTreeMap<&ServiceId, BreakerState> = BTreeMap::new();
+fn breakers(snapshot: &Snapshot) -> BTreeMap<&ServiceId, &Breaker> {
+    let mut worst: BTreeMap<&ServiceId, &Breaker> = BTreeMap::new();
     for breaker in snapshot.breakers.values() {
         for party in [Some(&breaker.caller), breaker.callee.as_ref()].into_iter().flatten() {
-            let held = worst.entry(party).or_insert(breaker.state);
-            *held = (*held).max(breaker.state);
+            let held = worst.entry(party).or_insert(breaker);
+            if breaker.told_state() > held.told_state() {
+                *held = breaker;
+            }
         }
     }
     worst

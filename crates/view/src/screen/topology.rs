@@ -448,7 +448,7 @@ fn breakers(snapshot: &Snapshot) -> BTreeMap<(&ServiceId, &ServiceId), Vec<&Brea
 fn notable(breakers: &[&Breaker]) -> Option<EdgeBreaker> {
     // Of several alike, the first by id: the choice must not depend on anything that changes.
     let mut sorted: Vec<&Breaker> = breakers.to_vec();
-    sorted.sort_by(|a, b| (b.state, &a.id).cmp(&(a.state, &b.id)));
+    sorted.sort_by(|a, b| (b.told_state(), &a.id).cmp(&(a.told_state(), &b.id)));
     let first = sorted.first()?;
     Some(EdgeBreaker {
         id: first.id.to_string(),

@@ -9,6 +9,7 @@ mod desk;
 mod disagreements;
 mod export;
 mod fleet;
+mod limits;
 mod runtime;
 mod shown;
 mod switch;

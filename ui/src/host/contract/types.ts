@@ -168,7 +168,7 @@ state: BreakerState,
 since: Since, 
 /** Caller instances in which it lets no call pass. */
 open: number, 
-/** Caller instances that report it. */
+/** Caller instances that report it; 0 where nobody tells the state and its limits alone are known. */
 of: number, 
 /** True when nobody tells the state and it is concluded from something else. */
 derived: boolean, 
@@ -176,7 +176,7 @@ derived: boolean,
 rejected_per_s: number | null, 
 /** The share of calls that failed in the breaker's own window, 0 to 1; `null` where it is not told or too few were counted. */
 failing: number | null, 
-/** From where on it opens, in words; empty where nobody tells it. */
+/** From where on it opens, in words, with the rule where it is configured and told by no process; empty where neither is. */
 opens_at: string, 
 /** The share of failed calls from which on it opens, 0 to 1; `null` where it goes by something else, or nobody tells it. */
 threshold: number | null, 

@@ -5,6 +5,7 @@ mod event;
 #[cfg(test)]
 mod fixtures;
 mod mention;
+mod mesh;
 mod network;
 mod node;
 mod pod;
@@ -19,11 +20,12 @@ use jiff::Timestamp;
 
 pub(super) use config::{config_map, secret};
 pub(super) use event::{autoscaler, event};
+pub(super) use mesh::{destination_rule, service_profile};
 pub(super) use network::{endpoint_slice, service};
 pub(super) use node::node;
 pub(super) use pod::pod;
 pub(super) use policy::network_policy;
-pub(super) use route::{http_route, ingress};
+pub(super) use route::{grpc_route, http_route, ingress};
 pub(super) use workload::{cron_job, daemon_set, deployment, job, replica_set, stateful_set};
 
 use super::ledger::Said;

@@ -8,7 +8,7 @@ use binnacle_model::fact::{
 
 use super::super::owners::service_name;
 use super::super::wire::{EndpointSlice, IntOrString, Service};
-use super::{Context, Saying};
+use super::{Context, Saying, mesh};
 
 /// Says which Service an EndpointSlice belongs to.
 const SERVICE: &str = "kubernetes.io/service-name";
@@ -42,7 +42,7 @@ pub(in super::super) fn service(object: &Service, context: &Context<'_>) -> Sayi
         external_name: some(&spec.external_name),
         publishes_unready: spec.publish_not_ready_addresses,
     };
-    vec![(meta.key(), Fact::ClusterService(fact))].into()
+    std::iter::once((meta.key(), Fact::ClusterService(fact))).chain(mesh::of_service(meta)).collect::<Vec<_>>().into()
 }
 
 pub(in super::super) fn endpoint_slice(object: &EndpointSlice, context: &Context<'_>) -> Saying {

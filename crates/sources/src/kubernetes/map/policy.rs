@@ -1,11 +1,11 @@
-//! NetworkPolicies: who may reach which Pods. What a Pod may reach itself is not read.
+//! NetworkPolicies: who may reach which Pods, and whom these may reach.
 
 use std::sync::Arc;
 
-use binnacle_model::fact::{Fact, LabelSelector, LabelTest, Namespaces, NetworkPeer, NetworkPolicyFact};
+use binnacle_model::fact::{Direction, Fact, LabelSelector, LabelTest, Namespaces, NetworkPeer, NetworkPolicyFact};
 
 use super::super::owners::service_name;
-use super::super::wire::{NetworkPolicy, Peer, Selector};
+use super::super::wire::{Meta, NetworkPolicy, Peer, Selector};
 use super::{Context, Saying, Words};
 
 /// Every namespace has its name in this label
@@ -14,24 +14,46 @@ const NAMESPACE: &str = "kubernetes.io/metadata.name";
 
 pub(in super::super) fn network_policy(object: &NetworkPolicy, context: &Context<'_>) -> Saying {
     let (meta, spec) = (&object.metadata, &object.spec);
-    // One that is for what leaves a Pod says nothing of who may reach it.
-    if !spec.policy_types.is_empty() && !spec.policy_types.iter().any(|kind| kind == "Ingress") {
-        return Saying::default();
+    let is_for = |kind: &str| spec.policy_types.iter().any(|one| one == kind);
+    let mut facts = Vec::new();
+    if is_for("Ingress") || spec.policy_types.is_empty() {
+        let rules = spec.ingress.iter().map(|rule| rule.from.as_slice());
+        facts.push((meta.key(), policy(object, Direction::In, permitted(rules, meta, context.words), context.words)));
     }
-    let peers = spec.ingress.iter().flat_map(|rule| match rule.from.as_slice() {
+    // Where no types are given it is for what leaves only if it says something of that.
+    if is_for("Egress") || (spec.policy_types.is_empty() && !spec.egress.is_empty()) {
+        let rules = spec.egress.iter().map(|rule| rule.to.as_slice());
+        let key = format!("{}/out", meta.key());
+        facts.push((key, policy(object, Direction::Out, permitted(rules, meta, context.words), context.words)));
+    }
+    facts.into()
+}
+
+/// Everybody whom some rules permit; a rule without peers is for all.
+fn permitted<'a>(rules: impl Iterator<Item = &'a [Peer]>, meta: &Meta, words: &Words) -> Vec<NetworkPeer> {
+    let peers = rules.flat_map(|peers| match peers {
         [] => vec![NetworkPeer::Anybody],
-        from => from.iter().map(|one| peer(one, &meta.namespace, context.words)).collect(),
+        peers => peers.iter().map(|one| peer(one, &meta.namespace, words)).collect(),
     });
     let mut permits: Vec<NetworkPeer> = peers.collect();
     permits.sort();
     permits.dedup();
-    // One of which it cannot be told whom it is about may let anybody in to all of them.
-    let (selects, permits) = match selector(&spec.pod_selector, context.words) {
+    permits
+}
+
+fn policy(object: &NetworkPolicy, direction: Direction, permits: Vec<NetworkPeer>, words: &Words) -> Fact {
+    let meta = &object.metadata;
+    // One of which it cannot be told whom it is about may permit anybody to all of them.
+    let (selects, permits) = match selector(&object.spec.pod_selector, words) {
         Some(selects) => (selects, permits),
         None => (LabelSelector::default(), vec![NetworkPeer::Somebody]),
     };
-    let fact = NetworkPolicyFact { name: service_name(&meta.namespace, &meta.name), selects, permits };
-    vec![(meta.key(), Fact::NetworkPolicy(fact))].into()
+    Fact::NetworkPolicy(NetworkPolicyFact {
+        name: service_name(&meta.namespace, &meta.name),
+        selects,
+        direction,
+        permits,
+    })
 }
 
 fn peer(peer: &Peer, own: &str, words: &Words) -> NetworkPeer {
@@ -89,12 +111,34 @@ mod tests {
     use super::super::super::owners::Owners;
     use super::*;
 
-    fn read(spec: &Value) -> Option<NetworkPolicyFact> {
+    fn read_all(spec: &Value) -> Vec<NetworkPolicyFact> {
         let object = json!({ "metadata": { "name": "p", "namespace": "shop" }, "spec": spec });
         let (owners, words) = (Owners::new(), Words::default());
         let context = Context { owners: &owners, words: &words, now: Timestamp::UNIX_EPOCH };
         let said = network_policy(&serde_json::from_value(object).unwrap(), &context).facts;
-        said.into_iter().find_map(|(_, fact)| if let Fact::NetworkPolicy(fact) = fact { Some(fact) } else { None })
+        said.into_iter()
+            .filter_map(|(_, fact)| if let Fact::NetworkPolicy(fact) = fact { Some(fact) } else { None })
+            .collect()
+    }
+
+    fn read(spec: &Value) -> Option<NetworkPolicyFact> {
+        read_all(spec).into_iter().find(|fact| fact.direction == Direction::In)
+    }
+
+    #[test]
+    fn what_leaves_is_read_where_a_policy_is_for_it() {
+        let web = json!([{ "to": [{ "podSelector": { "matchLabels": { "app": "web" } } }] }]);
+        let of = |types: Value, egress: &Value| {
+            let all = read_all(&json!({ "podSelector": {}, "policyTypes": types, "egress": egress }));
+            all.into_iter().map(|fact| (fact.direction, fact.permits.len())).collect::<Vec<_>>()
+        };
+        assert_eq!(of(json!(["Egress"]), &web), [(Direction::Out, 1)]);
+        assert_eq!(of(json!(["Egress"]), &Value::Null), [(Direction::Out, 0)], "nothing may leave");
+        assert_eq!(of(Value::Null, &web), [(Direction::In, 0), (Direction::Out, 1)]);
+        assert_eq!(of(Value::Null, &Value::Null), [(Direction::In, 0)]);
+        assert_eq!(of(json!(["Ingress"]), &web), [(Direction::In, 0)]);
+        let anybody = read_all(&json!({ "podSelector": {}, "policyTypes": ["Egress"], "egress": [{}] }));
+        assert_eq!(anybody[0].permits, [NetworkPeer::Anybody]);
     }
 
     fn permits(from: &Value) -> Vec<NetworkPeer> {

@@ -3,6 +3,7 @@
 
 mod config;
 mod event;
+mod mesh;
 mod network;
 mod pod;
 mod policy;
@@ -18,10 +19,11 @@ use serde_json::value::RawValue;
 
 pub(super) use config::{ConfigMap, Secret};
 pub(super) use event::{Autoscaler, Event};
+pub(super) use mesh::{ConnectionPool, DestinationRule, OutlierDetection, ServiceProfile, TrafficPolicy};
 pub(super) use network::{EndpointSlice, IntOrString, ObjectReference, Service, ServicePort};
 pub(super) use pod::{Container, ContainerState, ContainerStatus, Pod, Probe, Terminated};
 pub(super) use policy::{NetworkPolicy, Peer, Selector};
-pub(super) use route::{HttpPathMatch, HttpRoute, Ingress, IngressBackend};
+pub(super) use route::{GrpcMethodMatch, GrpcRoute, HttpPathMatch, HttpRoute, Ingress, IngressBackend, RouteReference};
 pub(super) use variable::{PodTemplate, Reach, TemplateSpec, Variable};
 pub(super) use workload::{CronJob, DaemonSet, Deployment, Job, Node, ReplicaSet, StatefulSet};
 
@@ -35,6 +37,21 @@ fn or_empty<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(from: D) -
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct Version {
     pub(super) git_version: String,
+}
+
+/// `GET /apis/GROUP`: the versions of a group that are served.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct ApiGroup {
+    #[serde(deserialize_with = "or_empty")]
+    pub(super) versions: Vec<GroupVersion>,
+}
+
+/// See [`ApiGroup`].
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct GroupVersion {
+    pub(super) version: String,
 }
 
 /// What the server says when it does not do what was asked, also as an event of a watch.

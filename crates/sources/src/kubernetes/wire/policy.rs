@@ -22,6 +22,16 @@ pub(in super::super) struct NetworkPolicySpec {
     pub(in super::super) policy_types: Vec<String>,
     #[serde(deserialize_with = "or_empty")]
     pub(in super::super) ingress: Vec<IngressPermit>,
+    #[serde(deserialize_with = "or_empty")]
+    pub(in super::super) egress: Vec<EgressPermit>,
+}
+
+/// One rule for what leaves Pods. Without peers they may reach everybody.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(in super::super) struct EgressPermit {
+    #[serde(deserialize_with = "or_empty")]
+    pub(in super::super) to: Vec<Peer>,
 }
 
 /// One rule. Without peers it is for everybody.

@@ -114,6 +114,49 @@ pub(in super::super) struct HttpRouteRule {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
+pub(in super::super) struct GrpcRoute {
+    pub(in super::super) metadata: Meta,
+    pub(in super::super) spec: GrpcRouteSpec,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(in super::super) struct GrpcRouteSpec {
+    #[serde(deserialize_with = "or_empty")]
+    pub(in super::super) parent_refs: Vec<RouteReference>,
+    #[serde(deserialize_with = "or_empty")]
+    pub(in super::super) hostnames: Vec<String>,
+    #[serde(deserialize_with = "or_empty")]
+    pub(in super::super) rules: Vec<GrpcRouteRule>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(in super::super) struct GrpcRouteRule {
+    #[serde(deserialize_with = "or_empty")]
+    pub(in super::super) matches: Vec<GrpcRouteMatch>,
+    #[serde(deserialize_with = "or_empty")]
+    pub(in super::super) backend_refs: Vec<RouteReference>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(in super::super) struct GrpcRouteMatch {
+    pub(in super::super) method: Option<GrpcMethodMatch>,
+}
+
+/// A service, a method, or both.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(in super::super) struct GrpcMethodMatch {
+    #[serde(rename = "type")]
+    pub(in super::super) kind: Option<String>,
+    pub(in super::super) service: Option<String>,
+    pub(in super::super) method: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub(in super::super) struct HttpRouteMatch {
     pub(in super::super) path: Option<HttpPathMatch>,
 }
