@@ -1,8 +1,8 @@
 //! What Binnacle shows of every kind of emitter beside what was really sent to it: one load for all at once, whose rate, share of
 //! failures and durations are known. Everything is read by all dialects together, so no edge may be there twice.
 //!
-//! What an emitter does not tell is not compared: Hystrix for Java and what calls go-kit and go-micro make have no counters
-//! with the name of who is called, monkit and HAProxy no histogram.
+//! What an emitter does not tell is not compared: what calls go-kit and go-micro make have no counters with the name of who is
+//! called, monkit and HAProxy no histogram.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -10,9 +10,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use binnacle_model::fact::Signals;
-use binnacle_model::id::ServiceId;
+use binnacle_model::id::{ServiceId, SourceKind};
 use binnacle_model::snapshot::Snapshot;
-use binnacle_sources::{Connection, Environment};
+use binnacle_sources::hystrix::Hystrix;
+use binnacle_sources::{Connection, ConnectionSpec, Environment};
 use futures_util::stream::{self, StreamExt as _};
 use lab::services::{Envoy, HaProxy, Kind, Place, Service, jobs};
 use lab::{Consul, Prometheus};
@@ -46,8 +47,10 @@ enum Times {
 
 /// The kinds that count the calls that they make by whom they go to; that is told in some other way than by the name where it
 /// is written here.
-const CALLS: [(Kind, Option<&str>, Times); 6] = [
+const CALLS: [(Kind, Option<&str>, Times); 7] = [
     (Kind::GinHystrix, None, Times::Histogram("http_client_request_duration_seconds")),
+    // By its stream, of the last ten seconds.
+    (Kind::Hystrix, None, Times::Percentiles),
     // Both ends offer it, so nobody knows which of the two is called.
     (Kind::Grpc, Some("shop.v1.Payments"), Times::Histogram("grpc_client_handling_seconds")),
     (Kind::Monkit, None, Times::Untold),
@@ -318,9 +321,12 @@ async fn what_is_shown_of_every_emitter_is_what_was_sent_to_it() {
     }
     let server = server.start().await.unwrap();
     let loads = emitters.loads().await;
+    let streaming = emitters.services().find(|service| service.kind() == Kind::Hystrix).unwrap();
+    let place = format!("{}/hystrix.stream", streaming.url());
     let connections: Vec<Arc<dyn Connection>> = vec![
         Arc::new(consul_picture::connect(&consul.address(), &[])),
         Arc::new(connect(&server.address(), &Environment::default())),
+        Arc::new(Hystrix::fixed(ConnectionSpec { kind: SourceKind::Hystrix, place }).unwrap()),
     ];
     let mut picture = Picture::of_all(connections);
     picture.live(&id(&server.address())).await;

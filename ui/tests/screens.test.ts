@@ -221,6 +221,18 @@ describe('topology', () => {
       expect(await page.locator('.zoom').innerText()).toBe(chosen);
     }));
 
+  test('what nobody moved is shown whole in a window of another size too', () =>
+    visit({ width: 1920, height: 1080 }, async (page) => {
+      await page.getByText('100%').waitFor();
+      await page.setViewportSize({ width: 1280, height: 800 });
+      await page.getByText('100%').waitFor({ state: 'detached' });
+      await page.keyboard.press('+');
+      const chosen = await page.locator('.zoom').innerText();
+      await page.setViewportSize({ width: 1920, height: 1080 });
+      await settled(page);
+      expect(await page.locator('.zoom').innerText()).toBe(chosen);
+    }));
+
   test('the camera stands where it was left when one comes back', () =>
     visit({ width: 1920, height: 1080 }, async (page) => {
       await page.keyboard.press('-');

@@ -408,6 +408,9 @@ pub enum Party {
         /// The name there.
         name: Arc<str>,
     },
+    /// By habit called by one of these names, the likelier first: the one that a service other than the caller has. Nobody where
+    /// none is called so.
+    Supposed(Vec<Arc<str>>),
     /// Somebody whom nobody names; the words say what is known of them (`clients outside the mesh`).
     Outside(Arc<str>),
     /// A queue or topic, by its name.
@@ -562,6 +565,9 @@ pub enum Side {
     /// At the callee.
     Callee,
 }
+
+/// The dialect of those who count over the last seconds only (a Hystrix stream).
+pub const ROLLING: &str = "hystrix stream";
 
 /// Who counted calls. Two that differ may have counted the same calls, so their numbers are never added.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

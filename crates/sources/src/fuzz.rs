@@ -40,6 +40,7 @@ pub fn events(bytes: &[u8]) {
     let origin = Arc::new(Origin { query: Arc::from(target.request()), how: How::Pushed });
     for command in whole.iter().flatten() {
         sound(&hystrix::map::observation(&target, command, &origin, Timestamp::UNIX_EPOCH));
+        sound(&hystrix::map::calls(&target, command, &origin, Timestamp::UNIX_EPOCH));
     }
 }
 

@@ -225,6 +225,7 @@ fn party(party: &Party) -> String {
     match party {
         Party::Named(name) | Party::Outside(name) | Party::Channel(name) => name.to_string(),
         Party::NamedIn { namespace, name } => format!("{namespace}/{name}"),
+        Party::Supposed(names) => names.join(" or "),
         Party::Pod { namespace, pod, .. } => format!("{namespace}/{pod}"),
         Party::Address { host, port: 0 } => host.to_string(),
         Party::Address { host, port } => format!("{host}:{port}"),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::fact::{CallsBasis, CallsFact, Fact, Protocol, ServedFact, Side, Signals};
+use crate::fact::{CallsBasis, CallsFact, Fact, Protocol, ROLLING, ServedFact, Side, Signals};
 use crate::id::SourceId;
 use crate::snapshot::Evidence;
 
@@ -32,7 +32,8 @@ struct Counting<'a> {
 /// What was counted of the same calls by those who are believed; each statement comes with whether it is current. Observations of one
 /// observer are parts of one count (several instances of the caller) and are summed. Several observers, and several sources, count
 /// the same calls, so one of them is believed: of the sides of one dialect the one nearest to the caller, for each protocol; of
-/// dialects and sources a current one first, then the one that counted most.
+/// dialects and sources a current one first, then one that counts from the start of its process before one that counts over the last
+/// seconds alone, then the one that counted most.
 pub(crate) fn believed<'a>(said: impl Iterator<Item = (bool, &'a Evidence)>) -> Count<'a> {
     let mut counts: BTreeMap<Counting<'_>, BTreeMap<Protocol, BTreeMap<Side, Count<'_>>>> = BTreeMap::new();
     for (current, evidence) in said {
@@ -46,7 +47,10 @@ pub(crate) fn believed<'a>(said: impl Iterator<Item = (bool, &'a Evidence)>) -> 
         let nearest = protocols.into_values().filter_map(|sides| sides.into_values().next());
         (counting, nearest.reduce(Count::and).unwrap_or_default())
     });
-    let rank = |(counting, count): &(Counting<'_>, Count<'_>)| (counting.current, rounded_millis(count.signals.rps));
+    let rank = |(counting, count): &(Counting<'_>, Count<'_>)| {
+        let rps = count.signals.rps;
+        (counting.current, rps.is_some(), counting.dialect != ROLLING, rounded_millis(rps))
+    };
     all.max_by_key(rank).map(|(_, count)| count).unwrap_or_default()
 }
 

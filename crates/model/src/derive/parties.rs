@@ -129,6 +129,10 @@ impl Directory {
             }
             Party::Named(name) => Some(self.named(name, near)),
             Party::NamedIn { namespace, name } => Some(self.named_there(namespace, name)),
+            Party::Supposed(names) => {
+                let mut named = names.iter().map(|name| self.named(name, near));
+                named.find(|found| found.reason.is_some() && near.is_none_or(|near| near.id != found.id))
+            }
             Party::Outside(words) => Some(Found { id: external_id(words), reason: None }),
             Party::Channel(name) => Some(Found { id: ServiceId::from(format!("channel:{name}")), reason: None }),
             Party::Any => None,

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use binnacle_model::World;
 use binnacle_model::fact::{
-    BreakerState, Fact, InstanceFact, ObjectKey, Observation, Observer, Party, Protocol, ServedFact, Side, Signals,
-    TargetFact, TargetHealth,
+    BreakerState, CallsBasis, Fact, InstanceFact, ObjectKey, Observation, Observer, Party, Protocol, ROLLING,
+    ServedFact, Side, Signals, TargetFact, TargetHealth,
 };
 use binnacle_model::id::{EdgeId, ServiceId, SourceId};
 use binnacle_model::measured::{self, Measured};
@@ -236,4 +236,36 @@ fn a_process_that_nobody_registered_is_the_service_that_its_job_is_called_after(
     assert_eq!(called(vec![scraped("fleet", 9100)]), unknown);
     // Two jobs scrape it: neither names it.
     assert_eq!(called(vec![scraped("checkout", 9100), scraped("payments", 9100)]), unknown);
+}
+
+/// What a stream says of the calls that checkout made by habit to one of these names.
+fn rolling(names: &[&str], rps: Option<f64>) -> Observation {
+    let mut rolling = counted("rolling", ROLLING, Side::Caller, Protocol::Unknown, 0.0);
+    let Fact::Calls(fact) = &mut rolling.fact else { panic!("no calls") };
+    fact.callee = Party::Supposed(names.iter().map(|name| Arc::from(*name)).collect());
+    fact.basis = CallsBasis::Observed(Signals { rps, ..Signals::default() });
+    rolling
+}
+
+#[test]
+fn whom_a_command_calls_is_supposed_where_a_service_is_called_so() {
+    let called = |names: &[&str]| {
+        let world = world_of(vec![rolling(names, Some(3.0))]);
+        world.snapshot().edges.keys().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let payments = ["consul:dc1/checkout -> consul:dc1/payments"];
+    assert_eq!(called(&["payments", "Pay"]), payments);
+    assert_eq!(called(&["checkout", "payments"]), payments, "a group that is called like the application");
+    assert_eq!(called(&["Pay", "PaymentsGroup"]), Vec::<String>::new());
+    assert_eq!(called(&["checkout"]), Vec::<String>::new());
+}
+
+#[test]
+fn who_counts_since_its_start_is_believed_before_who_counts_the_last_seconds() {
+    let counter = |rps| counted("a", "x", Side::Caller, Protocol::Http, rps);
+    assert_eq!(rate(&world_of(vec![counter(2.0), rolling(&["payments"], Some(9.0))])), Some(2.0));
+    let mut silent = counter(0.0);
+    let Fact::Calls(fact) = &mut silent.fact else { panic!("no calls") };
+    fact.basis = CallsBasis::Observed(Signals::default());
+    assert_eq!(rate(&world_of(vec![silent, rolling(&["payments"], Some(9.0))])), Some(9.0));
 }

@@ -256,6 +256,7 @@ fn call_key(kind: &str, entry: &str, call: &CallsFact) -> String {
         Party::Any => "*".to_owned(),
         Party::Named(name) | Party::Channel(name) | Party::Outside(name) => name.to_string(),
         Party::NamedIn { namespace, name } => format!("{namespace}/{name}"),
+        Party::Supposed(names) => names.join("|"),
         Party::Address { host, port } => format!("{host}:{port}"),
         Party::Pod { namespace, pod, .. } => format!("{namespace}/{pod}"),
     };

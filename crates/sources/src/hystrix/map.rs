@@ -1,16 +1,17 @@
-//! From a command's event to what is known of its breaker. Pure.
+//! From a command's event to what is known of its breaker and of its calls. Pure.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use binnacle_model::fact::{
-    Among, BreakerFact, BreakerKind, BreakerState, Fact, ObjectKey, Observation, OpensAt, Origin, Party, Tripping,
+    Among, BreakerFact, BreakerKind, BreakerState, CallsBasis, CallsFact, Fact, ObjectKey, Observation, Observer,
+    OpensAt, Origin, Party, Pattern, Payload, Protocol, ROLLING, Side, Signals, Tripping,
 };
 use jiff::Timestamp;
 
 use super::wire::{Command, Tally};
 use crate::scrape::Target;
-use crate::scrape::map::{BREAKERS, rounded};
+use crate::scrape::map::{BREAKERS, CALLS, rounded};
 
 /// The rolling window where the stream does not say it.
 const USUAL_WINDOW_MS: f64 = 10_000.0;
@@ -43,6 +44,58 @@ pub fn observation(target: &Target, command: &Command, origin: &Arc<Origin>, see
         version: None,
         origin: origin.clone(),
     }
+}
+
+/// Where a command's calls stand among the facts of its source.
+pub fn calls_object(target: &Target, name: &str) -> ObjectKey {
+    let (host, port) = &target.instance;
+    ObjectKey::new(CALLS, format!("{host}:{port}/{name}"))
+}
+
+/// What a command says of the calls that it made. A group of commands is by habit called like the callee, or like the application
+/// itself: then the command is.
+pub fn calls(target: &Target, command: &Command, origin: &Arc<Origin>, seen: Timestamp) -> Observation {
+    let names = [&command.group, &command.name].into_iter().filter(|name| !name.is_empty());
+    Observation {
+        object: calls_object(target, &command.name),
+        fact: Fact::Calls(CallsFact {
+            caller: caller(target),
+            callee: Party::Supposed(names.map(|name| Arc::from(name.as_str())).collect()),
+            protocol: Protocol::Unknown,
+            pattern: Pattern::Unknown,
+            payload: Payload::Unknown,
+            basis: CallsBasis::Observed(signals(command)),
+            observer: Observer { dialect: Arc::from(ROLLING), side: Side::Caller },
+        }),
+        seen,
+        version: None,
+        origin: origin.clone(),
+    }
+}
+
+/// Of the calls of the rolling window. What the breaker or a full pool refused never left the process.
+fn signals(command: &Command) -> Signals {
+    let Command { succeeded, failed, timed_out, bad_requests, latency, .. } = command;
+    let bad = failed.max(0.0) + timed_out.max(0.0);
+    let all = succeeded.max(0.0) + bad_requests.max(0.0) + bad;
+    let rps = all * 1000.0 / counted_over_ms(command);
+    let told = |percentile: Option<f64>| {
+        percentile.filter(|ms| all > 0.0 && command.hosts() <= 1.0 && ms.is_finite() && *ms >= 0.0).map(rounded)
+    };
+    Signals {
+        rps: Some(rps).filter(|rps| rps.is_finite()).map(rounded),
+        error_ratio: Some(bad / all).filter(|ratio| (0.0..=1.0).contains(ratio)).map(rounded),
+        p50_ms: told(latency.p50),
+        p95_ms: told(latency.p95),
+        p99_ms: told(latency.p99),
+    }
+}
+
+/// hystrix-go counts the second that has just begun besides the whole ones of its window; Java, which names a thread pool, does not.
+fn counted_over_ms(command: &Command) -> f64 {
+    let is_go = command.thread_pool.is_empty() && command.hosts() <= 1.0;
+    let begun = if is_go { command.said_at_ms.max(0.0) % 1000.0 } else { 0.0 };
+    window_ms(command) + if begun.is_finite() { begun } else { 0.0 }
 }
 
 /// Turbine adds the processes of a cluster up, which is called like the application.
@@ -83,9 +136,12 @@ fn among(command: &Command) -> Option<Among> {
 }
 
 fn rejected_per_second(command: &Command) -> f64 {
+    command.short_circuited.max(0.0) * 1000.0 / window_ms(command)
+}
+
+fn window_ms(command: &Command) -> f64 {
     let window_ms = command.window_ms.of_one(command.hosts());
-    let window_ms = if window_ms > 0.0 { window_ms } else { USUAL_WINDOW_MS };
-    command.short_circuited.max(0.0) * 1000.0 / window_ms
+    if window_ms > 0.0 { window_ms } else { USUAL_WINDOW_MS }
 }
 
 /// Nothing failed of no requests: that is no rate. A sum of percentages says nothing; one of counts does.
@@ -204,6 +260,42 @@ mod tests {
         let endless = r#"{"type":"HystrixCommand","name":"Pay","rollingCountShortCircuited":1e300,
             "propertyValue_metricsRollingStatisticalWindowInMilliseconds":1e-300}"#;
         assert_eq!(breaker(endless).rejected_per_s, None);
+    }
+
+    fn made(json: &str) -> (Party, Signals) {
+        let Ok(Event::HystrixCommand(command)) = serde_json::from_str(json) else { panic!("not a command: {json}") };
+        let target = Target::named("hystrix", "http://127.0.0.1:9100/hystrix.stream", "/hystrix.stream").unwrap();
+        let origin = Arc::new(Origin { query: Arc::from("GET /hystrix.stream"), how: How::Pushed });
+        match calls(&target, &command, &origin, Timestamp::UNIX_EPOCH).fact {
+            Fact::Calls(CallsFact { callee, basis: CallsBasis::Observed(signals), .. }) => (callee, signals),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn calls_are_those_of_the_rolling_window() {
+        let json = r#"{"type":"HystrixCommand","name":"Pay","group":"cart","threadPool":"cart","currentTime":1700000000500,
+            "rollingCountSuccess":70,"rollingCountFailure":20,"rollingCountTimeout":5,"rollingCountBadRequests":5,"rollingCountShortCircuited":40,
+            "latencyExecute":{"50":12,"95":30,"99":41}}"#;
+        let (callee, signals) = made(json);
+        assert_eq!(callee, Party::Supposed(vec![Arc::from("cart"), Arc::from("Pay")]));
+        let expected = Signals {
+            rps: Some(10.0),
+            error_ratio: Some(0.25),
+            p50_ms: Some(12.0),
+            p95_ms: Some(30.0),
+            p99_ms: Some(41.0),
+        };
+        assert_eq!(signals, expected);
+        // hystrix-go has no pool, and has counted half a second more.
+        assert_eq!(made(&json.replace("\"threadPool\":\"cart\",", "")).1.rps, Some(9.52));
+        let several = json.replace("\"group\"", "\"reportingHosts\":2,\"group\"");
+        assert_eq!(made(&several).1, Signals { p50_ms: None, p95_ms: None, p99_ms: None, ..expected });
+        let idle = made(r#"{"type":"HystrixCommand","name":"Pay","latencyExecute":{"50":12}}"#);
+        assert_eq!(idle, (Party::Supposed(vec![Arc::from("Pay")]), Signals { rps: Some(0.0), ..Signals::default() }));
+        let odd = r#"{"type":"HystrixCommand","name":"Pay","rollingCountSuccess":-7,"rollingCountFailure":1e308,"rollingCountTimeout":1e308}"#;
+        let Signals { rps, error_ratio, .. } = made(odd).1;
+        assert!(rps.is_none() && error_ratio.is_none());
     }
 
     /// The fixture is what a real Turbine says of two Hystrix of Java and one hystrix-go: one of the three is open.

@@ -22,7 +22,8 @@ use super::{Hystrix, PRODUCT, SYSTEM};
 use crate::connection::{EngineGone, Meter, Outbox};
 use crate::error::{ErrorKind, SourceError};
 use crate::road::Road;
-use crate::scrape::{Account, Clients, Outcome, Standing, Target, address, jittered, pause_after};
+use crate::scrape::map::{BREAKERS, CALLS};
+use crate::scrape::{Account, Clients, Outcome, Standing, Target, address, jittered, pause_after, unknown};
 
 /// News of all streams that may wait.
 const WAITING: usize = 256;
@@ -32,6 +33,8 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const GONE_AFTER: Duration = Duration::from_secs(15);
 /// Commands that went are looked for no more often.
 const SWEPT_EVERY: Duration = Duration::from_secs(1);
+/// Rates are rolling sums and change with each event: so often they are told at most.
+const RATES_EVERY: Duration = Duration::from_secs(5);
 /// The most commands that are kept of one stream.
 const MOST_COMMANDS: usize = 5_000;
 
@@ -52,8 +55,16 @@ struct Post {
 
 /// What a command said last, and when.
 struct Said {
-    fact: Fact,
+    breaker: Fact,
     at: Instant,
+    /// What was told of its calls, and when.
+    calls: Fact,
+    calls_at: Instant,
+}
+
+/// Where a command's facts stand.
+fn objects(target: &Target, name: &str) -> [ObjectKey; 2] {
+    [map::object(target, name), map::calls_object(target, name)]
 }
 
 type Told = (Target, u64, News);
@@ -97,7 +108,9 @@ impl<'a> Watch<'a> {
     pub(super) async fn run(&mut self, nudge: &Notify) -> Result<(), EngineGone> {
         // A run after a panic begins with nothing; what the run before stated is replaced, not added to.
         let id = self.hystrix.id.clone();
-        self.out.facts(Batch::reset(id, crate::scrape::map::BREAKERS, Vec::new())).await?;
+        for collection in [BREAKERS, CALLS] {
+            self.out.facts(Batch::reset(id.clone(), collection, Vec::new())).await?;
+        }
         let mut list_may_change = true;
         self.retarget();
         loop {
@@ -128,8 +141,7 @@ impl<'a> Watch<'a> {
         for target in gone {
             if let Some(post) = self.posts.remove(&target) {
                 post.cancel.cancel();
-                for name in post.commands.keys() {
-                    let object = map::object(&target, name);
+                for object in post.commands.keys().flat_map(|name| objects(&target, name)) {
                     self.put.remove(&object);
                     self.removed.push(object);
                 }
@@ -184,6 +196,7 @@ impl<'a> Watch<'a> {
             News::Broken(error, pause) => {
                 post.outcome = Some(Err(error));
                 self.standing.try_after(pause);
+                self.leave_open(&target);
             }
             News::Command(command) => {
                 post.outcome = Some(Ok(()));
@@ -191,11 +204,21 @@ impl<'a> Watch<'a> {
                     self.put.remove(&object);
                     self.removed.push(object);
                 }
-                if let Some(observation) = post.take(&target, &command) {
+                for observation in post.take(&target, &command) {
                     self.removed.retain(|object| *object != observation.object);
                     self.put.insert(observation.object.clone(), observation);
                 }
             }
+        }
+    }
+
+    /// What a stream said long before it broke is not known any more. Where all are broken the source as a whole is, and says so.
+    fn leave_open(&mut self, target: &Target) {
+        if !self.posts.values().any(|post| matches!(post.outcome, Some(Ok(())))) {
+            return;
+        }
+        for observation in self.posts.get_mut(target).into_iter().flat_map(|post| post.leave_open(target)) {
+            self.put.insert(observation.object.clone(), observation);
         }
     }
 
@@ -252,15 +275,47 @@ impl Post {
     }
 
     /// Takes a command's event in, and says what is new about it.
-    fn take(&mut self, target: &Target, command: &Command) -> Option<Observation> {
+    fn take(&mut self, target: &Target, command: &Command) -> Vec<Observation> {
         if self.commands.len() >= MOST_COMMANDS && !self.commands.contains_key(&command.name) {
             self.overfull = true;
-            return None;
+            return Vec::new();
         }
-        let observation = map::observation(target, command, &self.origin, Timestamp::now());
-        let said = Said { fact: observation.fact.clone(), at: Instant::now() };
-        let before = self.commands.insert(command.name.clone(), said);
-        before.is_none_or(|before| before.fact != observation.fact).then_some(observation)
+        let (now, seen) = (Instant::now(), Timestamp::now());
+        let breaker = map::observation(target, command, &self.origin, seen);
+        let calls = map::calls(target, command, &self.origin, seen);
+        let Some(said) = self.commands.get_mut(&command.name) else {
+            let (breaker_fact, calls_fact) = (breaker.fact.clone(), calls.fact.clone());
+            let said = Said { breaker: breaker_fact, at: now, calls: calls_fact, calls_at: now };
+            self.commands.insert(command.name.clone(), said);
+            return vec![breaker, calls];
+        };
+        said.at = now;
+        let mut news = Vec::new();
+        if said.breaker != breaker.fact {
+            said.breaker = breaker.fact.clone();
+            news.push(breaker);
+        }
+        if said.calls != calls.fact && now.saturating_duration_since(said.calls_at) >= RATES_EVERY {
+            (said.calls, said.calls_at) = (calls.fact.clone(), now);
+            news.push(calls);
+        }
+        news
+    }
+
+    /// The facts of commands that were said long ago, with nothing known of them.
+    fn leave_open(&mut self, target: &Target) -> Vec<Observation> {
+        let mut news = Vec::new();
+        for (name, said) in self.commands.iter_mut().filter(|(_, said)| said.at.elapsed() > GONE_AFTER) {
+            for (object, fact) in objects(target, name).into_iter().zip([&mut said.breaker, &mut said.calls]) {
+                let open = unknown(fact);
+                if *fact != open {
+                    *fact = open.clone();
+                    let (seen, origin) = (Timestamp::now(), self.origin.clone());
+                    news.push(Observation { object, fact: open, seen, version: None, origin });
+                }
+            }
+        }
+        news
     }
 
     /// A stream that was opened again has yet to say what it has: until then its commands count as said.
@@ -280,7 +335,7 @@ impl Post {
         self.commands.retain(|name, said| {
             let kept = newest.is_none_or(|newest| newest.saturating_duration_since(said.at) <= GONE_AFTER);
             if !kept {
-                gone.push(map::object(target, name));
+                gone.extend(objects(target, name));
             }
             kept
         });

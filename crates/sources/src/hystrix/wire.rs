@@ -44,6 +44,24 @@ pub struct Command {
     /// Requests of the window.
     #[serde(rename = "requestCount")]
     pub request_count: f64,
+    /// Calls that succeeded, in the window.
+    #[serde(rename = "rollingCountSuccess")]
+    pub succeeded: f64,
+    /// Calls that failed, in the window.
+    #[serde(rename = "rollingCountFailure")]
+    pub failed: f64,
+    /// Calls that were given up, in the window.
+    #[serde(rename = "rollingCountTimeout")]
+    pub timed_out: f64,
+    /// Calls that were the caller's own mistake, in the window; Java only.
+    #[serde(rename = "rollingCountBadRequests")]
+    pub bad_requests: f64,
+    /// How long they took, in milliseconds.
+    #[serde(rename = "latencyExecute")]
+    pub latency: Latency,
+    /// When it was said by the process's clock, in milliseconds since 1970; 0 when not said. A sum where processes are added up.
+    #[serde(rename = "currentTime")]
+    pub said_at_ms: f64,
     /// Calls that the breaker refused, in the window.
     #[serde(rename = "rollingCountShortCircuited")]
     pub short_circuited: f64,
@@ -82,6 +100,12 @@ impl Default for Command {
             error_percentage: 0.0,
             error_count: 0.0,
             request_count: 0.0,
+            succeeded: 0.0,
+            failed: 0.0,
+            timed_out: 0.0,
+            bad_requests: 0.0,
+            latency: Latency::default(),
+            said_at_ms: 0.0,
             short_circuited: 0.0,
             force_open: Tally::default(),
             force_closed: Tally::default(),
@@ -100,6 +124,21 @@ impl Command {
     pub fn hosts(&self) -> f64 {
         self.reporting_hosts.max(1.0)
     }
+}
+
+/// Percentiles. Added up they say nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct Latency {
+    /// Half of the calls took no longer.
+    #[serde(rename = "50")]
+    pub p50: Option<f64>,
+    /// 95 of 100 calls took no longer.
+    #[serde(rename = "95")]
+    pub p95: Option<f64>,
+    /// 99 of 100 calls took no longer.
+    #[serde(rename = "99")]
+    pub p99: Option<f64>,
 }
 
 /// A flag, of one process or of several.

@@ -459,6 +459,7 @@ fn spelled(party: &Party, shown: &Shown<'_>) -> String {
         Party::Pod { namespace, pod, .. } => format!("pod:{namespace}/{pod}"),
         Party::Address { host, port } => format!("{host}:{port}"),
         Party::Outside(words) => format!("({words})"),
+        Party::Supposed(names) => names.join("|"),
         Party::Service { service, .. } => format!("service:{service}"),
         Party::Any => "*".to_owned(),
     }

@@ -403,6 +403,7 @@ fn party(party: &Party) -> String {
         Party::Address { host, port } => format!("{host}:{port}"),
         Party::Pod { namespace, pod, .. } => format!("{namespace}/{pod}"),
         Party::NamedIn { namespace, name } => format!("{namespace}/{name}"),
+        Party::Supposed(names) => names.join(" or "),
         Party::Named(name) | Party::Channel(name) | Party::Outside(name) => name.to_string(),
         Party::Any => "any service".to_owned(),
     }

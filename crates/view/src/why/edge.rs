@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use binnacle_model::fact::{CallsBasis, CallsFact, Fact, Side, Signals};
+use binnacle_model::fact::{CallsBasis, CallsFact, Fact, ROLLING, Side, Signals};
 use binnacle_model::id::ServiceId;
 use binnacle_model::measured;
 use binnacle_model::snapshot::{Edge, EdgeState, Evidence, Service};
@@ -213,5 +213,8 @@ fn doubted_words(told: &Told<'_>, evidence: &Evidence, fact: &CallsFact, believe
     } else {
         source_name(&best.source)
     };
+    if *fact.observer.dialect == *ROLLING && *best_fact.observer.dialect != *ROLLING {
+        return format!("evidence only: {by} {never}; it counts since its start, this over the last seconds alone");
+    }
     format!("evidence only: {by} {never}; it counted the most")
 }

@@ -155,6 +155,7 @@ impl PartyRule {
                 let known = self.outside.iter().filter(|(_, known)| ***known == **words);
                 known.map(|(value, _)| Arc::from(value.as_str())).collect()
             }
+            Party::Supposed(names) => names.clone(),
             Party::Service { .. } | Party::Address { .. } | Party::Any => Vec::new(),
         }
     }
