@@ -36,6 +36,8 @@ export interface SceneBreaker {
   readonly since: number | null;
   /** Under the state, such as `118/s rejected · 2 of 3`. */
   readonly detail: string | null;
+  /** Nobody tells its state, and the switch alone says that: words at each edge of a mesh would hide what is wrong. */
+  readonly quiet: boolean;
 }
 
 export interface SceneEdge {

@@ -218,7 +218,7 @@ export function drawBreaker(ink: Ink, camera: Camera, wire: Wire, ground: Tone, 
 /** What a breaker says of itself, beside its switch where nothing else stands; `taken` grows by it. */
 export function drawBreakerLabel(ink: Ink, camera: Camera, wire: Wire, ground: Tone, ages: Ages, taken: Box[]): void {
   const { breaker } = wire.edge;
-  if (breaker === null || breaker.state === 'closed') return;
+  if (breaker === null || breaker.state === 'closed' || breaker.quiet) return;
   const curve = onScreen(camera, wire.curve);
   const all = breakerLines(breaker, ages);
   const steep = Math.abs(Math.sin(chord(curve, gap(curve, wire.middle(), SWITCH)))) > 0.6;

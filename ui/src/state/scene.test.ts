@@ -72,7 +72,7 @@ test('the picture is summed up in words', () => {
   expect(summary(head, NONE)).toContain('nothing critical');
 });
 
-test('a breaker of which only limits are known says so, and counts nobody', () => {
+test('a breaker of which only limits are known is drawn and says nothing, for it counts nobody', () => {
   const signals = { rps: null, error_ratio: null, p50_ms: null, p95_ms: null, p99_ms: null };
   const since = { at: 5, seen_changing: false };
   const breaker = { id: 'b', kind: 'endpoint' as const, state: 'unknown' as const, since, open: 0, of: 0, rejected_per_s: null, others: 0 };
@@ -80,6 +80,6 @@ test('a breaker of which only limits are known says so, and counts nobody', () =
     kind: 'edge', key: 'e:a>b', id: 'a>b', from: 'n:a', to: 'n:b', bundled: 1, protocol: 'http', pattern: 'unknown', payload: 'unknown',
     state: 'declared', signals, tone: 'normal', stale: false, breaker,
   };
-  const told = sceneOf(head, [edge], places).edges.map((one) => one.breaker?.detail);
-  expect(told).toEqual(['limits set, state not told']);
+  const [told] = sceneOf(head, [edge], places).edges.map((one) => one.breaker);
+  expect(told).toMatchObject({ state: 'unknown', detail: null, quiet: true });
 });

@@ -111,10 +111,9 @@ function breakerOf(breaker: EdgeBreaker): SceneBreaker {
   const parts = [
     breaker.rejected_per_s === null || breaker.rejected_per_s === 0 ? null : `${rate(breaker.rejected_per_s)}/s rejected`,
     breaker.of > 1 ? `${breaker.open} of ${breaker.of}` : null,
-    breaker.of === 0 ? 'limits set, state not told' : null,
     breaker.others > 0 ? `+${breaker.others} more` : null,
   ].filter((part) => part !== null);
-  return { state: breaker.state, since: breaker.since.at, detail: parts.length === 0 ? null : parts.join(' · ') };
+  return { state: breaker.state, since: breaker.since.at, detail: parts.length === 0 ? null : parts.join(' · '), quiet: breaker.of === 0 };
 }
 
 function groupOf(group: GroupBox, box: Box, staleSince: number | null): SceneGroup {

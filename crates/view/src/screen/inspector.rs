@@ -687,7 +687,8 @@ fn of_breaker(scene: &Scene, breaker: &Breaker) -> (InspectorHead, Vec<Inspector
         let raw: Vec<String> = report.raw.iter().map(|(name, value)| format!("{name} = {value}")).collect();
         let value = text::name(&format!("{word} · {}", raw.join(" · ")));
         let key = format!("report:{}/{}", evidence.source, evidence.observation.object.key);
-        facts.push(fact(&key, &text::name(&evidence.observation.object.key), value, super::pips([evidence])));
+        let process = report.process(&evidence.observation.object);
+        facts.push(fact(&key, &text::name(&process), value, super::pips([evidence])));
     }
     let head = InspectorHead {
         state,
