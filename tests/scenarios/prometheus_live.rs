@@ -13,7 +13,7 @@ use binnacle_sources::{Connection as _, Environment};
 use lab::{Fault, FaultyWire, Prometheus, VictoriaMetrics, job};
 use serde_json::json;
 
-use crate::consul_picture::{Picture, status};
+use crate::consul_picture::{PATIENCE, Picture, status};
 use crate::prometheus_picture::{
     Edge, both_roads, breakers, connect, count, edges, endpoints, fleet, id, reading, targets,
 };
@@ -116,13 +116,17 @@ async fn a_breaker_that_opens_is_seen_through_the_server() {
     let measured = measured::of_breaker(snapshot, breaker.id.as_str()).unwrap();
     assert_eq!(measured.source.as_str(), source);
     let query = HistoryQuery { facts: measured.facts, reach: Duration::from_secs(60) };
-    let history = picture.meanwhile(connection.breaker_history(&query)).await.unwrap();
-    assert!(history.missing.is_empty(), "{history:?}");
-    let states = |runs: &Vec<StateRun>| runs.iter().map(|run| run.state).collect::<Vec<_>>();
-    let courses: Vec<_> = history.courses.values().map(states).collect();
     let opened = [BreakerState::Closed, BreakerState::Open];
-    assert!(courses.iter().any(|states| states.windows(2).any(|pair| pair == opened)), "{history:?}");
-    assert!(history.rejected_per_s.iter().any(|(_, rejected)| rejected.is_some()), "{history:?}");
+    let has_opened = |runs: &Vec<StateRun>| runs.windows(2).any(|pair| [pair[0].state, pair[1].state] == opened);
+    // Moments are whole seconds: the one in which it opened is not over yet.
+    let asking = lab::until("the history has what was told just now", PATIENCE, async || {
+        let history = connection.breaker_history(&query).await.map_err(|error| error.to_string())?;
+        let rejected = history.rejected_per_s.iter().any(|(_, rejected)| rejected.is_some());
+        let is_whole = rejected && history.courses.values().any(has_opened);
+        if is_whole { Ok(history) } else { Err(format!("{history:?}")) }
+    });
+    let history = picture.meanwhile(asking).await.unwrap();
+    assert!(history.missing.is_empty(), "{history:?}");
     picture.stop().await;
     demo.stop().await;
 }
