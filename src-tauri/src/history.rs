@@ -104,7 +104,10 @@ pub(crate) async fn of_breaker(app: &App, args: &HistoryArgs) -> Result<contract
         let history = app.engine.breaker_history(&measured, reach).await?;
         // Its states are worth showing without its calls.
         let calls = match &calls {
-            Some(calls) => app.engine.signal_history(calls, reach).await.map(Some),
+            Some(calls) => {
+                let went = app.engine.signal_history(calls, reach).await;
+                went.map(Some).map_err(|error| failure::of_source(&error, Some(&calls.source)))
+            }
             None => Ok(None),
         };
         Ok((history, calls))
@@ -113,8 +116,8 @@ pub(crate) async fn of_breaker(app: &App, args: &HistoryArgs) -> Result<contract
         .await?
         .map_err(|error: SourceError| failure::of_source(&error, Some(&measured.source)))?;
     let mut missing = missing(&measured.source, &history.missing);
-    let calls = calls.unwrap_or_else(|error| {
-        missing.push(failure::of_source(&error, Some(&measured.source)));
+    let calls = calls.unwrap_or_else(|failed| {
+        missing.push(failed);
         None
     });
     let run = |run: &StateRun| contract::BreakerRun {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::derive::counts;
 use crate::fact::Observation;
 use crate::id::{SourceId, SourceKind};
-use crate::snapshot::{Evidence, Snapshot};
+use crate::snapshot::{Breaker, Evidence, Snapshot};
 
 /// A metrics server, and what it states now of the calls that make up the signals of one thing, or of a breaker.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,16 +33,23 @@ pub fn of_service(snapshot: &Snapshot, id: &str) -> Option<Measured> {
     of(snapshot, std::iter::once(&**own))
 }
 
-/// Who keeps the states of a breaker; of several servers a current one, then the one that knows more processes.
+/// Who keeps the states of a breaker, with what it states of it; `None` when no metrics server does, or the breaker is not there.
 pub fn of_breaker(snapshot: &Snapshot, id: &str) -> Option<Measured> {
-    let mut servers: BTreeMap<&SourceId, Vec<Arc<Observation>>> = BTreeMap::new();
+    let breaker = snapshot.breakers.get(id)?;
+    let source = keeper(snapshot, breaker)?;
+    let said = breaker.evidence.iter().filter(|one| one.source == *source);
+    Some(Measured { source: source.clone(), facts: said.map(|one| one.observation.clone()).collect() })
+}
+
+/// The server that keeps the states of a breaker; of several a current one, then the one that knows more processes.
+pub fn keeper<'a>(snapshot: &Snapshot, breaker: &'a Breaker) -> Option<&'a SourceId> {
+    let mut servers: BTreeMap<&SourceId, usize> = BTreeMap::new();
     let kept = |one: &&Evidence| one.source.kind() == Some(SourceKind::Prometheus);
-    for evidence in snapshot.breakers.get(id)?.evidence.iter().filter(kept) {
-        servers.entry(&evidence.source).or_default().push(evidence.observation.clone());
+    for evidence in breaker.evidence.iter().filter(kept) {
+        *servers.entry(&evidence.source).or_default() += 1;
     }
-    let (source, facts) =
-        servers.into_iter().max_by_key(|(source, facts)| (is_current(snapshot, source), facts.len()))?;
-    Some(Measured { source: source.clone(), facts })
+    let best = servers.into_iter().max_by_key(|(source, said)| (is_current(snapshot, source), *said));
+    best.map(|(source, _)| source)
 }
 
 /// Which of the statements about one edge, or about one service's own count, its numbers are made of.

@@ -26,7 +26,7 @@ use crate::error::{ErrorKind, SourceError};
 use crate::kubernetes::Doors;
 use crate::kubernetes::inside::Place;
 use crate::refusals::Refusals;
-use crate::road::{Road, kept};
+use crate::road::{Road, watched};
 use crate::scrape::map::{BREAKERS, rounded};
 use crate::scrape::{Account, Clients, Outcome, Standing, Target, address, jittered, pause_after, way_inside};
 use crate::switch::BreakerSwitch;
@@ -186,12 +186,7 @@ where
 
     async fn run(&self, out: Outbox, nudge: Arc<Notify>, cancel: CancellationToken) {
         let mut watch = Watch::new(self, out);
-        tokio::select! {
-            () = cancel.cancelled() => {}
-            // It ends by itself only when there is nobody left to tell.
-            _ = watch.run(&nudge) => {}
-            () = kept(self.inside.as_deref(), &nudge) => {}
-        }
+        watched(watch.run(&nudge), self.inside.as_deref(), &nudge, &cancel).await;
     }
 
     fn breaker_switch(&self) -> Option<&dyn BreakerSwitch> {

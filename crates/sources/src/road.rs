@@ -8,6 +8,7 @@ use std::sync::Arc;
 use http::{HeaderMap, Method};
 use reqwest::Response;
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::error::SourceError;
@@ -47,11 +48,24 @@ pub(crate) struct Unanswered {
     pub(crate) never_arrived: bool,
 }
 
-/// Keeps a way open for as long as it is polled, where there is one that needs it.
-pub(crate) async fn kept(road: Option<&Road>, nudge: &Notify) {
-    match road {
-        Some(road) => road.keep(nudge).await,
-        None => std::future::pending().await,
+/// Watches until that is cancelled, with the way kept open where it is one that needs it.
+pub(crate) async fn watched<T>(
+    watching: impl Future<Output = T>,
+    road: Option<&Road>,
+    nudge: &Notify,
+    cancel: &CancellationToken,
+) {
+    let kept = async {
+        match road {
+            Some(road) => road.keep(nudge).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = cancel.cancelled() => {}
+        // It ends by itself only when there is nobody left to tell.
+        _ = watching => {}
+        () = kept => {}
     }
 }
 

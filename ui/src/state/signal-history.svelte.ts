@@ -1,4 +1,5 @@
 /** How what is looked at went, from the server that keeps it: asked once when it is opened, taken back when it is closed. */
+import { untrack } from 'svelte';
 import { asFailure, type Host, type Result } from '../host';
 import type { BreakerHistory, Failure, HistoryPoint, SignalHistory, Subject } from '../host/contract/types';
 import type { Sample } from './traces.svelte';
@@ -6,7 +7,7 @@ import type { Sample } from './traces.svelte';
 /** How far back is asked. */
 export const REACH_MS = 30 * 60_000;
 /** Who walks through a list passes by many things: only where a person stays is asked. */
-export const SETTLE_MS = 250;
+const SETTLE_MS = 250;
 
 /** The window's numbers for its questions. */
 let asked = 0;
@@ -36,6 +37,15 @@ export class Past<K extends 'history' | 'breaker_history'> {
       if (ask === this.ask) this.failure = asFailure(thrown);
     }
     if (ask === this.ask) this.asking = false;
+  }
+
+  /** Asks once a person has stayed for a moment; what is returned takes it back. */
+  settle(subject: Subject): () => void {
+    const timer = setTimeout(() => void this.open(subject), SETTLE_MS);
+    return () => {
+      clearTimeout(timer);
+      untrack(() => this.close());
+    };
   }
 
   /** Takes the question back, and forgets the answer. */

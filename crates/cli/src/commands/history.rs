@@ -64,42 +64,35 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> Result<Exit
                     "See with `binnaclectl edges` who measures what; name a Prometheus with --source.",
                 )
             })?;
-            match subject {
-                Subject::Breaker(_) => tell_states(session, engine, arguments, &measured).await,
-                Subject::Service(_) | Subject::Edge(_) => tell(session, engine, arguments, &measured).await,
-            }
+            tell(session, engine, arguments, (&subject, &measured)).await
         })
         .await
 }
 
-async fn tell(session: &Session, engine: &Engine, arguments: &Arguments, measured: &Measured) -> Result<Exit, Failure> {
-    let history = engine.signal_history(measured, arguments.since).await;
-    let history = history.map_err(|error| Failure::from(error).of(&measured.source))?;
-    let text = match arguments.output.form {
-        Form::Json => pretty(&told(arguments, measured, &history))?,
-        Form::Table => table(session, &history),
-    };
-    print(text).await?;
-    for fault in &history.missing {
-        session.warn(&Failure::of_fault(fault, measured.source.as_str()));
-    }
-    Ok(Exit::Fine)
-}
-
-async fn tell_states(
+async fn tell(
     session: &Session,
     engine: &Engine,
     arguments: &Arguments,
-    measured: &Measured,
+    (subject, measured): (&Subject, &Measured),
 ) -> Result<Exit, Failure> {
-    let history = engine.breaker_history(measured, arguments.since).await;
-    let history = history.map_err(|error| Failure::from(error).of(&measured.source))?;
-    let text = match arguments.output.form {
-        Form::Json => pretty(&states_told(arguments, measured, &history))?,
-        Form::Table => states(session, &history),
+    let failed = |error| Failure::from(error).of(&measured.source);
+    let (text, missing) = if let Subject::Breaker(_) = subject {
+        let history = engine.breaker_history(measured, arguments.since).await.map_err(failed)?;
+        let text = match arguments.output.form {
+            Form::Json => pretty(&states_told(arguments, measured, &history))?,
+            Form::Table => states(session, &history),
+        };
+        (text, history.missing)
+    } else {
+        let history = engine.signal_history(measured, arguments.since).await.map_err(failed)?;
+        let text = match arguments.output.form {
+            Form::Json => pretty(&told(arguments, measured, &history))?,
+            Form::Table => table(session, &history),
+        };
+        (text, history.missing)
     };
     print(text).await?;
-    for fault in &history.missing {
+    for fault in &missing {
         session.warn(&Failure::of_fault(fault, measured.source.as_str()));
     }
     Ok(Exit::Fine)

@@ -21,7 +21,7 @@ use crate::connection::{Connection, ConnectionSpec, Meter, Outbox, Probe};
 use crate::environment::Environment;
 use crate::error::{ErrorKind, SourceError};
 use crate::kubernetes::Doors;
-use crate::road::{Road, kept};
+use crate::road::{Road, watched};
 use crate::scrape::{Clients, Target, ask, way_inside};
 use watch::Watch;
 
@@ -117,11 +117,6 @@ impl Connection for Hystrix {
 
     async fn run(&self, out: Outbox, nudge: Arc<Notify>, cancel: CancellationToken) {
         let mut watch = Watch::new(self, out);
-        tokio::select! {
-            () = cancel.cancelled() => {}
-            // It ends by itself only when there is nobody left to tell.
-            _ = watch.run(&nudge) => {}
-            () = kept(self.inside.as_deref(), &nudge) => {}
-        }
+        watched(watch.run(&nudge), self.inside.as_deref(), &nudge, &cancel).await;
     }
 }

@@ -282,10 +282,10 @@ impl Post {
         }
         let (now, seen) = (Instant::now(), Timestamp::now());
         let breaker = map::observation(target, command, &self.origin, seen);
-        let calls = map::calls(target, command, &self.origin, seen);
+        let calls = || map::calls(target, command, &self.origin, seen);
         let Some(said) = self.commands.get_mut(&command.name) else {
-            let (breaker_fact, calls_fact) = (breaker.fact.clone(), calls.fact.clone());
-            let said = Said { breaker: breaker_fact, at: now, calls: calls_fact, calls_at: now };
+            let calls = calls();
+            let said = Said { breaker: breaker.fact.clone(), at: now, calls: calls.fact.clone(), calls_at: now };
             self.commands.insert(command.name.clone(), said);
             return vec![breaker, calls];
         };
@@ -295,9 +295,12 @@ impl Post {
             said.breaker = breaker.fact.clone();
             news.push(breaker);
         }
-        if said.calls != calls.fact && now.saturating_duration_since(said.calls_at) >= RATES_EVERY {
-            (said.calls, said.calls_at) = (calls.fact.clone(), now);
-            news.push(calls);
+        if now.saturating_duration_since(said.calls_at) >= RATES_EVERY {
+            let calls = calls();
+            if said.calls != calls.fact {
+                (said.calls, said.calls_at) = (calls.fact.clone(), now);
+                news.push(calls);
+            }
         }
         news
     }

@@ -261,8 +261,7 @@ impl<W: Fn(&str) -> Option<Interest>> Sieve<W> {
 /// What tells one series from another, whatever the order of its labels. No byte of UTF-8 is 255 or 254, so nothing in a name or
 /// a value is taken for the border of another.
 fn write_series(sample: &lexer::Sample<'_>, without: Option<&str>, series: &mut Vec<u8>) {
-    let counts = |(label, value): &&(&str, Cow<'_, str>)| !value.is_empty() && Some(*label) != without;
-    let mut labels: Vec<&(&str, Cow<'_, str>)> = sample.labels.iter().filter(counts).collect();
+    let mut labels: Vec<_> = filled(sample, without).collect();
     labels.sort_unstable_by_key(|(label, _)| *label);
     series.clear();
     series.extend(sample.name.bytes());
@@ -272,6 +271,14 @@ fn write_series(sample: &lexer::Sample<'_>, without: Option<&str>, series: &mut 
         series.push(u8::MAX - 1);
         series.extend(value.bytes());
     }
+}
+
+/// The labels that say something, but for one.
+fn filled<'a>(
+    sample: &'a lexer::Sample<'a>,
+    without: Option<&'a str>,
+) -> impl Iterator<Item = &'a (&'a str, Cow<'a, str>)> {
+    sample.labels.iter().filter(move |(label, value)| !value.is_empty() && Some(*label) != without)
 }
 
 /// Samples as they come together.
@@ -309,8 +316,7 @@ impl Assembly {
     }
 
     fn labels(&mut self, sample: &lexer::Sample<'_>, without: Option<&str>) -> Labels {
-        let counts = |(label, value): &&(&str, Cow<'_, str>)| !value.is_empty() && Some(*label) != without;
-        sample.labels.iter().filter(counts).map(|(label, value)| (self.word(label), self.word(value))).collect()
+        filled(sample, without).map(|(label, value)| (self.word(label), self.word(value))).collect()
     }
 
     fn word(&mut self, word: &str) -> Arc<str> {

@@ -38,7 +38,7 @@ use crate::connection::{Connection, ConnectionSpec, Meter, Outbox, Probe};
 use crate::environment::Environment;
 use crate::error::SourceError;
 use crate::kubernetes::Doors;
-use crate::road::{Road, kept};
+use crate::road::{Road, watched};
 use dialect::Dialects;
 use round::Round;
 
@@ -135,12 +135,7 @@ impl Connection for Scrape {
 
     async fn run(&self, out: Outbox, nudge: Arc<Notify>, cancel: CancellationToken) {
         let mut round = Round::new(self, out);
-        tokio::select! {
-            () = cancel.cancelled() => {}
-            // It ends by itself only when there is nobody left to tell.
-            _ = round.run(&nudge) => {}
-            () = kept(self.inside.as_deref(), &nudge) => {}
-        }
+        watched(round.run(&nudge), self.inside.as_deref(), &nudge, &cancel).await;
     }
 }
 

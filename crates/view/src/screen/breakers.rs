@@ -57,7 +57,7 @@ fn row(snapshot: &Snapshot, breaker: &Breaker, edge: Option<String>) -> BreakerR
         edge,
         stale: breaker.stale,
         sources: pips(&breaker.evidence),
-        history: measured::of_breaker(snapshot, breaker.id.as_str()).map(|one| source_name(&one.source)),
+        history: measured::keeper(snapshot, breaker).map(source_name),
     }
 }
 
