@@ -17,9 +17,17 @@ const PAYMENTS: &str = "kube:minikube/kube-churn/web";
 const CART: &str = "kube:minikube/kube-churn-next/web";
 const REGISTERED: &str = "consul:dc1/churned-payments";
 
+/// The cluster gives addresses of its Pods to other Pods at once, so that the one that is to be used again is none of its own.
+const USED_AGAIN: &str = "10.250.0.7";
+
+/// The only Pod of a new namespace, with the address that is used again.
 async fn one_pod(cluster: &Cluster, namespace: &str) -> Pod {
     cluster.apply(&web(namespace, 1)).await.unwrap();
-    cluster.running_pods(namespace, "app=web", 1).await.unwrap().remove(0)
+    let pod = cluster.running_pods(namespace, "app=web", 1).await.unwrap().remove(0);
+    let place = json!({ "status": { "podIP": USED_AGAIN, "podIPs": [{ "ip": USED_AGAIN }] } }).to_string();
+    let arguments = ["patch", "pod", &pod.name, "-n", namespace, "--subresource=status", "--type=merge", "-p", &place];
+    cluster.kubectl(&arguments).await.unwrap();
+    Pod { address: USED_AGAIN.parse().unwrap(), ..pod }
 }
 
 fn joined(world: &World, id: &str) -> Option<Arc<Service>> {
@@ -58,14 +66,10 @@ async fn an_address_that_another_pod_took_over_does_not_bring_the_old_ones_facts
     let later = async || if Timestamp::now().as_second() > seen.as_second() { Ok(()) } else { Err("the same second") };
     until("the next second", PATIENCE, later).await.unwrap();
     let second = one_pod(cluster, "kube-churn-next").await;
-    let place = json!({ "status": { "podIP": first.address, "podIPs": [{ "ip": first.address }] } }).to_string();
-    let arguments =
-        ["patch", "pod", &second.name, "-n", &second.namespace, "--subresource=status", "--type=merge", "-p", &place];
-    cluster.kubectl(&arguments).await.unwrap();
     let now = picture
         .until("another Pod has the address", |world| {
             let found = service(world, CART)?;
-            found.instances.iter().any(|one| *one.address == *first.address.to_string()).then_some(found)
+            found.instances.iter().any(|one| *one.address == *second.address.to_string()).then_some(found)
         })
         .await;
     assert_eq!((now.facets.len(), now.health.word()), (1, "passing"), "{now:#?}");
