@@ -71,11 +71,11 @@ pub fn picture(store: &Store, before: &Snapshot, now: Timestamp) -> Picture {
     let fronts = fronts::Fronts::of(store);
     let identity::Joined { mut services, aliases } = identity::join(registered, store, &fronts, before, now);
     let mut parties = parties::Directory::of(&services, aliases.clone(), fronts);
-    for (name, process) in offers(store) {
-        parties.offer(name, process);
-    }
     for (job, process) in scraped(store) {
         parties.scraped(job, process);
+    }
+    for (name, process) in offers(store) {
+        parties.offer(name, process);
     }
     let edges = edges::of(store, &mut services, &mut parties, before, now);
     let mut breakers = breakers::of(store, &mut services, &mut parties, before, now);

@@ -238,6 +238,17 @@ fn a_process_that_nobody_registered_is_the_service_that_its_job_is_called_after(
     assert_eq!(called(vec![scraped("checkout", 9100), scraped("payments", 9100)]), unknown);
 }
 
+#[test]
+fn a_name_that_an_unregistered_process_offers_leads_to_the_service_that_its_job_is_called_after() {
+    let mut calling = calls(0, 1, 1, 2.0);
+    let Fact::Calls(fact) = &mut calling.fact else { panic!("no calls") };
+    fact.callee = Party::Named(Arc::from("shop.v1.Payments"));
+    let offer = served("offer", "10.9.9.9", Some("shop.v1.Payments"), 2.0);
+    let world = world_of(vec![calling, offer, scraped("payments", 8080)]);
+    let edges: Vec<_> = world.snapshot().edges.keys().map(ToString::to_string).collect();
+    assert_eq!(edges, ["consul:dc1/checkout -> consul:dc1/payments"]);
+}
+
 /// What a stream says of the calls that checkout made by habit to one of these names.
 fn rolling(names: &[&str], rps: Option<f64>) -> Observation {
     let mut rolling = counted("rolling", ROLLING, Side::Caller, Protocol::Unknown, 0.0);
