@@ -80,6 +80,7 @@ pub fn picture(store: &Store, before: &Snapshot, now: Timestamp) -> Picture {
     let edges = edges::of(store, &mut services, &mut parties, before, now);
     let mut breakers = breakers::of(store, &mut services, &mut parties, before, now);
     limits::configure(&mut breakers, &edges, &limits::Rules::of(store, &parties), &services, (before, now));
+    parties.call_strangers_after_their_jobs(&mut services);
     services::add_signals(&mut services, &edges);
     services::take_served(&mut services, store, &parties, before, now);
     let cluster_services = cluster_services::of(store, &services);

@@ -239,6 +239,21 @@ fn a_process_that_nobody_registered_is_the_service_that_its_job_is_called_after(
 }
 
 #[test]
+fn a_process_that_is_no_service_is_called_after_its_job_when_it_is_alone_there() {
+    let name = |jobs: Vec<Observation>| {
+        let mut counted = counted("job", "x", Side::Caller, Protocol::Http, 3.0);
+        let Fact::Calls(fact) = &mut counted.fact else { panic!("no calls") };
+        fact.caller = Party::Address { host: Arc::from("10.9.9.9"), port: 9100 };
+        let world = world_of(jobs.into_iter().chain([counted]).collect());
+        world.snapshot().services["external:10.9.9.9:9100"].name.to_string()
+    };
+    assert_eq!(name(vec![scraped("gateway", 9100)]), "gateway");
+    assert_eq!(name(vec![scraped("gateway", 9101)]), "10.9.9.9:9100");
+    assert_eq!(name(vec![scraped("fleet", 9100), scraped("fleet", 9101)]), "10.9.9.9:9100", "one of many");
+    assert_eq!(name(vec![scraped("one", 9100), scraped("other", 9100)]), "10.9.9.9:9100");
+}
+
+#[test]
 fn a_name_that_an_unregistered_process_offers_leads_to_the_service_that_its_job_is_called_after() {
     let mut calling = calls(0, 1, 1, 2.0);
     let Fact::Calls(fact) = &mut calling.fact else { panic!("no calls") };

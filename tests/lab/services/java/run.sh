@@ -4,6 +4,8 @@ here=$(dirname "$(readlink -f "$0")")
 kind=$1
 shift
 small="-Xmx160m -XX:+UseSerialGC -XX:TieredStopAtLevel=1"
+# Whom it calls by a name is in this file, as in /etc/hosts, where there is one.
+[ ! -f hosts ] || small="$small -Djdk.net.hosts.file=hosts"
 case $kind in
   # With the classes as they were laid out by a first start; another Java than that of the build goes without.
   resilience4j) exec java $small -Xshare:auto -XX:SharedArchiveFile="$here/resilience4j/classes.jsa" -Xlog:cds=off \

@@ -69,6 +69,7 @@ impl Shop {
         for service in &services {
             service.register(&client).await?;
         }
+        envoy.register(&client).await?;
         Ok(Self { visitor: None, envoy, services })
     }
 
@@ -98,7 +99,7 @@ impl Shop {
         for service in &self.services {
             all.extend(service.pid().await.map(|pid| (service.name().to_owned(), pid, service.log().clone())));
         }
-        all.extend(self.envoy.pid().await.map(|pid| ("envoy".to_owned(), pid, self.envoy.log().clone())));
+        all.extend(self.envoy.pid().await.map(|pid| (Envoy::NAME.to_owned(), pid, self.envoy.log().clone())));
         all
     }
 
