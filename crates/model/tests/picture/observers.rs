@@ -88,6 +88,18 @@ fn what_a_service_answers_is_its_own_count_and_no_edge() {
 }
 
 #[test]
+fn a_service_that_counts_nothing_of_what_is_called_does_not_count_it() {
+    let of = |said: Vec<Observation>| {
+        let world = world_of(said);
+        let payments = &world.snapshot().services["consul:dc1/payments"];
+        (payments.signals.rps, payments.counted.len())
+    };
+    assert_eq!(of(vec![calls(0, 1, 1, 2.0), served("a", "10.0.1.0", None, 0.0)]), (Some(2.0), 0));
+    assert_eq!(of(vec![calls(0, 1, 1, 0.0), served("a", "10.0.1.0", None, 0.0)]), (Some(0.0), 1));
+    assert_eq!(of(vec![served("a", "10.0.1.0", None, 0.0)]), (Some(0.0), 1));
+}
+
+#[test]
 fn a_name_that_a_process_offers_leads_to_it() {
     let mut calling = calls(0, 1, 1, 2.0);
     let Fact::Calls(fact) = &mut calling.fact else { panic!("no calls") };
