@@ -111,13 +111,10 @@ impl Directory {
                 let front = || self.fronts.owner(host, *port).map(|id| self.resolve(id.clone()));
                 // Whoever has the whole address has it now: what else is registered there is left over.
                 let alone = || self.by_host.get(host).cloned().flatten();
-                match exact().or_else(front).or_else(alone) {
-                    Some(id) => Some(Found { id, reason: Some(JoinReason::Instances) }),
-                    None => {
-                        let itself = || Found { id: external_at(host, *port), reason: None };
-                        Some(self.of_job(host, *port).unwrap_or_else(itself))
-                    }
-                }
+                let itself = || Found { id: external_at(host, *port), reason: None };
+                let known = exact().or_else(front).or_else(alone);
+                let known = known.map(|id| Found { id, reason: Some(JoinReason::Instances) });
+                Some(known.or_else(|| self.of_job(host, *port)).unwrap_or_else(itself))
             }
             Party::Pod { namespace, pod, address } => {
                 let at_address = address.as_ref().and_then(|address| self.by_address.get(address)).cloned().flatten();
