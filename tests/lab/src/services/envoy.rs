@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use super::process::{Door, Place, Process};
-use super::{Service, kind};
+use super::{Service, kind, service};
 use crate::{ConsulClient, LabError, attendance};
 
 /// Its configuration, with what is between `@` to be filled in.
@@ -97,7 +97,7 @@ impl Envoy {
         self.process.ask(Method::GET, &format!("{}{path}", self.admin.url)).await
     }
 
-    /// Registers it at the proxy's port, with a check once a second.
+    /// Registers it at the proxy's port, with a check once a second, and waits until that passes.
     pub async fn register(&self, consul: &ConsulClient) -> Result<(), LabError> {
         let (proxy, admin) = (self.address(), self.admin_address());
         let check = json!({
@@ -108,7 +108,8 @@ impl Envoy {
             "ID": format!("{}-{}", Self::NAME, proxy.port()), "Name": Self::NAME, "Address": proxy.ip(),
             "Port": proxy.port(), "Check": check,
         });
-        consul.register(&registration).await
+        consul.register(&registration).await?;
+        service::passes(consul, Self::NAME, proxy).await
     }
 
     /// A scrape job for the real Prometheus.

@@ -203,15 +203,8 @@ impl Service {
         if !self.registers_itself {
             consul.register(&self.registration()).await?;
         }
-        let path = format!("/v1/health/service/{}?passing=1", self.name);
         let own = self.rpc.as_ref().filter(|_| self.registers_itself).unwrap_or(&self.http).address;
-        until(&format!("{} to pass its check", self.name), PASSES_WITHIN, async || {
-            let passing = consul.get(&path).await.map_err(|error| error.to_string())?;
-            let instances = passing.as_array().map_or(&[][..], Vec::as_slice);
-            let is_own = |instance: &Value| instance.pointer("/Service/Port") == Some(&json!(own.port()));
-            if instances.iter().any(is_own) { Ok(()) } else { Err(format!("{} others pass", instances.len())) }
-        })
-        .await
+        passes(consul, &self.name, own).await
     }
 
     /// With the metadata that consul-k8s gives to the services of pods.
@@ -222,10 +215,7 @@ impl Service {
             |pod| json!({ "pod-name": pod.name, "k8s-namespace": pod.namespace, "k8s-service-name": name }),
         );
         let id = self.pod.as_ref().map_or_else(|| format!("{name}-{}", address.port()), |pod| pod.name.clone());
-        let mut checks = vec![json!({
-            "Name": "health", "HTTP": format!("http://{address}/health"), "Interval": "1s", "Timeout": "5s",
-            "Status": "passing",
-        })];
+        let mut checks = vec![check(address)];
         if let (Kind::Grpc, Some(rpc)) = (self.kind, self.rpc_address()) {
             let service = format!("{rpc}/{}", rpc_name(name));
             checks.push(json!({ "Name": "grpc.health.v1", "GRPC": service, "Interval": "1s", "Timeout": "5s" }));
@@ -264,4 +254,24 @@ fn rpc_name(service: &str) -> String {
         letters.next().map_or_else(String::new, |first| format!("{}{}", first.to_uppercase(), letters.as_str()))
     };
     format!("shop.v1.{}", service.split('-').map(capitalised).collect::<String>())
+}
+
+/// Looks once a second.
+pub(super) fn check(address: SocketAddr) -> Value {
+    json!({
+        "Name": "health", "HTTP": format!("http://{address}/health"), "Interval": "1s", "Timeout": "5s",
+        "Status": "passing",
+    })
+}
+
+/// Waits until the checks of what is registered there pass.
+pub(super) async fn passes(consul: &ConsulClient, name: &str, own: SocketAddr) -> Result<(), LabError> {
+    let path = format!("/v1/health/service/{name}?passing=1");
+    until(&format!("{name} to pass its check"), PASSES_WITHIN, async || {
+        let passing = consul.get(&path).await.map_err(|error| error.to_string())?;
+        let instances = passing.as_array().map_or(&[][..], Vec::as_slice);
+        let is_own = |instance: &Value| instance.pointer("/Service/Port") == Some(&json!(own.port()));
+        if instances.iter().any(is_own) { Ok(()) } else { Err(format!("{} others pass", instances.len())) }
+    })
+    .await
 }
