@@ -12,7 +12,7 @@ declare global {
 }
 
 /** Rows that come and go. */
-const PASSERS = 200;
+const PASSERS = 60;
 
 let browser: Browser;
 beforeAll(async () => {
