@@ -53,6 +53,10 @@ rule "only the engine spawns" "$(
 
 rule "no snapshot waits for a look" "$(printf '%s\n' "${files[@]}" | grep -E '\.(snap\.new|orig|rej)$')"
 
+# See ui/src/collation.ts.
+rule "no collator is made for a comparison" "$(search 'localeCompare' $(printf '%s\n' "${files[@]}" | grep -E '^ui/src/.*\.(ts|svelte)$' |
+  grep -vE '\.test\.ts$|/collation\.ts$'))"
+
 rule "no test is switched off" "$(search '#\[ignore|\b(it|test|describe)\.(skip|only|todo)\b' \
   $(printf '%s\n' "${files[@]}" | grep -E '\.(rs|ts|js)$'))"
 

@@ -6,6 +6,8 @@ mod commands;
 mod display;
 mod edits;
 mod failure;
+#[cfg(target_os = "linux")]
+mod graphics;
 mod history;
 mod logs;
 mod preferences;

@@ -23,11 +23,14 @@ pub(crate) fn open(app: &Arc<App>, runtime: &Runtime) -> tauri::Result<()> {
         .manage(app.clone())
         .invoke_handler(binnacle_view::for_each_command!(registered))
         .setup(|tauri| {
-            WebviewWindowBuilder::new(tauri, "main", WebviewUrl::default())
+            let window = WebviewWindowBuilder::new(tauri, "main", WebviewUrl::default())
                 .title("Binnacle")
                 .inner_size(SIZE.0, SIZE.1)
-                .min_inner_size(SMALLEST.0, SMALLEST.1)
-                .build()?;
+                .min_inner_size(SMALLEST.0, SMALLEST.1);
+            #[cfg(target_os = "linux")]
+            crate::graphics::settle(&window.build()?)?;
+            #[cfg(not(target_os = "linux"))]
+            window.build()?;
             Ok(())
         })
         .build(tauri::generate_context!())?;

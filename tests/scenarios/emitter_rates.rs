@@ -45,19 +45,16 @@ enum Times {
     Untold,
 }
 
-/// The kinds that count the calls that they make by whom they go to; that is told in some other way than by the name where it
-/// is written here.
-const CALLS: [(Kind, Option<&str>, Times); 7] = [
-    (Kind::GinHystrix, None, Times::Histogram("http_client_request_duration_seconds")),
+/// The kinds that count the calls that they make by whom they go to.
+const CALLS: [(Kind, Times); 7] = [
+    (Kind::GinHystrix, Times::Histogram("http_client_request_duration_seconds")),
     // By its stream, of the last ten seconds.
-    (Kind::Hystrix, None, Times::Percentiles),
-    // Both ends offer it, so nobody knows which of the two is called.
-    (Kind::Grpc, Some("shop.v1.Payments"), Times::Histogram("grpc_client_handling_seconds")),
-    (Kind::Monkit, None, Times::Untold),
-    (Kind::Mux, None, Times::Percentiles),
-    (Kind::Opossum, None, Times::Histogram("http_client_request_duration_seconds")),
-    // Spring says the host, and no port.
-    (Kind::Resilience4j, Some("127.0.0.1"), Times::Histogram("http_client_requests_seconds")),
+    (Kind::Hystrix, Times::Percentiles),
+    (Kind::Grpc, Times::Histogram("grpc_client_handling_seconds")),
+    (Kind::Monkit, Times::Untold),
+    (Kind::Mux, Times::Percentiles),
+    (Kind::Opossum, Times::Histogram("http_client_request_duration_seconds")),
+    (Kind::Resilience4j, Times::Histogram("http_client_requests_seconds")),
 ];
 
 /// The kinds that count what they answer; the last is how many checks of theirs are among it.
@@ -270,10 +267,10 @@ impl Emitters {
             let kind = caller.kind();
             let (said, callee_said) = (caller.metrics().await.unwrap(), stock.metrics().await.unwrap());
             let name = |service: &Service| service.name().to_owned();
-            let calls = CALLS.iter().filter(|(one, ..)| *one == kind).map(|(_, to, times)| {
-                let to = to.map_or_else(|| name(stock), ToOwned::to_owned);
-                Shown::new(Whose::Edge(name(caller), to), *times, 0.0, &said, 1e3)
-            });
+            let calls = CALLS
+                .iter()
+                .filter(|(one, _)| *one == kind)
+                .map(|(_, times)| Shown::new(Whose::Edge(name(caller), name(stock)), *times, 0.0, &said, 1e3));
             let answers = ANSWERS.iter().filter(|(one, ..)| *one == kind);
             let answers =
                 answers.map(|(_, times, checks)| Shown::new(Whose::Answers(name(caller)), *times, *checks, &said, 1e3));
@@ -282,9 +279,8 @@ impl Emitters {
                 .map(|(_, times, checks)| Shown::new(Whose::Answers(name(stock)), *times, *checks, &callee_said, 1e3));
             loads.push((caller.url().to_owned(), calls.chain(answers).chain(rpc).collect()));
         }
-        // Nobody registers a proxy: it is called by the address that it is asked at.
-        let asked_at = |job: &Value| job["static_configs"][0]["targets"][0].as_str().unwrap().to_owned();
-        let edge = |job: &Value| Whose::Edge(asked_at(job), "inventory".to_owned());
+        // Nobody registers a proxy: it is called after its job.
+        let edge = |job: &Value| Whose::Edge(job["job_name"].as_str().unwrap().to_owned(), "inventory".to_owned());
         let envoy = self.envoy.url("inventory");
         while reqwest::get(&envoy).await.unwrap().status() != 200 {}
         let rq_time = Times::Histogram("envoy_cluster_upstream_rq_time");

@@ -182,7 +182,9 @@ impl<'a> Row<'a> {
         };
         let itself = async {
             match &self.shows {
-                Shows::Service(service) if self.is_stream() => stream_says(service, wanted).await,
+                Shows::Service(service) if self.is_stream() => {
+                    stream_says(service, |command| command["isCircuitBreakerOpen"] == (wanted == State::Open)).await;
+                }
                 _ => while !self.is_itself(wanted).await {},
             }
             self.seen.borrow_mut().said = Some(Instant::now());
@@ -230,16 +232,15 @@ pub(crate) fn sentinel(service: &Service) -> String {
     format!("sentinel=http://{}?instance={}", service.rpc_address().unwrap(), service.address())
 }
 
-/// Reads a stream until its command says so.
-async fn stream_says(service: &Service, wanted: State) {
+/// Reads a stream until its command is so.
+pub(crate) async fn stream_says(service: &Service, is_so: impl Fn(&Value) -> bool) {
     let mut stream = service.open("/hystrix.stream").await.unwrap().error_for_status().unwrap().bytes_stream();
     let mut text = String::new();
     while let Some(bytes) = stream.next().await {
         text.push_str(str::from_utf8(&bytes.unwrap()).unwrap());
         while let Some((line, rest)) = text.split_once('\n') {
             let event: Option<Value> = line.strip_prefix("data:").and_then(|event| serde_json::from_str(event).ok());
-            let says = event.filter(|event| event["type"] == "HystrixCommand");
-            if says.is_some_and(|command| command["isCircuitBreakerOpen"] == (wanted == State::Open)) {
+            if event.filter(|event| event["type"] == "HystrixCommand").is_some_and(|command| is_so(&command)) {
                 return;
             }
             text = rest.to_owned();

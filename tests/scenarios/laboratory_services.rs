@@ -393,7 +393,7 @@ async fn the_whole_shop_is_visited_and_scraped_and_one_that_fails_opens_the_brea
     })
     .await
     .unwrap();
-    assert_eq!(jobs(shop.services()).len(), targets - 2, "two instances of one service are one job");
+    assert_eq!(jobs(shop.services()).len(), targets - 3, "two instances of one service are one job");
 
     shop.service("courier").unwrap().turn(1.0, AT_ONCE).await.unwrap();
     until("the breaker of shipping for courier to open", DEADLINE, async || {
@@ -408,7 +408,7 @@ async fn the_whole_shop_is_visited_and_scraped_and_one_that_fails_opens_the_brea
 #[tokio::test]
 async fn the_shop_is_gone_when_its_process_is_killed() {
     let mut owner = Owner::of("shop").await;
-    assert_eq!(owner.pids.len(), 16, "thirteen services, Envoy, Consul and Prometheus");
+    assert_eq!(owner.pids.len(), 18, "fourteen services, Envoy, Turbine, Consul and Prometheus");
     owner.assert_runs();
 
     owner.process.kill().await.unwrap();

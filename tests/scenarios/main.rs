@@ -15,6 +15,7 @@ mod breaker_envoy;
 mod breaker_sentinel;
 mod breaker_sources;
 mod breaker_switch;
+mod breaker_turbine;
 mod cli;
 mod consul_edits;
 mod consul_live;

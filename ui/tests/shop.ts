@@ -137,14 +137,14 @@ const BREAKERS: readonly BreakerRow[] = edges.flatMap((edge) => {
 });
 
 const source = (name: string, more: Partial<SourceRow>): SourceRow => ({
-  key: `consul:${name}`, letter: 'C', source_kind: 'consul', name: `consul ${name}`, state: 'live', since: NOW - 41 * MINUTE, address: 'http://127.0.0.1:8500', product: 'Consul 1.22.7', fault: null, partial: [],
+  key: `consul:${name}`, letter: 'C', source_kind: 'consul', name: `consul ${name}`, state: 'live', since: NOW - 41 * MINUTE, address: 'http://127.0.0.1:8500', product: 'Consul 1.22.7', fault: null, partial: [], notes: [],
   next_try: null, abilities: ['read config', 'edit config', 'register services'], facts: 412, connection: 'consul=http://127.0.0.1:8500', requests: 1893, failures: 0, bytes: 4_812_331, last_answer: NOW - 400, ...more,
 });
 export const SOURCES: readonly SourceRow[] = [
   source('dc1', {}),
   source('dc2', { state: 'failing', since: NOW - 232 * SECOND, address: 'http://10.8.0.4:8500', fault: refused, next_try: NOW + 12 * SECOND, failures: 19, last_answer: NOW - 232 * SECOND,
     partial: [{ code: 'consul.acl_denied', message: 'Your token may not read payments/.', hint: 'Ask for policy key_prefix "payments/" read.', source: 'consul:dc2' }] }),
-  source('shop', { key: 'scrape:shop', letter: 'S', source_kind: 'scrape', name: 'scrape shop', abilities: [], product: null, facts: 96 }),
+  source('shop', { key: 'scrape:shop', letter: 'S', source_kind: 'scrape', name: 'scrape shop', abilities: [], product: null, facts: 96, notes: ['41 questions make the whole picture. So that the server is not burdened they are spread over 2 beats: numbers are up to 30 s old.'] }),
 ];
 
 const RETRY = ['# read by payments, fraud and ledger at start and on change', 'policy: exponential', 'attempts: 5', 'backoff:', '  initial_ms: 50', '  max_ms: 250', '  jitter: 0.2', 'retry_on:', '  - connect-failure', '  - timeout', 'hedge:', '  enabled: false', 'max_in_flight: 40', ''];

@@ -88,6 +88,7 @@ fn status(state: SourceState) -> SourceStatus {
         partial: vec![],
         unseen: Vec::new(),
         dialects: None,
+        notes: Vec::new(),
         next_try: None,
         abilities: vec![],
     }

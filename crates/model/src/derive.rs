@@ -71,15 +71,16 @@ pub fn picture(store: &Store, before: &Snapshot, now: Timestamp) -> Picture {
     let fronts = fronts::Fronts::of(store);
     let identity::Joined { mut services, aliases } = identity::join(registered, store, &fronts, before, now);
     let mut parties = parties::Directory::of(&services, aliases.clone(), fronts);
-    for (name, process) in offers(store) {
-        parties.offer(name, process);
-    }
     for (job, process) in scraped(store) {
         parties.scraped(job, process);
+    }
+    for (name, process) in offers(store) {
+        parties.offer(name, process);
     }
     let edges = edges::of(store, &mut services, &mut parties, before, now);
     let mut breakers = breakers::of(store, &mut services, &mut parties, before, now);
     limits::configure(&mut breakers, &edges, &limits::Rules::of(store, &parties), &services, (before, now));
+    parties.call_strangers_after_their_jobs(&mut services);
     services::add_signals(&mut services, &edges);
     services::take_served(&mut services, store, &parties, before, now);
     let cluster_services = cluster_services::of(store, &services);

@@ -134,6 +134,9 @@ pub struct SourceStatus {
     /// Which dialects' metrics a metrics server has; `None` for other sources, and until it was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dialects: Option<Arc<DialectsSeen>>,
+    /// What is worth knowing of how it is read, and nobody's fault: sentences.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<Arc<str>>,
     /// When the next attempt is due, while failing.
     pub next_try: Option<Timestamp>,
     /// What may be done here.

@@ -10,6 +10,7 @@ mod load;
 mod process;
 mod service;
 mod shop;
+mod turbine;
 
 use std::collections::BTreeMap;
 
@@ -22,6 +23,7 @@ pub use load::{Load, Sent};
 pub use process::Place;
 pub use service::{Knob, Service, ServiceBuilder};
 pub use shop::Shop;
+pub use turbine::Turbine;
 
 /// Scrape jobs for the real Prometheus: one for each name, with all its instances.
 pub fn jobs<'a>(services: impl IntoIterator<Item = &'a Service>) -> Vec<Value> {

@@ -1,4 +1,5 @@
 /** Walking the topology by the arrow keys: along calls to the sides, up and down among siblings. Pure. */
+import { byName } from '../collation';
 import { middle } from './geometry';
 import { byHarm, type Scene, type SceneNode } from './scene';
 
@@ -29,7 +30,7 @@ export function worst(scene: Scene): SceneNode | null {
 export function problems(scene: Scene): SceneNode[] {
   return scene.nodes
     .filter((node) => node.health !== 'passing' && node.health !== 'unknown')
-    .toSorted((a, b) => byHarm(a.health, b.health) || a.name.localeCompare(b.name, 'en'));
+    .toSorted((a, b) => byHarm(a.health, b.health) || byName(a.name, b.name));
 }
 
 /** Of several partners the nearest in height, so that the walk goes straight on where it can. */

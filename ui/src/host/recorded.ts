@@ -145,6 +145,16 @@ export class RecordedHost implements Host {
     if (this.told.includes(change.view)) this.onNotice?.({ view: change.view, revision: this.revision });
   }
 
+  /** The rows of a view as they stand. */
+  rowsOf(view: View): readonly Keyed[] {
+    return this.views[view]?.rows ?? [];
+  }
+
+  /** The revision that the window has of a view. */
+  servedAt(view: View): number {
+    return this.served.get(view)?.revision ?? 0;
+  }
+
   private pull({ request, since }: Commands['pull']['args']): ViewPatch {
     const still = this.stillOf(request);
     const asked = JSON.stringify(request);
@@ -197,11 +207,14 @@ function difference(before: Still, after: Still) {
   const old = new Map(before.rows.map((row) => [row.key, row]));
   const now = new Set(after.rows.map(({ key }) => key));
   const same = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b);
+  const keys = after.rows.map(({ key }) => key);
+  // As the app does: no order where the rows that stay keep their places and the new ones go to the end.
+  const appended = [...before.rows.filter(({ key }) => now.has(key)), ...after.rows.filter(({ key }) => !old.has(key))];
   return {
     head: same(before.head, after.head) ? null : after.head,
     put: after.rows.filter((row) => !same(old.get(row.key), row)),
     removed: before.rows.filter(({ key }) => !now.has(key)).map(({ key }) => key),
-    order: after.rows.map(({ key }) => key),
+    order: appended.every(({ key }, i) => key === keys[i]) ? null : keys,
   };
 }
 

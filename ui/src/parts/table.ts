@@ -1,3 +1,5 @@
+import { byText } from '../collation';
+
 /** A column of a table. */
 export interface Column {
   readonly id: string;
@@ -50,7 +52,7 @@ export function ordered<T>(rows: readonly T[], value: (row: T) => string | numbe
     const [x, y] = [value(a), value(b)];
     if (x === null || y === null) return x === y ? 0 : x === null ? 1 : -1;
     if (typeof x === 'number' && typeof y === 'number') return (x - y) * turn;
-    return String(x).localeCompare(String(y), 'en', { numeric: true }) * turn;
+    return byText(String(x), String(y)) * turn;
   });
 }
 

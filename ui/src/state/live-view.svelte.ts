@@ -9,8 +9,13 @@ export type Head<V extends View> = Whole<V>['head'];
 export type Row<V extends View> = Whole<V>['rows'][number];
 export type RequestOf<V extends View> = Extract<ViewRequest, { view: V }>;
 
+const NONE: readonly never[] = [];
+
 export class LiveView<V extends View> {
   private data = $state.raw<Data<Head<V>, Row<V>> | null>(null);
+  // Derived, so that an answer wakes those alone who look at what is new in it: mostly nothing is.
+  readonly head: Head<V> | null = $derived(this.data?.head ?? null);
+  readonly rows: readonly Row<V>[] = $derived(this.data?.rows ?? NONE);
   /** Why the last pull failed; `null` while pulls work. */
   failure = $state.raw<Failure | null>(null);
   /** Since when the first answer is waited for. */
@@ -26,14 +31,6 @@ export class LiveView<V extends View> {
     readonly name: V,
     private readonly host: Host,
   ) {}
-
-  get head(): Head<V> | null {
-    return this.data?.head ?? null;
-  }
-
-  get rows(): readonly Row<V>[] {
-    return this.data?.rows ?? [];
-  }
 
   /** Whether the data answers what was asked last. */
   get answers(): boolean {

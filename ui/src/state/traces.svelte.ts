@@ -17,7 +17,7 @@ export class Traces {
   private readonly kept = new Map<string, Sample[]>();
   private version = $state(0);
 
-  /** Takes what stands at this moment; sooner than a period after the latest sample it is left out. */
+  /** Takes what stands at this moment; sooner than a period after the latest sample it is left out. What was not seen for an hour is forgotten. */
   note(things: Iterable<{ readonly key: string; readonly signals: Signals }>, at: number, most = WATCHED): void {
     let news = false;
     for (const { key, signals } of things) {
@@ -28,11 +28,14 @@ export class Traces {
       } else {
         const last = samples.at(-1);
         if (last !== undefined && at - last.at < PERIOD_MS) continue;
+        // Of a time in which nothing was measured its two ends say all.
+        if (samples.length > 1 && [...samples.slice(-2), { signals }].every(isEmpty)) samples.pop();
         samples.push({ at, signals });
         if (samples.length > KEPT) samples.shift();
       }
       news = true;
     }
+    for (const [key, samples] of this.kept) if ((samples.at(-1)?.at ?? at) <= at - KEPT * PERIOD_MS) this.kept.delete(key);
     if (news) this.version += 1;
   }
 
@@ -40,6 +43,10 @@ export class Traces {
   of(key: string): readonly Sample[] {
     return this.version >= 0 ? [...(this.kept.get(key) ?? [])] : [];
   }
+}
+
+function isEmpty({ signals }: Pick<Sample, 'signals'>): boolean {
+  return Object.values(signals).every((value) => value === null);
 }
 
 export interface Point {

@@ -19,6 +19,25 @@ test('a crowd is not watched as a whole, what is known goes on', () => {
   expect([traces.of('a').length, traces.of('b').length]).toEqual([2, 0]);
 });
 
+test('what is gone for an hour is forgotten, and makes room', () => {
+  const traces = new Traces();
+  const hour = 360 * PERIOD_MS;
+  traces.note([{ key: 'gone', signals: signals(1) }], 0, 1);
+  traces.note([{ key: 'new', signals: signals(1) }], hour - 1, 1);
+  expect([traces.of('gone').length, traces.of('new').length]).toEqual([1, 0]);
+  traces.note([{ key: 'new', signals: signals(1) }], hour, 1);
+  traces.note([{ key: 'new', signals: signals(2) }], hour + PERIOD_MS, 1);
+  expect([traces.of('gone').length, traces.of('new').length]).toEqual([0, 1]);
+});
+
+test('a time without measurements costs two samples, however long it is', () => {
+  const traces = new Traces();
+  const values = [1, ...Array<null>(100).fill(null), 2, null];
+  for (const [i, value] of values.entries()) traces.note([{ key: 'a', signals: signals(value) }], i * PERIOD_MS);
+  const kept = traces.of('a').map(({ at, signals: { rps } }) => [at / PERIOD_MS, rps]);
+  expect(kept).toEqual([[0, 1], [1, null], [100, null], [101, 2], [102, null]]);
+});
+
 test('the line is broken where nobody watched and where nothing was measured', () => {
   const at = (n: number, rps: number | null) => ({ at: n * PERIOD_MS, signals: signals(rps) });
   const samples = [at(0, 9), at(1, 1), at(2, 2), at(3, null), at(4, 4), at(20, 5)];

@@ -76,6 +76,7 @@ fn json(engine: &Engine, snapshot: &Snapshot) -> Value {
             "detail": status.fault.as_ref().map(|fault| &fault.detail),
             "hint": status.fault.as_ref().map(|fault| &fault.hint),
             "partial": status.partial.iter().map(fault).collect::<Vec<_>>(),
+            "notes": status.notes,
             "address": status.address,
             "product": status.product,
             "next_try": status.next_try,
@@ -114,6 +115,9 @@ fn table(session: &Session, engine: &Engine, snapshot: &Snapshot) -> String {
         for fault in source.status.fault.iter().chain(&source.status.partial) {
             let said = format!("{}: {}. {}", fault.code, fault.detail.trim_end_matches('.'), fault.hint);
             text.line(format!("{}  {}", visible(source.id.as_str(), false), visible(&said, false)));
+        }
+        for note in &source.status.notes {
+            text.line(format!("{}  {}", visible(source.id.as_str(), false), visible(note, false)));
         }
     }
     text.text()

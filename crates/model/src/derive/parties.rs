@@ -111,13 +111,10 @@ impl Directory {
                 let front = || self.fronts.owner(host, *port).map(|id| self.resolve(id.clone()));
                 // Whoever has the whole address has it now: what else is registered there is left over.
                 let alone = || self.by_host.get(host).cloned().flatten();
-                match exact().or_else(front).or_else(alone) {
-                    Some(id) => Some(Found { id, reason: Some(JoinReason::Instances) }),
-                    None => Some(self.of_job(host, *port).unwrap_or_else(|| {
-                        let itself = if *port == 0 { host.to_string() } else { format!("{host}:{port}") };
-                        Found { id: external_id(&itself), reason: None }
-                    })),
-                }
+                let itself = || Found { id: external_at(host, *port), reason: None };
+                let known = exact().or_else(front).or_else(alone);
+                let known = known.map(|id| Found { id, reason: Some(JoinReason::Instances) });
+                Some(known.or_else(|| self.of_job(host, *port)).unwrap_or_else(itself))
             }
             Party::Pod { namespace, pod, address } => {
                 let at_address = address.as_ref().and_then(|address| self.by_address.get(address)).cloned().flatten();
@@ -162,6 +159,22 @@ impl Directory {
         match self.by_name.get(job).map(Vec::as_slice) {
             Some([only]) => Some(Found { id: only.clone(), reason: Some(JoinReason::Name) }),
             _ => None,
+        }
+    }
+
+    /// Calls processes that nobody registered after their job, where no other process is scraped in it; their ids stay addresses.
+    pub(super) fn call_strangers_after_their_jobs(&self, services: &mut BTreeMap<ServiceId, Service>) {
+        let mut alone: BTreeMap<&Arc<str>, Option<ServiceId>> = BTreeMap::new();
+        for ((host, port), job) in &self.jobs {
+            if let Some(job) = job {
+                claim(&mut alone, job, &external_at(host, *port));
+            }
+        }
+        for (job, id) in alone {
+            let stranger = id.and_then(|id| services.get_mut(&id));
+            if let Some(stranger) = stranger.filter(|one| one.role == ServiceRole::External) {
+                stranger.name = job.clone();
+            }
         }
     }
 
@@ -240,6 +253,10 @@ fn place_of(id: &ServiceId) -> &str {
     let text = id.as_str();
     let behind_kind = text.split_once(':').map_or(text, |(_, rest)| rest);
     behind_kind.split_once('/').map_or(behind_kind, |(place, _)| place)
+}
+
+fn external_at(host: &str, port: u16) -> ServiceId {
+    if port == 0 { external_id(host) } else { external_id(&format!("{host}:{port}")) }
 }
 
 fn external_id(name: &str) -> ServiceId {

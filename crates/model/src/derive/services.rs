@@ -370,7 +370,8 @@ pub(super) fn add_signals(services: &mut BTreeMap<ServiceId, Service>, edges: &B
 
 /// What services count themselves of the calls that they answer: it holds the calls of callers that count nothing, so it stands in
 /// place of what callers measure. Instances are summed for each protocol; of several dialects and sources, which may count the
-/// same calls, one is believed: a current one first, then the one that counted most.
+/// same calls, one is believed: a current one first, then the one that counted most. One that counted nothing while callers
+/// count calls does not count these: they fail on their way, or come by a protocol that it does not count.
 pub(super) fn take_served(
     services: &mut BTreeMap<ServiceId, Service>,
     store: &Store,
@@ -395,8 +396,11 @@ pub(super) fn take_served(
         }
     }
     for (id, said) in said {
-        if let Some(service) = services.get_mut(&id) {
-            service.signals = counts::believed(said.iter().map(|(current, one)| (*current, one))).signals;
+        let own = counts::believed(said.iter().map(|(current, one)| (*current, one))).signals;
+        let is_called = |service: &Service| service.signals.rps.is_some_and(|rps| rps > 0.0);
+        let counts_nothing = own.rps.is_some_and(|rps| rps <= 0.0);
+        if let Some(service) = services.get_mut(&id).filter(|service| !(counts_nothing && is_called(service))) {
+            service.signals = own;
             service.counted = said.into_iter().map(|(_, one)| one).collect();
         }
     }

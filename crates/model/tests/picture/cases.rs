@@ -119,6 +119,7 @@ fn status(state: SourceState, code: Option<&str>) -> SourceStatus {
         partial: vec![],
         unseen: Vec::new(),
         dialects: None,
+        notes: Vec::new(),
         next_try: None,
         abilities: vec![],
     }

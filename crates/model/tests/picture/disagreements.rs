@@ -141,6 +141,7 @@ pub(crate) fn status(state: SourceState) -> SourceStatus {
         partial: vec![],
         unseen: Vec::new(),
         dialects: None,
+        notes: Vec::new(),
         next_try: None,
         abilities: vec![],
     }

@@ -118,6 +118,7 @@ fn what_a_silent_source_said_does_not_join_a_pod_that_was_started_since() {
         partial: vec![],
         unseen: Vec::new(),
         dialects: None,
+        notes: Vec::new(),
         next_try: None,
         abilities: vec![],
     };

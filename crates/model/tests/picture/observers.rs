@@ -88,6 +88,18 @@ fn what_a_service_answers_is_its_own_count_and_no_edge() {
 }
 
 #[test]
+fn a_service_that_counts_nothing_of_what_is_called_does_not_count_it() {
+    let of = |said: Vec<Observation>| {
+        let world = world_of(said);
+        let payments = &world.snapshot().services["consul:dc1/payments"];
+        (payments.signals.rps, payments.counted.len())
+    };
+    assert_eq!(of(vec![calls(0, 1, 1, 2.0), served("a", "10.0.1.0", None, 0.0)]), (Some(2.0), 0));
+    assert_eq!(of(vec![calls(0, 1, 1, 0.0), served("a", "10.0.1.0", None, 0.0)]), (Some(0.0), 1));
+    assert_eq!(of(vec![served("a", "10.0.1.0", None, 0.0)]), (Some(0.0), 1));
+}
+
+#[test]
 fn a_name_that_a_process_offers_leads_to_it() {
     let mut calling = calls(0, 1, 1, 2.0);
     let Fact::Calls(fact) = &mut calling.fact else { panic!("no calls") };
@@ -236,6 +248,32 @@ fn a_process_that_nobody_registered_is_the_service_that_its_job_is_called_after(
     assert_eq!(called(vec![scraped("fleet", 9100)]), unknown);
     // Two jobs scrape it: neither names it.
     assert_eq!(called(vec![scraped("checkout", 9100), scraped("payments", 9100)]), unknown);
+}
+
+#[test]
+fn a_process_that_is_no_service_is_called_after_its_job_when_it_is_alone_there() {
+    let name = |jobs: Vec<Observation>| {
+        let mut counted = counted("job", "x", Side::Caller, Protocol::Http, 3.0);
+        let Fact::Calls(fact) = &mut counted.fact else { panic!("no calls") };
+        fact.caller = Party::Address { host: Arc::from("10.9.9.9"), port: 9100 };
+        let world = world_of(jobs.into_iter().chain([counted]).collect());
+        world.snapshot().services["external:10.9.9.9:9100"].name.to_string()
+    };
+    assert_eq!(name(vec![scraped("gateway", 9100)]), "gateway");
+    assert_eq!(name(vec![scraped("gateway", 9101)]), "10.9.9.9:9100");
+    assert_eq!(name(vec![scraped("fleet", 9100), scraped("fleet", 9101)]), "10.9.9.9:9100", "one of many");
+    assert_eq!(name(vec![scraped("one", 9100), scraped("other", 9100)]), "10.9.9.9:9100");
+}
+
+#[test]
+fn a_name_that_an_unregistered_process_offers_leads_to_the_service_that_its_job_is_called_after() {
+    let mut calling = calls(0, 1, 1, 2.0);
+    let Fact::Calls(fact) = &mut calling.fact else { panic!("no calls") };
+    fact.callee = Party::Named(Arc::from("shop.v1.Payments"));
+    let offer = served("offer", "10.9.9.9", Some("shop.v1.Payments"), 2.0);
+    let world = world_of(vec![calling, offer, scraped("payments", 8080)]);
+    let edges: Vec<_> = world.snapshot().edges.keys().map(ToString::to_string).collect();
+    assert_eq!(edges, ["consul:dc1/checkout -> consul:dc1/payments"]);
 }
 
 /// What a stream says of the calls that checkout made by habit to one of these names.

@@ -112,6 +112,7 @@ fn a_server_that_shares_the_work_or_is_not_read_whole_proves_nothing() {
         partial,
         unseen: vec![],
         dialects: None,
+        notes: Vec::new(),
         next_try: None,
         abilities: vec![],
     };

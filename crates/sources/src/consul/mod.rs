@@ -158,6 +158,7 @@ impl Consul {
                 partial: Vec::new(),
                 unseen: Vec::new(),
                 dialects: None,
+                notes: Vec::new(),
                 next_try: now.checked_add(pause).ok(),
                 abilities: Vec::new(),
             };

@@ -167,6 +167,7 @@ impl Standing {
             partial: self.partial(),
             unseen: Vec::new(),
             dialects: None,
+            notes: Vec::new(),
             next_try,
             abilities: self.abilities(),
         };

@@ -38,7 +38,7 @@ pub fn observation(target: &Target, command: &Command, origin: &Arc<Origin>, see
             tripping: tripping(command),
             raw: raw(command),
             derived: false,
-            among: among(command),
+            among: among(target, command),
         }),
         seen,
         version: None,
@@ -109,6 +109,11 @@ pub(super) fn cluster(target: &Target) -> Option<String> {
     named.map(|(_, name)| name.into_owned())
 }
 
+/// Whether several processes may be added up there.
+pub(super) fn is_sum(target: &Target) -> bool {
+    cluster(target).is_some() || target.url.path().ends_with("/turbine.stream")
+}
+
 /// A person's word goes before the breaker's own, and opening goes before closing, as in `HystrixCircuitBreaker.java`.
 fn state(command: &Command) -> BreakerState {
     if command.force_open.is {
@@ -122,8 +127,8 @@ fn state(command: &Command) -> BreakerState {
     }
 }
 
-/// Of several processes, in how many it lets no call pass; `None` for one.
-fn among(command: &Command) -> Option<Among> {
+/// Of several processes, in how many it lets no call pass; `None` for one that speaks for itself. A cluster may have only one.
+fn among(target: &Target, command: &Command) -> Option<Among> {
     let hosts = command.hosts();
     let open = |flag: &Tally| if flag.is { flag.count.unwrap_or(hosts) } else { 0.0 };
     let open = match state(command) {
@@ -132,7 +137,7 @@ fn among(command: &Command) -> Option<Among> {
     };
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "casts of floats stay in range")]
     let among = Among { open: open as u32, of: hosts as u32 };
-    (among.of > 1).then_some(among)
+    (among.of > 1 || cluster(target).is_some()).then_some(among)
 }
 
 fn rejected_per_second(command: &Command) -> f64 {
@@ -198,8 +203,12 @@ mod tests {
     use crate::hystrix::wire::Event;
 
     fn breaker(json: &str) -> BreakerFact {
+        breaker_at("http://127.0.0.1:9100/hystrix.stream", json)
+    }
+
+    fn breaker_at(place: &str, json: &str) -> BreakerFact {
         let Ok(Event::HystrixCommand(command)) = serde_json::from_str(json) else { panic!("not a command: {json}") };
-        let target = Target::named("hystrix", "http://127.0.0.1:9100/hystrix.stream", "/hystrix.stream").unwrap();
+        let target = Target::named("hystrix", place, "/hystrix.stream").unwrap();
         let origin = Arc::new(Origin { query: Arc::from("GET /hystrix.stream"), how: How::Pushed });
         let one = observation(&target, &command, &origin, Timestamp::UNIX_EPOCH);
         assert_eq!(*one.object.key, *format!("127.0.0.1:9100/{}", command.name));
@@ -317,6 +326,14 @@ mod tests {
             (raw("isCircuitBreakerOpen"), raw("propertyValue_circuitBreakerErrorThresholdPercentage")),
             ("true: 1", "50")
         );
+    }
+
+    /// The process may speak for itself too, and is one then.
+    #[test]
+    fn a_cluster_of_one_process_is_a_sum_as_well() {
+        let json = r#"{"type":"HystrixCommand","name":"Pay","reportingHosts":1,"isCircuitBreakerOpen":true}"#;
+        let of_cluster = breaker_at("http://127.0.0.1:9100/turbine.stream?cluster=cart", json);
+        assert_eq!((of_cluster.among, breaker(json).among), (Some(Among { open: 1, of: 1 }), None));
     }
 
     #[test]

@@ -6,10 +6,11 @@ use futures_util::{Stream, StreamExt, pin_mut};
 use jiff::Timestamp;
 use reqwest::Response;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
-use super::SYSTEM;
 use super::events::{Events, Refused};
 use super::wire::{Command, Event};
+use super::{SYSTEM, map};
 use crate::connection::Meter;
 use crate::error::{ErrorKind, SourceError};
 use crate::http;
@@ -20,6 +21,10 @@ use crate::transport::{peer, transport_error};
 /// A connection is made by then or has failed; who says nothing afterwards is there, and has nothing to say. hystrix-go sends
 /// not even a head before its first command.
 const CONNECTED_BY: Duration = Duration::from_millis(5500);
+/// A stream says all of its commands about every second: one that named none by then has none.
+const COMMANDS_BY: Duration = Duration::from_secs(2);
+/// Turbine begins with one process and adds each other one when that speaks: what it says before is not of all.
+const ALL_SPOKE_AFTER: Duration = Duration::from_secs(3);
 /// Once it spoke, a stream repeats itself about every second, or says `ping`.
 const LONGEST_SILENCE: Duration = Duration::from_secs(10);
 /// The longest name of a command, its group or its pool, in bytes. It is kept as often as there are commands.
@@ -28,9 +33,9 @@ const LONGEST_NAME: usize = 1024;
 /// What a stream brings.
 #[derive(Debug)]
 pub(super) enum News {
-    /// It is connected, and has said nothing yet.
+    /// It is connected, and named no command yet.
     Quiet,
-    /// It is connected and answered.
+    /// It is connected and answered; whether it has commands is not known yet.
     Opened,
     /// A command's event.
     Command(Box<Command>),
@@ -64,13 +69,27 @@ async fn events(
     let mut parts = response.bytes_stream();
     let mut events = Events::default();
     let mut spoke = false;
-    while let Some(part) = next_part(target, &mut parts, spoke).await? {
+    let begins = Instant::now() + if map::is_sum(target) { ALL_SPOKE_AFTER } else { Duration::ZERO };
+    let quiet = tokio::time::sleep_until(begins + COMMANDS_BY);
+    pin_mut!(quiet);
+    let mut awaited = true;
+    loop {
+        let part = tokio::select! {
+            part = next_part(target, &mut parts, spoke) => part?,
+            () = &mut quiet, if awaited => {
+                awaited = false;
+                tell(out, News::Quiet).await;
+                continue;
+            }
+        };
+        let Some(part) = part else { return Ok(()) };
         spoke = true;
         meter.answered(part.len() as u64, Timestamp::now());
         for event in events.take(&part) {
             match command(event) {
+                Ok(Some(_)) if Instant::now() < begins => {}
                 Ok(Some(command)) => {
-                    *brought = true;
+                    (*brought, awaited) = (true, false);
                     tell(out, News::Command(command)).await;
                 }
                 Ok(None) => {}
@@ -80,7 +99,6 @@ async fn events(
             }
         }
     }
-    Ok(())
 }
 
 /// The command of an event; `None` where it is about something else.

@@ -186,7 +186,7 @@ impl<'a> Watch<'a> {
         match news {
             News::Quiet => (post.outcome, post.quiet) = (Some(Ok(())), true),
             News::Opened => {
-                (post.outcome, post.quiet, post.left_out, post.overfull) = (Some(Ok(())), false, None, false);
+                (post.quiet, post.left_out, post.overfull) = (false, None, false);
                 post.give_time();
             }
             News::Garbage(error) => {
@@ -199,7 +199,7 @@ impl<'a> Watch<'a> {
                 self.leave_open(&target);
             }
             News::Command(command) => {
-                post.outcome = Some(Ok(()));
+                (post.outcome, post.quiet) = (Some(Ok(())), false);
                 for object in post.forget_unsaid(&target) {
                     self.put.remove(&object);
                     self.removed.push(object);

@@ -129,6 +129,7 @@ impl Standing {
             partial,
             unseen: self.unseen(),
             dialects: None,
+            notes: Vec::new(),
             next_try,
             // Nothing can be edited or registered here yet.
             abilities: Vec::new(),

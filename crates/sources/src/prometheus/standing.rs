@@ -159,6 +159,7 @@ impl Standing {
             partial: if state == SourceState::Failing { Vec::new() } else { self.partial() },
             unseen: if self.first_round { COLLECTIONS.map(Arc::from).to_vec() } else { Vec::new() },
             dialects: self.dialects.clone(),
+            notes: if state == SourceState::Failing { Vec::new() } else { self.notes() },
             next_try,
             abilities: Vec::new(),
         };
@@ -217,13 +218,18 @@ impl Standing {
             remarks.into_iter().take(MOST_WARNINGS).map(|text| self.fault(ErrorKind::Incomplete, text.clone(), hint)),
         );
         faults.extend(self.contradiction());
-        if let Some((questions, beats, beat)) = self.spread {
-            let seconds = beat.as_secs() * beats as u64;
-            let what = format!("{questions} questions make the whole picture; they are spread over {beats} beats");
-            let hint = format!("So that the server is not burdened; numbers are up to {seconds} s old.");
-            faults.push(self.fault(ErrorKind::Incomplete, what, &hint));
-        }
         faults
+    }
+
+    fn notes(&self) -> Vec<Arc<str>> {
+        let spread = self.spread.map(|(questions, beats, beat)| {
+            let seconds = beat.as_secs() * beats as u64;
+            let what = format!(
+                "{questions} questions make the whole picture. So that the server is not burdened they are spread over"
+            );
+            Arc::from(format!("{what} {beats} beats: numbers are up to {seconds} s old."))
+        });
+        spread.into_iter().collect()
     }
 }
 
@@ -297,9 +303,10 @@ mod tests {
         standing.skew(SignedDuration::from_secs(-90));
         standing.spread(Some((41, 2, Duration::from_secs(15))));
         let status = standing.news(at(1)).unwrap();
-        assert_eq!(codes(&status), ["prometheus.clock_skew", "prometheus.incomplete", "prometheus.incomplete"]);
+        assert_eq!(codes(&status), ["prometheus.clock_skew", "prometheus.incomplete"]);
         assert!(status.partial[0].detail.contains("90 s behind"), "{}", status.partial[0].detail);
-        assert!(status.partial[2].hint.contains("30 s"));
+        let [note] = &*status.notes else { panic!("{:?}", status.notes) };
+        assert!(note.contains("41 questions") && note.contains("up to 30 s old"), "{note}");
     }
 
     #[test]

@@ -72,6 +72,7 @@ impl Standing {
             partial: faults.collect(),
             unseen: Vec::new(),
             dialects: None,
+            notes: Vec::new(),
             next_try: self.next_try.filter(|_| failing),
             abilities: account.abilities,
         };

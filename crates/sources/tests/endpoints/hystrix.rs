@@ -205,6 +205,25 @@ async fn a_process_that_says_nothing_before_its_first_command_is_not_down() {
 }
 
 #[tokio::test]
+async fn a_process_that_answers_and_names_no_command_is_not_down() {
+    let endpoint = FaultyEndpoint::start(Script::events(b"ping: \n\n")).await;
+    let (_list, mut reader) = follow(vec![endpoint.target("/hystrix.stream")]);
+    let status = reader.until_state(SourceState::Live).await;
+    assert_eq!(status.product.as_deref(), Some("Hystrix stream, silent until its first command"));
+    reader.stop().await;
+}
+
+/// It is of one process, and others may be added to it.
+#[tokio::test]
+async fn what_turbine_says_at_once_is_passed_over() {
+    let endpoint = FaultyEndpoint::start(Script::events(command("pay", true).as_bytes())).await;
+    let (_list, mut reader) = follow(vec![endpoint.target("/turbine.stream?cluster=cart")]);
+    reader.until_state(SourceState::Live).await;
+    assert_eq!(breakers(reader.facts()).count(), 0);
+    reader.stop().await;
+}
+
+#[tokio::test]
 async fn a_stream_that_left_the_list_takes_its_breakers_with_it() {
     let one = FaultyEndpoint::start(Script::events(command("one", true).as_bytes())).await;
     let other = FaultyEndpoint::start(Script::events(command("other", true).as_bytes())).await;

@@ -93,6 +93,8 @@ pub struct SourceRow {
     pub fault: Option<Failure>,
     /// Parts that cannot be read while the rest works.
     pub partial: Vec<Failure>,
+    /// What is worth knowing of how it is read, and nobody's fault: sentences.
+    pub notes: Vec<String>,
     /// When the next attempt is due; milliseconds since 1970.
     pub next_try: Option<f64>,
     /// What may be done, in words.

@@ -70,6 +70,7 @@ fn row(scene: &Scene, source: &Source) -> SourceRow {
         product: source.status.product.as_deref().map(text::name),
         fault: source.status.fault.as_ref().map(|fault| failure(&source.id, fault)),
         partial: source.status.partial.iter().map(|fault| failure(&source.id, fault)).collect(),
+        notes: source.status.notes.iter().map(|note| text::output(note)).collect(),
         next_try: source.status.next_try.map(millis),
         abilities: source.status.abilities.iter().map(|ability| words(*ability).to_owned()).collect(),
         facts: number(source.facts),

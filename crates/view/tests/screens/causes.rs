@@ -6,7 +6,7 @@ use binnacle_model::fact::{BreakerState, CheckStatus};
 use binnacle_model::snapshot::{Health, Snapshot};
 use binnacle_view::contract::health::{HealthRow, Problem};
 use binnacle_view::screen::causes::{Group, Symptom, Thing, groups};
-use binnacle_view::screen::{Happened, health};
+use binnacle_view::screen::{Happened, health, sources};
 use proptest::prelude::*;
 
 use super::fleet::{Fleet, named, shop};
@@ -313,4 +313,14 @@ fn a_long_chain_of_callers_is_followed_to_its_end() {
     let snapshot = fleet.snapshot();
     let groups = groups(&snapshot);
     assert_eq!((groups.len(), groups[0].behind.len()), (1, 300));
+}
+
+#[test]
+fn a_note_of_how_a_source_is_read_is_no_cause_and_stands_at_the_source() {
+    let mut fleet = shop();
+    fleet.dialects(&["istio"], &[]);
+    assert_eq!(listed(&fleet), Vec::<String>::new());
+    let rows = sources::table(&fleet.scene()).rows;
+    let server = rows.iter().find(|row| row.key == "prometheus:p").unwrap();
+    assert_eq!((server.partial.len(), server.notes.join(" ")), (0, "41 questions make the whole picture".to_owned()));
 }

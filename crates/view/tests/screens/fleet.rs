@@ -73,6 +73,7 @@ impl Fleet {
             partial: Vec::new(),
             unseen: unseen.iter().map(|one| Arc::from(*one)).collect(),
             dialects: None,
+            notes: Vec::new(),
             next_try: None,
             abilities: match source.kind() {
                 Some(SourceKind::Actuator | SourceKind::Sentinel) => vec![Ability::SwitchBreakers],
@@ -150,6 +151,7 @@ impl Fleet {
                 absent: names(absent),
                 silent: names(&["node"]),
             })),
+            notes: vec![Arc::from("41 questions make the whole picture")],
             next_try: None,
             abilities: Vec::new(),
         };

@@ -26,12 +26,12 @@ if [ ! -x "$out/run.sh" ]; then
     cd "$work"
     # A file whose checksum is not the repository's ends the build.
     nice -n 10 mvn --quiet --batch-mode --strict-checksums -DskipTests package >&2
-    for plain in hystrix sentinel; do
+    for plain in hystrix sentinel turbine; do
       mkdir "$work/$plain/app"
       mv "$plain/target/$plain.jar" "$plain/target/lib" "$plain/app"
     done
     java -Djarmode=tools -jar resilience4j/target/resilience4j.jar extract --destination resilience4j/app >&2
-    for kind in hystrix resilience4j sentinel; do
+    for kind in hystrix resilience4j sentinel turbine; do
       rm -rf "${out:?}/$kind"
       mv "$kind/app" "$out/$kind"
     done

@@ -193,6 +193,10 @@ impl Services {
             }
         }
         writeln!(out, "# {:<16} {:<13} {}", "envoy", "admin", self.shop.envoy().admin_url())?;
+        for cluster in ["recommendations", "web"] {
+            let stream = self.shop.turbine().stream(cluster);
+            writeln!(out, "# {:<16} {cluster:<13} --source 'hystrix={stream}'", self.shop.turbine().name())?;
+        }
         writeln!(out, "\n# One that fails, and is slow, until its knob is turned back by fail=0:")?;
         if let Some(courier) = self.shop.service("courier") {
             writeln!(out, "# curl -X POST '{}/knob?fail=0.6&delay_ms=100'", courier.url())?;

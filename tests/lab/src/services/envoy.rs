@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use super::process::{Door, Place, Process};
-use super::{Service, kind};
-use crate::{LabError, attendance};
+use super::{Service, kind, service};
+use crate::{ConsulClient, LabError, attendance};
 
 /// Its configuration, with what is between `@` to be filled in.
 const CONFIGURATION: &str = include_str!("../../services/envoy/envoy.yaml");
@@ -27,6 +27,9 @@ pub struct Envoy {
 }
 
 impl Envoy {
+    /// What it is called in the shop.
+    pub const NAME: &str = "envoy";
+
     /// Starts it and waits until it is ready.
     pub async fn in_front_of(
         place: Place<'_>,
@@ -63,8 +66,8 @@ impl Envoy {
         let command: Vec<String> =
             std::iter::once(program.display().to_string()).chain(options.map(str::to_owned)).collect();
         // It asks to be killed when the thread that started it ends. That is the watchdog's only one.
-        let watchdog = place.program("envoy", &command, &[("envoy.yaml", &configuration)])?;
-        let process = Process::start("envoy", watchdog, format!("{}/ready", admin.url)).await?;
+        let watchdog = place.program(Self::NAME, &command, &[("envoy.yaml", &configuration)])?;
+        let process = Process::start(Self::NAME, watchdog, format!("{}/ready", admin.url)).await?;
         attendance::note("Envoy");
         Ok(Self { http, admin, process })
     }
@@ -94,10 +97,25 @@ impl Envoy {
         self.process.ask(Method::GET, &format!("{}{path}", self.admin.url)).await
     }
 
+    /// Registers it at the proxy's port, with a check once a second, and waits until that passes.
+    pub async fn register(&self, consul: &ConsulClient) -> Result<(), LabError> {
+        let (proxy, admin) = (self.address(), self.admin_address());
+        let check = json!({
+            "Name": "ready", "HTTP": format!("http://{admin}/ready"), "Interval": "1s", "Timeout": "5s",
+            "Status": "passing",
+        });
+        let registration = json!({
+            "ID": format!("{}-{}", Self::NAME, proxy.port()), "Name": Self::NAME, "Address": proxy.ip(),
+            "Port": proxy.port(), "Check": check,
+        });
+        consul.register(&registration).await?;
+        service::passes(consul, Self::NAME, proxy).await
+    }
+
     /// A scrape job for the real Prometheus.
     pub fn job(&self) -> Value {
         json!({
-            "job_name": "envoy", "metrics_path": "/stats/prometheus",
+            "job_name": Self::NAME, "metrics_path": "/stats/prometheus",
             "static_configs": [{ "targets": [self.admin.address.to_string()] }],
         })
     }

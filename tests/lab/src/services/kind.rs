@@ -33,7 +33,7 @@ pub enum Kind {
 
 /// What the services of one language are built by.
 #[derive(Debug, Clone, Copy)]
-enum Language {
+pub(super) enum Language {
     Go,
     Java,
     Node,
@@ -77,15 +77,22 @@ impl Kind {
 
     /// The path of the program that runs it; the first call of a process may take minutes to build it.
     pub(super) async fn program(self) -> Result<PathBuf, LabError> {
+        self.language().program(self.to_string()).await
+    }
+}
+
+impl Language {
+    /// The path of the program that runs what is built by it.
+    pub(super) async fn program(self, what: String) -> Result<PathBuf, LabError> {
         static GO: OnceCell<PathBuf> = OnceCell::const_new();
         static JAVA: OnceCell<PathBuf> = OnceCell::const_new();
         static NODE: OnceCell<PathBuf> = OnceCell::const_new();
-        let (cell, script) = match self.language() {
-            Language::Go => (&GO, "lab/services/go/build.sh"),
-            Language::Java => (&JAVA, "lab/services/java/build.sh"),
-            Language::Node => (&NODE, "lab/services/node/build.sh"),
+        let (cell, script) = match self {
+            Self::Go => (&GO, "lab/services/go/build.sh"),
+            Self::Java => (&JAVA, "lab/services/java/build.sh"),
+            Self::Node => (&NODE, "lab/services/node/build.sh"),
         };
-        cell.get_or_try_init(|| built(self.to_string(), script)).await.cloned()
+        cell.get_or_try_init(|| built(what, script)).await.cloned()
     }
 }
 

@@ -47,6 +47,8 @@ pub struct ServiceBuilder<'a> {
     place: Place<'a>,
     registry: Option<SocketAddr>,
     calls: Vec<String>,
+    /// What it knows of the names that it calls by.
+    hosts: Vec<String>,
 }
 
 impl<'a> ServiceBuilder<'a> {
@@ -64,13 +66,13 @@ impl<'a> ServiceBuilder<'a> {
         self
     }
 
-    /// Each visit calls this service too: over gRPC, or over go-micro's protocol by its name, where both can.
+    /// Each visit calls this service too: by the name that Consul's DNS has for it, where the emitter counts calls by host; over gRPC, or over go-micro's protocol by its name, where both can.
     #[must_use]
     pub fn calling(self, callee: &Service) -> Self {
         let url = match (&callee.rpc, self.kind, self.registry) {
             (Some(rpc), Kind::Grpc, _) if callee.kind == Kind::Grpc => format!("grpc://{}", rpc.address),
             (Some(_), Kind::GoMicro, Some(_)) if callee.registers_itself => format!("micro://{}", callee.name),
-            _ => format!("http://{}", callee.address()),
+            _ => return self.calling_over_http(&callee.name, &callee.name, callee.address(), ""),
         };
         self.calling_at(&callee.name, &url)
     }
@@ -78,8 +80,16 @@ impl<'a> ServiceBuilder<'a> {
     /// Each visit calls this service too, through a proxy.
     #[must_use]
     pub fn calling_through(self, envoy: &Envoy, callee: &str) -> Self {
-        let url = format!("http://{}/{callee}", envoy.address());
-        self.calling_at(callee, &url)
+        self.calling_over_http(callee, Envoy::NAME, envoy.address(), &format!("/{callee}"))
+    }
+
+    fn calling_over_http(mut self, callee: &str, host: &str, address: SocketAddr, path: &str) -> Self {
+        if self.kind != Kind::Resilience4j {
+            return self.calling_at(callee, &format!("http://{address}{path}"));
+        }
+        let name = format!("{host}.service.consul");
+        self.hosts.push(format!("{} {name}\n", address.ip()));
+        self.calling_at(callee, &format!("http://{name}:{}{path}", address.port()))
     }
 
     fn calling_at(mut self, name: &str, url: &str) -> Self {
@@ -102,7 +112,9 @@ impl<'a> ServiceBuilder<'a> {
         command.extend(rpc.iter().map(|rpc| format!("--listen-rpc={}", rpc.address)));
         command.extend(self.registry.filter(|_| registers_itself).map(|consul| format!("--consul={consul}")));
         command.extend(self.calls);
-        let watchdog = self.place.program(&self.name, &command, &[])?;
+        let hosts = self.hosts.concat();
+        let files = [("hosts", hosts.as_str())];
+        let watchdog = self.place.program(&self.name, &command, if hosts.is_empty() { &[] } else { &files })?;
         let process = Process::start(&self.name, watchdog, format!("{}/health", http.url)).await?;
         attendance::note(self.kind);
         let pod = match self.place {
@@ -116,7 +128,14 @@ impl<'a> ServiceBuilder<'a> {
 impl Service {
     /// A service of this name in the shop, on the host's loopback, that calls nobody.
     pub fn builder(kind: Kind, name: &str) -> ServiceBuilder<'static> {
-        ServiceBuilder { kind, name: name.into(), place: Place::Host, registry: None, calls: Vec::new() }
+        ServiceBuilder {
+            kind,
+            name: name.into(),
+            place: Place::Host,
+            registry: None,
+            calls: Vec::new(),
+            hosts: Vec::new(),
+        }
     }
 
     /// What it is made of.
@@ -184,15 +203,8 @@ impl Service {
         if !self.registers_itself {
             consul.register(&self.registration()).await?;
         }
-        let path = format!("/v1/health/service/{}?passing=1", self.name);
         let own = self.rpc.as_ref().filter(|_| self.registers_itself).unwrap_or(&self.http).address;
-        until(&format!("{} to pass its check", self.name), PASSES_WITHIN, async || {
-            let passing = consul.get(&path).await.map_err(|error| error.to_string())?;
-            let instances = passing.as_array().map_or(&[][..], Vec::as_slice);
-            let is_own = |instance: &Value| instance.pointer("/Service/Port") == Some(&json!(own.port()));
-            if instances.iter().any(is_own) { Ok(()) } else { Err(format!("{} others pass", instances.len())) }
-        })
-        .await
+        passes(consul, &self.name, own).await
     }
 
     /// With the metadata that consul-k8s gives to the services of pods.
@@ -203,12 +215,9 @@ impl Service {
             |pod| json!({ "pod-name": pod.name, "k8s-namespace": pod.namespace, "k8s-service-name": name }),
         );
         let id = self.pod.as_ref().map_or_else(|| format!("{name}-{}", address.port()), |pod| pod.name.clone());
-        let mut checks = vec![json!({
-            "Name": "health", "HTTP": format!("http://{address}/health"), "Interval": "1s", "Timeout": "5s",
-            "Status": "passing",
-        })];
+        let mut checks = vec![check(address)];
         if let (Kind::Grpc, Some(rpc)) = (self.kind, self.rpc_address()) {
-            let service = format!("{rpc}/shop.v1.Payments");
+            let service = format!("{rpc}/{}", rpc_name(name));
             checks.push(json!({ "Name": "grpc.health.v1", "GRPC": service, "Interval": "1s", "Timeout": "5s" }));
         }
         json!({
@@ -236,4 +245,33 @@ impl Service {
     pub async fn restart(&self) -> Result<(), LabError> {
         self.process.restart().await
     }
+}
+
+/// What the service of grpc-go calls its own methods' service.
+fn rpc_name(service: &str) -> String {
+    let capitalised = |part: &str| {
+        let mut letters = part.chars();
+        letters.next().map_or_else(String::new, |first| format!("{}{}", first.to_uppercase(), letters.as_str()))
+    };
+    format!("shop.v1.{}", service.split('-').map(capitalised).collect::<String>())
+}
+
+/// Looks once a second.
+pub(super) fn check(address: SocketAddr) -> Value {
+    json!({
+        "Name": "health", "HTTP": format!("http://{address}/health"), "Interval": "1s", "Timeout": "5s",
+        "Status": "passing",
+    })
+}
+
+/// Waits until the checks of what is registered there pass.
+pub(super) async fn passes(consul: &ConsulClient, name: &str, own: SocketAddr) -> Result<(), LabError> {
+    let path = format!("/v1/health/service/{name}?passing=1");
+    until(&format!("{name} to pass its check"), PASSES_WITHIN, async || {
+        let passing = consul.get(&path).await.map_err(|error| error.to_string())?;
+        let instances = passing.as_array().map_or(&[][..], Vec::as_slice);
+        let is_own = |instance: &Value| instance.pointer("/Service/Port") == Some(&json!(own.port()));
+        if instances.iter().any(is_own) { Ok(()) } else { Err(format!("{} others pass", instances.len())) }
+    })
+    .await
 }

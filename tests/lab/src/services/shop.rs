@@ -5,7 +5,7 @@ use serde_json::Value;
 use tokio::task::JoinHandle;
 
 use super::process::Place;
-use super::{Envoy, Kind, Service, jobs};
+use super::{Envoy, Kind, Service, Turbine, jobs};
 use crate::{Consul, LabError, background};
 
 /// The whole shop on the host's loopback, one service of each kind at least, registered in a Consul:
@@ -13,16 +13,20 @@ use crate::{Consul, LabError, background};
 /// ```text
 /// web ─┬▶ catalog ────────┬▶ Envoy ─▶ inventory ×2     web        gin-hystrix     shipping      go-micro
 ///      ├▶ cart ─┬─────────┘                            catalog    mux             courier       go-micro
-///      │        └▶ pricing ─▶ catalog                  cart       go-kit          payments      grpc
-///      ├▶ recommendations ─▶ catalog                   checkout   opossum         bank-gateway  grpc
-///      └▶ checkout ─┬▶ orders ─▶ Envoy ─▶ payments     orders     resilience4j    inventory     monkit
-///                   └▶ shipping ─▶ courier             recommendations  hystrix   pricing       sentinel
+///      │        ├▶ pricing ─▶ catalog                  cart       go-kit          payments      grpc
+///      │        └▶ recommendations (the other)         checkout   opossum         bank-gateway  grpc
+///      ├▶ recommendations (one of two) ─▶ catalog      orders     resilience4j    inventory     monkit
+///      └▶ checkout ─┬▶ orders ─▶ Envoy ─▶ payments     recommendations ×2 hystrix pricing       sentinel
+///                   └▶ shipping ─▶ courier
 ///         payments ─▶ bank-gateway
 /// ```
+///
+/// A Turbine adds up what the breakers of both `recommendations` say, and those of `web`.
 #[derive(Debug)]
 pub struct Shop {
     visitor: Option<JoinHandle<()>>,
     envoy: Envoy,
+    turbine: Turbine,
     services: Vec<Service>,
 }
 
@@ -40,15 +44,23 @@ impl Shop {
         let shipping = service(Kind::GoMicro, "shipping").registry(registry).calling(&courier).start().await?;
         let catalog = service(Kind::Mux, "catalog").calling_through(&envoy, "inventory").start().await?;
         // The slow ones at once.
-        let (orders, recommendations, pricing) = tokio::try_join!(
-            service(Kind::Resilience4j, "orders").calling_through(&envoy, "payments").start(),
-            service(Kind::Hystrix, "recommendations").calling(&catalog).start(),
-            service(Kind::Sentinel, "pricing").calling(&catalog).start(),
-        )?;
-        let cart = service(Kind::GoKit, "cart").calling_through(&envoy, "inventory").calling(&pricing).start().await?;
+        let recommends = || service(Kind::Hystrix, "recommendations").calling(&catalog).start();
+        let slow = async {
+            tokio::try_join!(
+                service(Kind::Resilience4j, "orders").calling_through(&envoy, "payments").start(),
+                recommends(),
+                recommends(),
+                service(Kind::Sentinel, "pricing").calling(&catalog).start(),
+            )
+        };
+        let (orders, recommendations, others, pricing) = Box::pin(slow).await?;
+        let cart = service(Kind::GoKit, "cart").calling_through(&envoy, "inventory").calling(&pricing);
+        let cart = cart.calling(&others).start().await?;
         let checkout = service(Kind::Opossum, "checkout").calling(&orders).calling(&shipping).start().await?;
         let web = service(Kind::GinHystrix, "web");
         let web = web.calling(&catalog).calling(&cart).calling(&recommendations).calling(&checkout).start().await?;
+        let clusters: [(_, &[_]); 2] = [("recommendations", &[&recommendations, &others]), ("web", &[&web])];
+        let turbine = Turbine::adding_up(Place::Host, &clusters).await?;
         let [one, other] = stock;
         let services = vec![
             web,
@@ -56,6 +68,7 @@ impl Shop {
             cart,
             pricing,
             recommendations,
+            others,
             checkout,
             orders,
             payments,
@@ -69,7 +82,9 @@ impl Shop {
         for service in &services {
             service.register(&client).await?;
         }
-        Ok(Self { visitor: None, envoy, services })
+        envoy.register(&client).await?;
+        turbine.register(&client).await?;
+        Ok(Self { visitor: None, envoy, turbine, services })
     }
 
     /// All of its services, `web` first.
@@ -87,7 +102,12 @@ impl Shop {
         &self.envoy
     }
 
-    /// Scrape jobs for all of it.
+    /// What adds up the breakers of `recommendations`, and those of `web`.
+    pub fn turbine(&self) -> &Turbine {
+        &self.turbine
+    }
+
+    /// Scrape jobs for all of it that has metrics.
     pub fn jobs(&self) -> Vec<Value> {
         jobs(&self.services).into_iter().chain([self.envoy.job()]).collect()
     }
@@ -98,7 +118,9 @@ impl Shop {
         for service in &self.services {
             all.extend(service.pid().await.map(|pid| (service.name().to_owned(), pid, service.log().clone())));
         }
-        all.extend(self.envoy.pid().await.map(|pid| ("envoy".to_owned(), pid, self.envoy.log().clone())));
+        all.extend(self.envoy.pid().await.map(|pid| (Envoy::NAME.to_owned(), pid, self.envoy.log().clone())));
+        let turbine = &self.turbine;
+        all.extend(turbine.pid().await.map(|pid| (turbine.name().to_owned(), pid, turbine.log().clone())));
         all
     }
 

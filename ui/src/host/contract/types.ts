@@ -1754,6 +1754,8 @@ product: string | null,
 fault: Failure | null, 
 /** Parts that cannot be read while the rest works. */
 partial: Array<Failure>, 
+/** What is worth knowing of how it is read, and nobody's fault: sentences. */
+notes: Array<string>, 
 /** When the next attempt is due; milliseconds since 1970. */
 next_try: number | null, 
 /** What may be done, in words. */

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	grpcprometheus "github.com/grpc-ecosystem/go-grpc-middleware/providers/prometheus"
@@ -38,12 +39,21 @@ func Run(options shop.Options) error {
 	visit := shop.Visit{Service: options.Name, Knob: knob, Calls: calls}
 
 	server := grpc.NewServer(grpc.ChainUnaryInterceptor(counted.UnaryServerInterceptor()), grpc.ChainStreamInterceptor(counted.StreamServerInterceptor()))
-	server.RegisterService(&payments, visit)
+	offered := offer(options.Name)
+	server.RegisterService(&offered, visit)
 	state := health.NewServer()
 	grpc_health_v1.RegisterHealthServer(server, state)
 	reflection.Register(server)
 	counted.InitializeMetrics(server)
-	tell(state, knob)
+	tell := func() {
+		serving := grpc_health_v1.HealthCheckResponse_SERVING
+		if knob.IsOut() {
+			serving = grpc_health_v1.HealthCheckResponse_NOT_SERVING
+		}
+		state.SetServingStatus("", serving)
+		state.SetServingStatus(offered.ServiceName, serving)
+	}
+	tell()
 	listener, err := net.Listen("tcp", options.ListenRPC)
 	if err != nil {
 		return err
@@ -59,28 +69,30 @@ func Run(options shop.Options) error {
 	router.HandleFunc("GET /health", knob.Health)
 	router.HandleFunc("/knob", func(answer http.ResponseWriter, request *http.Request) {
 		knob.ServeHTTP(answer, request)
-		tell(state, knob)
+		tell()
 	})
 	router.Handle("GET /metrics", promhttp.Handler())
 	return shop.Serve(options, router, "rpc="+listener.Addr().String())
 }
 
-func tell(state *health.Server, knob *shop.Knob) {
-	serving := grpc_health_v1.HealthCheckResponse_SERVING
-	if knob.IsOut() {
-		serving = grpc_health_v1.HealthCheckResponse_NOT_SERVING
+// What a service of the shop offers: bank-gateway is called as shop.v1.BankGateway.
+func offeredBy(service string) string {
+	offered := "shop.v1."
+	for _, part := range strings.Split(service, "-") {
+		if part != "" {
+			offered += strings.ToUpper(part[:1]) + part[1:]
+		}
 	}
-	state.SetServingStatus("", serving)
-	state.SetServingStatus(payments.ServiceName, serving)
+	return offered
 }
 
-const charge = "/shop.v1.Payments/Charge"
+func charge(service string) string {
+	return "/" + offeredBy(service) + "/Charge"
+}
 
-// The service `shop.v1.Payments`, whose one method takes and gives a google.protobuf.StringValue.
-var payments = grpc.ServiceDesc{
-	ServiceName: "shop.v1.Payments",
-	HandlerType: (*any)(nil),
-	Methods: []grpc.MethodDesc{{MethodName: "Charge", Handler: func(
+// The one method takes and gives a google.protobuf.StringValue.
+func offer(service string) grpc.ServiceDesc {
+	handler := func(
 		visit any, ctx context.Context, decode func(any) error, interceptor grpc.UnaryServerInterceptor,
 	) (any, error) {
 		order := &wrapperspb.StringValue{}
@@ -99,8 +111,13 @@ var payments = grpc.ServiceDesc{
 		if interceptor == nil {
 			return run(ctx, order)
 		}
-		return interceptor(ctx, order, &grpc.UnaryServerInfo{Server: visit, FullMethod: charge}, run)
-	}}},
+		return interceptor(ctx, order, &grpc.UnaryServerInfo{Server: visit, FullMethod: charge(service)}, run)
+	}
+	return grpc.ServiceDesc{
+		ServiceName: offeredBy(service),
+		HandlerType: (*any)(nil),
+		Methods:     []grpc.MethodDesc{{MethodName: "Charge", Handler: handler}},
+	}
 }
 
 func calls(callees []shop.Callee, calling *grpcprometheus.ClientMetrics) ([]shop.Call, error) {
@@ -125,7 +142,7 @@ func calls(callees []shop.Callee, calling *grpcprometheus.ClientMetrics) ([]shop
 			do = func(ctx context.Context) error {
 				ctx, cancel := context.WithTimeout(ctx, shop.Timeout)
 				defer cancel()
-				return connection.Invoke(ctx, charge, wrapperspb.String(time.Now().Format(time.RFC3339)), &wrapperspb.StringValue{})
+				return connection.Invoke(ctx, charge(callee.Name), wrapperspb.String(time.Now().Format(time.RFC3339)), &wrapperspb.StringValue{})
 			}
 		}
 		gauge := state.WithLabelValues(callee.Name)
