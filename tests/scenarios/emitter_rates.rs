@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use binnacle_model::fact::Signals;
 use binnacle_model::id::{ServiceId, SourceKind};
-use binnacle_model::snapshot::Snapshot;
+use binnacle_model::snapshot::{EdgeState, Snapshot};
 use binnacle_sources::hystrix::Hystrix;
 use binnacle_sources::{Connection, ConnectionSpec, Environment};
 use futures_util::stream::{self, StreamExt as _};
@@ -299,7 +299,9 @@ impl Emitters {
 /// Every pair once, and nobody who calls itself.
 fn edges_are_those_that_were_made(snapshot: &Snapshot, loads: &[(String, Vec<Shown>)]) {
     let name = |id: &ServiceId| snapshot.services[id].name.to_string();
-    let shown: Vec<Whose> = snapshot.edges.values().map(|edge| Whose::Edge(name(&edge.from), name(&edge.to))).collect();
+    // Of a call that nobody counts the caller's breaker tells alone.
+    let counted = snapshot.edges.values().filter(|edge| edge.state != EdgeState::Declared);
+    let shown: Vec<Whose> = counted.map(|edge| Whose::Edge(name(&edge.from), name(&edge.to))).collect();
     let once: BTreeSet<&Whose> = shown.iter().collect();
     let made = loads.iter().flat_map(|(_, shown)| shown).map(|one| &one.whose);
     let made: BTreeSet<&Whose> = made.filter(|whose| matches!(whose, Whose::Edge(..))).collect();

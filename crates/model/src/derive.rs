@@ -77,8 +77,9 @@ pub fn picture(store: &Store, before: &Snapshot, now: Timestamp) -> Picture {
     for (name, process) in offers(store) {
         parties.offer(name, process);
     }
-    let edges = edges::of(store, &mut services, &mut parties, before, now);
+    let mut edges = edges::of(store, &mut services, &mut parties, before, now);
     let mut breakers = breakers::of(store, &mut services, &mut parties, before, now);
+    edges::add_guarded(&mut edges, &breakers);
     limits::configure(&mut breakers, &edges, &limits::Rules::of(store, &parties), &services, (before, now));
     parties.call_strangers_after_their_jobs(&mut services);
     services::add_signals(&mut services, &edges);

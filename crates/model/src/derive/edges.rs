@@ -8,10 +8,11 @@ use jiff::Timestamp;
 
 use super::{counts, declared, evidence, is_stale, parties, policies, services};
 use crate::fact::{
-    CallsBasis, CallsFact, Fact, InstanceFact, InstanceRole, Observation, Party, Pattern, Payload, Protocol, Side,
+    CallsBasis, CallsFact, Fact, InstanceFact, InstanceRole, Observation, Observer, Party, Pattern, Payload, Protocol,
+    Side,
 };
-use crate::id::{EdgeId, ServiceId, SourceId};
-use crate::snapshot::{Edge, EdgeState, Evidence, Service, Snapshot};
+use crate::id::{BreakerId, EdgeId, ServiceId, SourceId};
+use crate::snapshot::{Breaker, Edge, EdgeState, Evidence, Service, Snapshot};
 use crate::store::Store;
 
 /// One statement about a pair.
@@ -126,6 +127,36 @@ fn by_word(word: &str, source: &SourceId, observation: &Arc<Observation>, stale:
     }
 }
 
+/// Whoever guards calls by a breaker makes them: where nobody else speaks of a pair, its breakers declare the edge that they guard.
+pub(super) fn add_guarded(edges: &mut BTreeMap<EdgeId, Edge>, breakers: &BTreeMap<BreakerId, Breaker>) {
+    let mut pairs = Pairs::new();
+    for breaker in breakers.values() {
+        let Some(callee) = breaker.callee.as_ref().filter(|callee| **callee != breaker.caller) else { continue };
+        if !edges.contains_key(&edge_id(&breaker.caller, callee)) {
+            let said = breaker.evidence.iter().filter_map(|one| guards(one, breaker.stale));
+            pairs.entry((breaker.caller.clone(), callee.clone())).or_default().extend(said);
+        }
+    }
+    let declaring = Declaring::default();
+    edges.extend(pairs.into_iter().filter_map(|((from, to), claims)| edge(from, to, claims, &declaring)));
+}
+
+/// The breaker's own statement, with what it says of the pair.
+fn guards(said: &Evidence, stale: bool) -> Option<Claim> {
+    let Fact::Breaker(breaker) = &said.observation.fact else { return None };
+    let fact = CallsFact {
+        caller: breaker.caller.clone(),
+        callee: breaker.callee.clone().unwrap_or_else(|| Party::Named(breaker.name.clone())),
+        protocol: Protocol::Unknown,
+        pattern: Pattern::Unknown,
+        payload: Payload::Unknown,
+        basis: CallsBasis::Declared(Arc::from("circuit breaker")),
+        observer: Observer::default(),
+    };
+    let observation = Observation { fact: Fact::Calls(fact.clone()), ..Observation::clone(&said.observation) };
+    Some(claim(&fact, &said.source, &Arc::new(observation), stale))
+}
+
 /// The pairs that an instance's declared upstreams name. A sidecar declares for the service that it fronts.
 fn upstreams(source: &SourceId, fact: &InstanceFact) -> Vec<(ServiceId, ServiceId)> {
     let caller = match &fact.role {
@@ -145,13 +176,14 @@ fn upstreams(source: &SourceId, fact: &InstanceFact) -> Vec<(ServiceId, ServiceI
 
 /// Callers that declare whom they call, and callees for which it is declared who may call them. Only for these is a
 /// measured call that nobody declared worth a mark.
+#[derive(Default)]
 struct Declaring {
     callers: BTreeSet<ServiceId>,
     callees: BTreeSet<ServiceId>,
 }
 
 fn declaring_sides(pairs: &Pairs) -> Declaring {
-    let mut sides = Declaring { callers: BTreeSet::new(), callees: BTreeSet::new() };
+    let mut sides = Declaring::default();
     for ((from, to), claims) in pairs {
         for claim in claims {
             match claim.basis.lists() {

@@ -10,6 +10,7 @@ use binnacle_model::fact::{
 };
 use binnacle_model::id::{EdgeId, ServiceId, SourceId};
 use binnacle_model::measured::{self, Measured};
+use binnacle_model::snapshot::EdgeState;
 
 use crate::build::{breaker, calls, instance, observed, source, told};
 
@@ -200,6 +201,35 @@ fn a_breaker_that_names_no_callee_guards_the_one_that_is_called_like_it() {
     found.sort();
     assert_eq!(found, [(None, true), (Some("consul:dc1/payments"), true)]);
     assert!(!world.snapshot().services.contains_key("external:backendA"));
+}
+
+#[test]
+fn a_breaker_declares_the_edge_that_it_guards_where_nobody_else_speaks_of_it() {
+    let guarded = breaker(0, 0, 1, 1, BreakerState::Closed);
+    let edge = |said: Vec<Observation>| {
+        let world = world_of(said);
+        let edges: Vec<_> = world.snapshot().edges.values().map(|one| (one.id.to_string(), one.state)).collect();
+        (edges, world)
+    };
+    let id = || "consul:dc1/checkout -> consul:dc1/payments".to_owned();
+    let (edges, world) = edge(vec![guarded.clone()]);
+    assert_eq!(edges, [(id(), EdgeState::Declared)]);
+    let declared = world.snapshot().edges.values().next().unwrap();
+    let Fact::Calls(fact) = &declared.evidence[0].observation.fact else { panic!("{declared:?}") };
+    assert_eq!((&fact.basis, declared.signals.rps), (&CallsBasis::Declared(Arc::from("circuit breaker")), None));
+    // Who counts the calls says more.
+    let (edges, world) = edge(vec![guarded.clone(), calls(0, 1, 1, 2.0)]);
+    assert_eq!(edges, [(id(), EdgeState::Observed)]);
+    assert_eq!(world.snapshot().edges.values().next().unwrap().evidence.len(), 1);
+    // Of its own work, or of nobody who is known.
+    let mut itself = guarded.clone();
+    let Fact::Breaker(fact) = &mut itself.fact else { panic!("no breaker") };
+    (fact.callee, fact.name) = (Some(fact.caller.clone()), Arc::from("read cache"));
+    assert_eq!(edge(vec![itself]).0, []);
+    let mut nobody = guarded;
+    let Fact::Breaker(fact) = &mut nobody.fact else { panic!("no breaker") };
+    (fact.callee, fact.name) = (None, Arc::from("retry queue"));
+    assert_eq!(edge(vec![nobody]).0, []);
 }
 
 #[test]
