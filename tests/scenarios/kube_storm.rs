@@ -20,7 +20,7 @@ async fn ten_thousand_pods_in_one_go_are_all_there_and_all_gone() {
     picture.live(MINIKUBE).await;
 
     cluster.kubectl(&["scale", "deployment/web", "-n", "kube-storm", &format!("--replicas={STORM}")]).await.unwrap();
-    let patience = Duration::from_secs(400);
+    let patience = Duration::from_secs(900);
     let passing = |world: &World| service(world, id).filter(|one| one.passing() == STORM).map(drop);
     picture.by_the_lot(patience, "all of them pass", passing).await;
     let backends = |world: &World| {
