@@ -34,10 +34,9 @@ pub(super) struct Stated {
 
 /// What an object says of one pair.
 pub(super) struct Says<'a> {
-    pub(super) source: &'a SourceId,
     pub(super) object: &'a Observation,
     pub(super) caller: Party,
-    pub(super) callee: ServiceName,
+    pub(super) callee: Party,
     pub(super) protocol: Protocol,
     pub(super) basis: CallsBasis,
 }
@@ -47,7 +46,7 @@ impl Says<'_> {
     pub(super) fn observation(self) -> Arc<Observation> {
         let fact = CallsFact {
             caller: self.caller,
-            callee: Party::Service { source: self.source.clone(), service: self.callee },
+            callee: self.callee,
             protocol: self.protocol,
             pattern: Pattern::Unknown,
             payload: Payload::Unknown,
@@ -56,6 +55,11 @@ impl Says<'_> {
         };
         Arc::new(Observation { fact: Fact::Calls(fact), ..self.object.clone() })
     }
+}
+
+/// A service by the name that its source has for it.
+pub(super) fn catalogued(source: &SourceId, service: &ServiceName) -> Party {
+    Party::Service { source: source.clone(), service: service.clone() }
 }
 
 /// Everything that variables and routes declare.
@@ -90,10 +94,9 @@ fn mention<'a>(
     let MentionFact { service, kind, workload, container, variable, target, scheme, .. } = fact;
     let word = format!("variable {variable} of container {container} in {} {workload}", kind.word());
     let says = Says {
-        source,
         object,
-        caller: Party::Service { source: source.clone(), service: service.clone() },
-        callee: target.clone(),
+        caller: catalogued(source, service),
+        callee: catalogued(source, target),
         protocol: protocol(scheme.as_deref()),
         basis: CallsBasis::Declared(Arc::from(word)),
     };
@@ -117,13 +120,13 @@ fn route<'a>(
     gateways: &Gateways<'_>,
 ) -> (Says<'a>, &'a ServiceName) {
     let caller = match gateways.owner(fact) {
-        Some(service) => Party::Service { source: source.clone(), service: service.clone() },
+        Some(service) => catalogued(source, service),
         None => Party::Outside(outside(fact)),
     };
     let word = Arc::from(format!("{} {}", fact.kind, fact.name));
-    let (callee, basis) = (fact.target.clone(), CallsBasis::Declared(word));
+    let (callee, basis) = (catalogued(source, &fact.target), CallsBasis::Declared(word));
     let protocol = if &*fact.kind == "GRPCRoute" { Protocol::Grpc } else { Protocol::Http };
-    (Says { source, object, caller, callee, protocol, basis }, &fact.target)
+    (Says { object, caller, callee, protocol, basis }, &fact.target)
 }
 
 /// Who is outside a gateway of which no Pod is known.

@@ -8,8 +8,7 @@ use jiff::Timestamp;
 
 use super::{counts, declared, evidence, is_stale, parties, policies, services};
 use crate::fact::{
-    CallsBasis, CallsFact, Fact, InstanceFact, InstanceRole, Observation, Observer, Party, Pattern, Payload, Protocol,
-    Side,
+    CallsBasis, CallsFact, Fact, InstanceFact, InstanceRole, Observation, Party, Pattern, Payload, Protocol, Side,
 };
 use crate::id::{BreakerId, EdgeId, ServiceId, SourceId};
 use crate::snapshot::{Breaker, Edge, EdgeState, Evidence, Service, Snapshot};
@@ -144,17 +143,16 @@ pub(super) fn add_guarded(edges: &mut BTreeMap<EdgeId, Edge>, breakers: &BTreeMa
 /// The breaker's own statement, with what it says of the pair.
 fn guards(said: &Evidence, stale: bool) -> Option<Claim> {
     let Fact::Breaker(breaker) = &said.observation.fact else { return None };
-    let fact = CallsFact {
+    let says = declared::Says {
+        object: &said.observation,
         caller: breaker.caller.clone(),
         callee: breaker.callee.clone().unwrap_or_else(|| Party::Named(breaker.name.clone())),
         protocol: Protocol::Unknown,
-        pattern: Pattern::Unknown,
-        payload: Payload::Unknown,
         basis: CallsBasis::Declared(Arc::from("circuit breaker")),
-        observer: Observer::default(),
     };
-    let observation = Observation { fact: Fact::Calls(fact.clone()), ..Observation::clone(&said.observation) };
-    Some(claim(&fact, &said.source, &Arc::new(observation), stale))
+    let observation = says.observation();
+    let Fact::Calls(fact) = &observation.fact else { return None };
+    Some(claim(fact, &said.source, &observation, stale))
 }
 
 /// The pairs that an instance's declared upstreams name. A sidecar declares for the service that it fronts.

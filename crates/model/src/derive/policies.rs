@@ -5,12 +5,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::declared::{Says, Stated, id_of};
+use super::declared::{Says, Stated, catalogued, id_of};
 use super::is_stale;
 use super::parties::{Directory, Found};
 use crate::fact::{
     CallsBasis, Direction, Fact, InstanceFact, LabelSelector, NETWORK_POLICIES, Namespaces, NetworkPeer,
-    NetworkPolicyFact, NetworkScope, Observation, Party, Protocol, ServiceName,
+    NetworkPolicyFact, NetworkScope, Observation, Protocol, ServiceName,
 };
 use crate::id::{ServiceId, SourceId};
 use crate::store::{SourceFacts, Store};
@@ -162,10 +162,9 @@ impl<'a> Cluster<'a> {
         basis: CallsBasis,
     ) -> Stated {
         let says = Says {
-            source: self.source,
             object,
-            caller: Party::Service { source: self.source.clone(), service: caller.name.clone() },
-            callee: callee.name.clone(),
+            caller: catalogued(self.source, caller.name),
+            callee: catalogued(self.source, callee.name),
             protocol: Protocol::Unknown,
             basis,
         };

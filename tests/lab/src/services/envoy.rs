@@ -99,17 +99,8 @@ impl Envoy {
 
     /// Registers it at the proxy's port, with a check once a second, and waits until that passes.
     pub async fn register(&self, consul: &ConsulClient) -> Result<(), LabError> {
-        let (proxy, admin) = (self.address(), self.admin_address());
-        let check = json!({
-            "Name": "ready", "HTTP": format!("http://{admin}/ready"), "Interval": "1s", "Timeout": "5s",
-            "Status": "passing",
-        });
-        let registration = json!({
-            "ID": format!("{}-{}", Self::NAME, proxy.port()), "Name": Self::NAME, "Address": proxy.ip(),
-            "Port": proxy.port(), "Check": check,
-        });
-        consul.register(&registration).await?;
-        service::passes(consul, Self::NAME, proxy).await
+        let check = service::check("ready", self.admin_address());
+        service::register(consul, Self::NAME, self.address(), check).await
     }
 
     /// A scrape job for the real Prometheus.

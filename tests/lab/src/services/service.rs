@@ -215,7 +215,7 @@ impl Service {
             |pod| json!({ "pod-name": pod.name, "k8s-namespace": pod.namespace, "k8s-service-name": name }),
         );
         let id = self.pod.as_ref().map_or_else(|| format!("{name}-{}", address.port()), |pod| pod.name.clone());
-        let mut checks = vec![check(address)];
+        let mut checks = vec![check("health", address)];
         if let (Kind::Grpc, Some(rpc)) = (self.kind, self.rpc_address()) {
             let service = format!("{rpc}/{}", rpc_name(name));
             checks.push(json!({ "Name": "grpc.health.v1", "GRPC": service, "Interval": "1s", "Timeout": "5s" }));
@@ -256,16 +256,30 @@ fn rpc_name(service: &str) -> String {
     format!("shop.v1.{}", service.split('-').map(capitalised).collect::<String>())
 }
 
-/// Looks once a second.
-pub(super) fn check(address: SocketAddr) -> Value {
+/// Looks at this page once a second.
+pub(super) fn check(page: &str, at: SocketAddr) -> Value {
     json!({
-        "Name": "health", "HTTP": format!("http://{address}/health"), "Interval": "1s", "Timeout": "5s",
-        "Status": "passing",
+        "Name": page, "HTTP": format!("http://{at}/{page}"), "Interval": "1s", "Timeout": "5s", "Status": "passing",
     })
 }
 
+/// Registers what is no [`Service`] and listens at an address, and waits until its check passes.
+pub(super) async fn register(
+    consul: &ConsulClient,
+    name: &str,
+    address: SocketAddr,
+    check: Value,
+) -> Result<(), LabError> {
+    let registration = json!({
+        "ID": format!("{name}-{}", address.port()), "Name": name, "Address": address.ip(), "Port": address.port(),
+        "Tags": [name], "Check": check,
+    });
+    consul.register(&registration).await?;
+    passes(consul, name, address).await
+}
+
 /// Waits until the checks of what is registered there pass.
-pub(super) async fn passes(consul: &ConsulClient, name: &str, own: SocketAddr) -> Result<(), LabError> {
+async fn passes(consul: &ConsulClient, name: &str, own: SocketAddr) -> Result<(), LabError> {
     let path = format!("/v1/health/service/{name}?passing=1");
     until(&format!("{name} to pass its check"), PASSES_WITHIN, async || {
         let passing = consul.get(&path).await.map_err(|error| error.to_string())?;

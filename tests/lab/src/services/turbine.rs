@@ -1,8 +1,6 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use serde_json::json;
-
 use super::kind::Language;
 use super::process::{Door, Place, Process};
 use super::{Service, service};
@@ -61,12 +59,7 @@ impl Turbine {
     /// Registers it with a check once a second, and waits until that passes.
     pub async fn register(&self, consul: &ConsulClient) -> Result<(), LabError> {
         let address = self.address();
-        let registration = json!({
-            "ID": format!("{NAME}-{}", address.port()), "Name": NAME, "Address": address.ip(), "Port": address.port(),
-            "Tags": [NAME], "Checks": [service::check(address)],
-        });
-        consul.register(&registration).await?;
-        service::passes(consul, NAME, address).await
+        service::register(consul, NAME, address, service::check("health", address)).await
     }
 
     /// Its process id while it is meant to run.
